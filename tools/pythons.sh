@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Provides the interpreters that the project is tested on.
+#
+#   pythons.sh default           print the version of python3
+#   pythons.sh find VERSION      print the path of a python of that version
+#   pythons.sh venv VERSION      print the python of a venv with requirements-dev.txt; make it if absent
+#   pythons.sh chroot            print the path of a Debian sid chroot with the newest pythons; make it if absent
+#   pythons.sh enter COMMAND...  run COMMAND in the chroot, the checkout at /src, the venvs at /cache
+#   pythons.sh host-packages     install what a build needs on the host, if it is missing
+#
+# VERSION is 3.11, 3.12, ... Inside the chroot, find and venv mean the chroot's pythons.
+# chroot, enter and host-packages need root and a Debian host. Paths go to stdout, all else to stderr.
+# Everything is kept in CTRACEMALLOC_CACHE (default: ~/.cache/ctracemalloc); delete a part of it to have it made anew.
+set -euo pipefail
+
+repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+self=$repo/tools/$(basename -- "${BASH_SOURCE[0]}")
+cache=${CTRACEMALLOC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ctracemalloc}
+sid=$cache/sid
+
+sid_pythons=(3.13 3.14 3.15)
+sid_packages=(ca-certificates gcc g++ make ninja-build pkg-config libzstd-dev libxxhash-dev libcmocka-dev python3-pip)
+for version in "${sid_pythons[@]}"; do
+    sid_packages+=("python$version" "python$version-dev" "python$version-venv" "libpython$version-testsuite")
+done
+
+# package, and a file that shows it is there
+host_packages=(
+    gcc           /usr/bin/gcc
+    pkg-config    /usr/bin/pkg-config
+    libzstd-dev   /usr/include/zstd.h
+    libxxhash-dev /usr/include/xxhash.h
+    libcmocka-dev /usr/include/cmocka.h
+)
+
+fail() {
+    echo "pythons.sh: $*" >&2
+    exit 1
+}
+
+need_root() {
+    [[ $(id -u) == 0 ]] || fail "this needs root"
+}
+
+apt_install() {
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+is_python() { # PROGRAM VERSION
+    [[ $("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) == "$2" ]]
+}
+
+default_version() {
+    python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+}
+
+find_python() { # VERSION
+    local version=$1 full program
+    if command -v pyenv >/dev/null; then
+        full=$(pyenv versions --bare | grep -E "^${version//./\\.}\.[0-9]+$" | sort -V | tail -n 1 || true)
+        if [[ $full ]]; then
+            program=$(pyenv prefix "$full")/bin/python
+            is_python "$program" "$version" && echo "$program" && return
+        fi
+    fi
+    program=$(command -v "python$version" || true)
+    [[ $program ]] && is_python "$program" "$version" && echo "$program" && return
+    fail "no python $version here: install it with 'pyenv install $version', or see '$0 chroot'"
+}
+
+make_venv() { # VERSION
+    local version=$1 venv=$cache/venv-$1 python
+    mkdir -p "$cache"
+    exec {lock}>"$venv.lock"
+    flock "$lock"
+    if ! is_python "$venv/bin/python" "$version"; then
+        python=$(find_python "$version")
+        rm -rf "$venv"
+        "$python" -m venv "$venv" >&2
+    fi
+    if ! cmp -s "$repo/requirements-dev.txt" "$venv/requirements-dev.txt"; then
+        "$venv/bin/python" -m pip install -q -r "$repo/requirements-dev.txt" >&2
+        cp "$repo/requirements-dev.txt" "$venv/requirements-dev.txt"
+    fi
+    echo "$venv/bin/python"
+}
+
+# The mirror that the host's apt uses; empty for debootstrap's default.
+debian_mirror() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null |
+        sed -nE 's#^(deb |URIs:)(.* )?\s*(https?://[^ ]+/debian)/?( .*)?$#\3#p' | head -n 1 || true
+}
+
+# Shows a host's file or folder at the same (or the given) path in the chroot. The mount lives in our mount namespace alone.
+share() { # PATH [PATH_IN_CHROOT]
+    local target=$sid${2:-$1}
+    [[ -e $1 ]] || return 0
+    [[ ! -L $target ]] || rm "$target"
+    mkdir -p "$(dirname "$target")"
+    if [[ -d $1 ]]; then mkdir -p "$target"; else touch -a "$target"; fi
+    mount --rbind "$1" "$target"
+}
+
+share_system() {
+    mkdir -p "$sid/proc"
+    mount -t proc proc "$sid/proc"
+    share /dev
+    share /etc/resolv.conf
+}
+
+# What pip needs to reach the package index as on the host. Proxies and PIP_* pass as environment.
+share_pip_settings() {
+    share /etc/ssl/certs/ca-certificates.crt
+    share /etc/pip.conf
+    share "$HOME/.config/pip" /root/.config/pip
+    [[ ${PIP_FIND_LINKS:-} != /* ]] || share "$PIP_FIND_LINKS"
+}
+
+in_chroot=(
+    env -u TMPDIR -u XDG_CACHE_HOME HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    CTRACEMALLOC_IN_CHROOT=1 CTRACEMALLOC_CACHE=/cache chroot "$sid"
+)
+
+chroot_is_complete() {
+    [[ $(cat "$sid/.complete" 2>/dev/null) == "${sid_packages[*]}" ]]
+}
+
+# Runs in its own mount namespace, so that an interruption leaves no mount behind.
+build_chroot() {
+    local mirror known wanted
+    rm -rf --one-file-system "$sid"
+    mirror=$(debian_mirror)
+    debootstrap --variant=minbase sid "$sid" ${mirror:+"$mirror"}
+    share_system
+    # sid does not have every python at every time: take what it has.
+    known=$("${in_chroot[@]}" apt-cache pkgnames)
+    mapfile -t wanted < <(grep -Fx -f <(printf '%s\n' "${sid_packages[@]}") <<<"$known")
+    "${in_chroot[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"
+    "${in_chroot[@]}" apt-get clean
+    echo "${sid_packages[*]}" >"$sid/.complete"
+}
+
+make_chroot() {
+    [[ ! ${CTRACEMALLOC_IN_CHROOT:-} ]] || fail "already in the chroot"
+    need_root
+    mkdir -p "$cache"
+    exec {lock}>"$sid.lock"
+    flock "$lock"
+    if ! chroot_is_complete; then
+        command -v debootstrap >/dev/null || apt_install debootstrap
+        echo "pythons.sh: making $sid (about a minute; log: $sid.log)" >&2
+        unshare -m "$self" _build-chroot >"$sid.log" 2>&1 || fail "no chroot: $(tail -n 20 "$sid.log")"
+    fi
+    exec {lock}>&-
+}
+
+# Runs in its own mount namespace.
+enter() { # COMMAND...
+    share_system
+    share_pip_settings
+    mkdir -p "$cache/chroot"
+    share "$repo" /src
+    share "$cache/chroot" /cache
+    exec "${in_chroot[@]}" sh -c 'cd /src && exec "$@"' sh "$@"
+}
+
+# What python3 lacks to make venvs and to build extensions, if it is Debian's; others have all of it.
+missing_python_packages() {
+    local program include
+    program=$(command -v python3 || true)
+    if [[ ! $program ]]; then
+        printf '%s\n' python3 python3-venv python3-dev
+    elif [[ $program == /usr/bin/* || $program == /bin/* ]]; then
+        "$program" -c 'import ensurepip' 2>/dev/null || echo python3-venv
+        include=$("$program" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+        [[ -e $include/Python.h ]] || echo python3-dev
+    fi
+}
+
+install_host_packages() {
+    local missing i
+    mapfile -t missing < <(missing_python_packages)
+    for ((i = 0; i < ${#host_packages[@]}; i += 2)); do
+        [[ -e ${host_packages[i + 1]} ]] || missing+=("${host_packages[i]}")
+    done
+    if ((${#missing[@]})); then
+        need_root
+        apt_install "${missing[@]}"
+    fi
+}
+
+usage() {
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$self" >&2
+    exit 2
+}
+
+command=${1:-}
+[[ $command ]] && shift
+case $command:$# in
+    default:0) default_version ;;
+    find:1) find_python "$1" ;;
+    venv:1) make_venv "$1" ;;
+    chroot:0)
+        make_chroot
+        echo "$sid"
+        ;;
+    enter:0) usage ;;
+    enter:*)
+        make_chroot
+        exec unshare -m "$self" _enter "$@"
+        ;;
+    host-packages:0) install_host_packages ;;
+    _build-chroot:0) build_chroot ;;
+    _enter:*) enter "$@" ;;
+    *) usage ;;
+esac
