@@ -1,0 +1,19 @@
+/* Error codes of every floor: functions that can fail return 0 or one of these. */
+#ifndef CTM_BASE_ERROR_H
+#define CTM_BASE_ERROR_H
+
+enum ctm_error {
+    CTM_OK = 0,
+    CTM_ENOMEM = -1,  /* the OS or malloc gave no memory */
+    CTM_ELIMIT = -2,  /* a table has reached the most ids it can number */
+    CTM_EINVAL = -3,  /* an argument outside its documented range */
+    CTM_EFORMAT = -4, /* bytes that are not what the format says */
+    CTM_EIO = -5,     /* the OS failed a read or a write: errno says why */
+};
+
+#define CTM_MUST_CHECK __attribute__((warn_unused_result))
+#define CTM_LIKELY(x) __builtin_expect(!!(x), 1)
+#define CTM_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CTM_NOINLINE __attribute__((noinline))
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * What the engine asks of the operating system, and nothing else.
+ *
+ * No function here calls malloc or knows Python, so that each may be called inside an allocator
+ * hook. One implementation per system, chosen by the build.
+ */
+#ifndef CTM_BASE_PLATFORM_H
+#define CTM_BASE_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of a page: a power of two. */
+size_t ctm_os_page_size(void);
+
+/* Map `size` bytes (a multiple of the page size) of zeroed memory. NULL when there is none. */
+void *ctm_os_map(size_t size);
+
+/* Give a mapping of ctm_os_map back. */
+void ctm_os_unmap(void *address, size_t size);
+
+/*
+ * Grow a mapping; it may move, its content stays, the new part is zero. NULL when there is no
+ * memory: the old mapping is then as it was.
+ */
+void *ctm_os_remap(void *address, size_t old_size, size_t new_size);
+
+/* Bytes of [address, address + size) that are resident, counted in whole pages. */
+size_t ctm_os_resident(const void *address, size_t size);
+
+/*
+ * Prepare ctm_os_barrier for this process; to be called again in the child of a fork. False: the
+ * kernel has no such barrier.
+ */
+bool ctm_os_barrier_init(void);
+
+/*
+ * Every other running thread of the process passes a full memory barrier before this returns.
+ * Costs microseconds here and nothing in the code it is paired with.
+ */
+void ctm_os_barrier(void);
+
+/* Let another thread run. */
+void ctm_os_yield(void);
+
+/* Nanoseconds since 1970. */
+uint64_t ctm_os_wall_clock(void);
+
+/* The id of this process. */
+uint32_t ctm_os_process(void);
+
+#endif

@@ -1,0 +1,92 @@
+#include "base/platform.h"
+
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+size_t ctm_os_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *ctm_os_map(size_t size)
+{
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) {
+        return NULL;
+    }
+    /* A kernel that cannot name mappings says EINVAL: the name is a courtesy to the reader of
+     * smaps. */
+    (void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, address, size, "ctracemalloc");
+    return address;
+}
+
+void ctm_os_unmap(void *address, size_t size)
+{
+    (void)munmap(address, size);
+}
+
+void *ctm_os_remap(void *address, size_t old_size, size_t new_size)
+{
+    void *moved = mremap(address, old_size, new_size, MREMAP_MAYMOVE);
+    return moved == MAP_FAILED ? NULL : moved;
+}
+
+size_t ctm_os_resident(const void *address, size_t size)
+{
+    size_t page = ctm_os_page_size();
+    size_t resident = 0;
+    unsigned char present[512];
+    for (size_t done = 0; done < size;) {
+        size_t step = size - done;
+        if (step > page * sizeof present) {
+            step = page * sizeof present;
+        }
+        /* mincore takes the address as non-const, and only reads the page tables. */
+        if (mincore((void *)((uintptr_t)address + done), step, present) != 0) {
+            return resident;
+        }
+        for (size_t i = 0; i < (step + page - 1) / page; i++) {
+            resident += (present[i] & 1) != 0 ? page : 0;
+        }
+        done += step;
+    }
+    return resident;
+}
+
+bool ctm_os_barrier_init(void)
+{
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void ctm_os_barrier(void)
+{
+    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+void ctm_os_yield(void)
+{
+    (void)sched_yield();
+}
+
+uint64_t ctm_os_wall_clock(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint32_t ctm_os_process(void)
+{
+    return (uint32_t)getpid();
+}
