@@ -1,0 +1,79 @@
+#include "engine/address_map.h"
+
+#include <string.h>
+
+enum { FIRST_CAPACITY = 256 };
+
+void ctm_address_map_init(struct ctm_address_map *map, struct ctm_pages *pages, size_t item_size)
+{
+    memset(map, 0, sizeof *map);
+    map->pages = pages;
+    map->item_size = item_size;
+}
+
+static char *item_at(const struct ctm_address_map *map, size_t at)
+{
+    return map->items + at * map->item_size;
+}
+
+static size_t home(const struct ctm_address_map *map, uintptr_t address)
+{
+    return ctm_hash_u64(address) & map->mask;
+}
+
+static char *find_room(struct ctm_address_map *map, uintptr_t address)
+{
+    size_t at = home(map, address);
+    while (ctm_address_map_key(item_at(map, at)) != 0) {
+        at = (at + 1) & map->mask;
+    }
+    return item_at(map, at);
+}
+
+static int grow(struct ctm_address_map *map)
+{
+    struct ctm_address_map old = *map;
+    size_t capacity = old.items == NULL ? FIRST_CAPACITY : (old.mask + 1) * 2;
+    char *items = ctm_pages_map(map->pages, capacity * map->item_size);
+    if (items == NULL) {
+        return CTM_ENOMEM;
+    }
+    map->items = items;
+    map->mask = capacity - 1;
+    if (old.items != NULL) {
+        for (size_t at = 0; at <= old.mask; at++) {
+            const char *item = item_at(&old, at);
+            if (ctm_address_map_key(item) != 0) {
+                memcpy(find_room(map, ctm_address_map_key(item)), item, map->item_size);
+            }
+        }
+        ctm_pages_unmap(map->pages, old.items, (old.mask + 1) * old.item_size);
+    }
+    return CTM_OK;
+}
+
+void *ctm_address_map_add(struct ctm_address_map *map, uintptr_t address)
+{
+    if ((map->items == NULL || map->used * 2 > map->mask) && grow(map) < 0) {
+        return NULL;
+    }
+    char *item = find_room(map, address);
+    memcpy(item, &address, sizeof address);
+    map->used++;
+    return item;
+}
+
+void ctm_address_map_remove(struct ctm_address_map *map, void *item)
+{
+    size_t hole = (size_t)((char *)item - map->items) / map->item_size;
+    for (size_t at = (hole + 1) & map->mask; ctm_address_map_key(item_at(map, at)) != 0;
+         at = (at + 1) & map->mask) {
+        size_t wanted = home(map, ctm_address_map_key(item_at(map, at)));
+        if (((at - wanted) & map->mask) >= ((at - hole) & map->mask)) {
+            memcpy(item_at(map, hole), item_at(map, at), map->item_size);
+            hole = at;
+        }
+    }
+    memset(item_at(map, hole), 0, map->item_size);
+    map->used--;
+}

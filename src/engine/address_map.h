@@ -1,0 +1,57 @@
+/*
+ * A map from an address to a small record, for what the host identifies by address.
+ *
+ * An item is any struct whose first member is its address, a uintptr_t that is never 0. Open
+ * addressing at a load of one half, linear probing, removal by shifting back. Guarded by the
+ * tracer's gate.
+ */
+#ifndef CTM_ENGINE_ADDRESS_MAP_H
+#define CTM_ENGINE_ADDRESS_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/pages.h"
+#include "engine/hash.h"
+
+struct ctm_address_map {
+    struct ctm_pages *pages;
+    char *items; /* NULL while empty */
+    size_t item_size;
+    size_t mask; /* capacity - 1 */
+    size_t used;
+};
+
+void ctm_address_map_init(struct ctm_address_map *map, struct ctm_pages *pages, size_t item_size);
+
+/* A new zeroed item with this address, which is not there yet. NULL when there is no memory.
+ * Items move when another is added or removed. */
+void *ctm_address_map_add(struct ctm_address_map *map, uintptr_t address);
+void ctm_address_map_remove(struct ctm_address_map *map, void *item);
+
+static inline uintptr_t ctm_address_map_key(const char *item)
+{
+    return *(const uintptr_t *)(const void *)item;
+}
+
+/* The item of an address, or NULL. `item_size` is the map's, given so that it can be a constant. */
+static inline void *ctm_address_map_find(const struct ctm_address_map *map, uintptr_t address,
+                                         size_t item_size)
+{
+    if (CTM_UNLIKELY(map->items == NULL)) {
+        return NULL;
+    }
+    for (size_t at = ctm_hash_u64(address) & map->mask;; at = (at + 1) & map->mask) {
+        char *item = map->items + at * item_size;
+        uintptr_t key = ctm_address_map_key(item);
+        if (key == address) {
+            return item;
+        }
+        if (key == 0) {
+            return NULL;
+        }
+    }
+}
+
+#endif

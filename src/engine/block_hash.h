@@ -1,0 +1,53 @@
+/*
+ * Address -> (size, site) in 16 bytes an entry, for addresses and sizes under 2^48.
+ *
+ * Open addressing, linear probing, removal by shifting back (Knuth, vol. 3, 6.4, algorithm R):
+ * no tombstones. Capacity grows by a quarter at a load of 5/6, so that the table never costs more
+ * than 24 bytes a block, apart from the moment of growth. Guarded by the tracer's gate.
+ */
+#ifndef CTM_ENGINE_BLOCK_HASH_H
+#define CTM_ENGINE_BLOCK_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/pages.h"
+
+/* Bits 0-47 of `key` are the address, 48-63 the low bits of the size; `value` is the rest of the
+ * size << 32 | site. A site is never 0, so an empty entry is all zero. */
+struct ctm_hashed_block {
+    uint64_t key;
+    uint64_t value;
+};
+
+struct ctm_block_hash {
+    struct ctm_pages *pages;
+    struct ctm_hashed_block *entries;
+    size_t capacity; /* under 2^32 */
+    size_t used;
+};
+
+#define CTM_HASHED_LIMIT (UINT64_C(1) << 48)
+
+void ctm_block_hash_init(struct ctm_block_hash *hash, struct ctm_pages *pages);
+
+/* Insert an address that is not there. CTM_ENOMEM, CTM_ELIMIT. */
+CTM_MUST_CHECK int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address, uint64_t size,
+                                      uint32_t site);
+/* The entry of an address, or NULL. Valid until the next add or remove. */
+struct ctm_hashed_block *ctm_block_hash_find(const struct ctm_block_hash *hash, uint64_t address);
+void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block *entry);
+
+static inline uint64_t ctm_hashed_size(const struct ctm_hashed_block *entry)
+{
+    return (entry->value >> 32 << 16) | entry->key >> 48;
+}
+
+static inline uint32_t ctm_hashed_site(const struct ctm_hashed_block *entry)
+{
+    return (uint32_t)entry->value;
+}
+
+#endif

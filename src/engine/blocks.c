@@ -1,0 +1,315 @@
+#include "engine/blocks.h"
+
+#include <string.h>
+
+enum { PAGE_BYTES = 1 << CTM_PAGE_BITS };
+
+#define R(grain) ((65536 + (grain)-1) / (grain))
+const uint32_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1] = {
+    0,     R(1),  R(2),  R(3),  R(4),  R(5),  R(6),  R(7),  R(8),  R(9),  R(10),
+    R(11), R(12), R(13), R(14), R(15), R(16), R(17), R(18), R(19), R(20), R(21),
+    R(22), R(23), R(24), R(25), R(26), R(27), R(28), R(29), R(30), R(31), R(32),
+};
+#undef R
+
+int ctm_blocks_init(struct ctm_blocks *blocks, struct ctm_arena *arena)
+{
+    memset(blocks, 0, sizeof *blocks);
+    blocks->arena = arena;
+    ctm_block_hash_init(&blocks->hash, arena->pages);
+    ctm_wide_hash_init(&blocks->wide, arena->pages);
+    blocks->leaves = ctm_pages_map(arena->pages, CTM_LEAF_COUNT * sizeof *blocks->leaves);
+    return blocks->leaves == NULL ? CTM_ENOMEM : CTM_OK;
+}
+
+static size_t entry_bytes(uint32_t grain)
+{
+    uint32_t slots = (PAGE_BYTES - CTM_POOL_HEADER) / (grain << CTM_GRAIN_BITS);
+    /* The last slot may begin before the page's end and reach over it: such a block is no pool's,
+     * yet its address is on the grid. */
+    return (slots + 1) * sizeof(uint32_t);
+}
+
+/* The page of an address under 2^48, made when it is not there. NULL: no memory. */
+static struct ctm_page *make_page(struct ctm_blocks *blocks, uintptr_t address)
+{
+    struct ctm_leaf **leaf = &blocks->leaves[(uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS)];
+    if (*leaf == NULL) {
+        *leaf = ctm_pages_map(blocks->arena->pages, sizeof **leaf);
+        if (*leaf == NULL) {
+            return NULL;
+        }
+        (*leaf)->next = blocks->newest_leaf;
+        blocks->newest_leaf = *leaf;
+    }
+    struct ctm_page *page = ctm_blocks_page(blocks, address);
+    size_t group = (size_t)(page - (*leaf)->pages) / CTM_GROUP_PAGES;
+    (*leaf)->used_groups[group / 64] |= UINT64_C(1) << group % 64;
+    return page;
+}
+
+/* Make the page's array one of this class, if it holds nothing. False: it does, or no memory. */
+static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uint32_t grain)
+{
+    if (page->grain == grain) {
+        return true;
+    }
+    if (page->live != 0) {
+        return false;
+    }
+    uint32_t *entries = ctm_arena_alloc(blocks->arena, entry_bytes(grain));
+    if (entries == NULL) {
+        return false;
+    }
+    if (page->grain != 0) {
+        ctm_arena_free(blocks->arena, page->entries, entry_bytes(page->grain));
+    }
+    page->entries = entries;
+    page->grain = (uint16_t)grain;
+    return true;
+}
+
+static int add_wide(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address, uint64_t size,
+                    uint32_t site)
+{
+    struct ctm_wide_block block = {
+        .address = address, .size = size, .domain = domain, .site = site};
+    return ctm_wide_hash_add(&blocks->wide, block);
+}
+
+/* Note a block at an address that has none. */
+static int add(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site)
+{
+    if (address >= CTM_HASHED_LIMIT) {
+        int error = add_wide(blocks, 0, address, size, site);
+        blocks->odd += error == CTM_OK ? 1 : 0;
+        return error;
+    }
+    struct ctm_page *page = make_page(blocks, address);
+    if (page == NULL) {
+        return CTM_ENOMEM;
+    }
+    if (size - 1 < CTM_SMALL_MAX) {
+        uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
+        uint32_t slot = ctm_page_slot(address, grain);
+        if (slot != UINT32_MAX && claim_page(blocks, page, grain)) {
+            page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
+            page->live++;
+            return CTM_OK;
+        }
+    }
+    int error = size < CTM_HASHED_LIMIT ? ctm_block_hash_add(&blocks->hash, address, size, site)
+                                        : add_wide(blocks, 0, address, size, site);
+    page->hashed = (uint16_t)(page->hashed + (error == CTM_OK ? 1 : 0));
+    return error;
+}
+
+int ctm_blocks_put_slow(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site,
+                        struct ctm_block *old, bool *had_old)
+{
+    *had_old = (ctm_blocks_take_slow(blocks, address, old) & CTM_TAKEN_BLOCK) != 0;
+    int error = add(blocks, address, size, site);
+    if (error < 0) {
+        return error;
+    }
+    return *had_old ? 1 : 0;
+}
+
+static uint32_t *find_entry(const struct ctm_page *page, uintptr_t address)
+{
+    if (page == NULL || page->live == 0) {
+        return NULL;
+    }
+    uint32_t slot = ctm_page_slot(address, page->grain);
+    if (slot == UINT32_MAX || page->entries[slot] == 0) {
+        return NULL;
+    }
+    return &page->entries[slot];
+}
+
+static struct ctm_block read_entry(const struct ctm_page *page, uint32_t entry)
+{
+    return (struct ctm_block){.size = ((uint32_t)page->grain << CTM_GRAIN_BITS) - (entry & 15),
+                              .site = entry >> 4};
+}
+
+static struct ctm_block read_hashed(const struct ctm_hashed_block *entry)
+{
+    return (struct ctm_block){.size = ctm_hashed_size(entry), .site = ctm_hashed_site(entry)};
+}
+
+static struct ctm_block read_wide(const struct ctm_wide_block *entry)
+{
+    return (struct ctm_block){.size = entry->size, .site = entry->site};
+}
+
+/* Remove a block of domain 0 from the hash table that it is in, if it is in one. */
+static bool take_hashed(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
+{
+    struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
+    if (hashed == NULL) {
+        return ctm_blocks_take_domain(blocks, 0, address, out);
+    }
+    *out = read_hashed(hashed);
+    ctm_block_hash_remove(&blocks->hash, hashed);
+    return true;
+}
+
+unsigned ctm_blocks_take_slow(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
+{
+    struct ctm_page *page = ctm_blocks_page(blocks, address);
+    unsigned watched = page != NULL && page->watched != 0 ? CTM_TAKEN_WATCHED : CTM_TAKEN_NOTHING;
+    uint32_t *entry = find_entry(page, address);
+    if (entry != NULL) {
+        *out = read_entry(page, *entry);
+        *entry = 0;
+        page->live--;
+        return watched | CTM_TAKEN_BLOCK;
+    }
+    if (page == NULL) {
+        if (blocks->odd == 0 || !ctm_blocks_take_domain(blocks, 0, address, out)) {
+            return CTM_TAKEN_NOTHING;
+        }
+        blocks->odd--;
+        return CTM_TAKEN_BLOCK;
+    }
+    if (page->hashed == 0 || !take_hashed(blocks, address, out)) {
+        return watched;
+    }
+    page->hashed--;
+    return watched | CTM_TAKEN_BLOCK;
+}
+
+bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
+{
+    const struct ctm_page *page = ctm_blocks_page(blocks, address);
+    const uint32_t *entry = find_entry(page, address);
+    if (entry != NULL) {
+        *out = read_entry(page, *entry);
+        return true;
+    }
+    if ((page == NULL ? blocks->odd : page->hashed) == 0) {
+        return false;
+    }
+    const struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
+    if (hashed == NULL) {
+        return ctm_blocks_get_domain(blocks, 0, address, out);
+    }
+    *out = read_hashed(hashed);
+    return true;
+}
+
+void ctm_blocks_move(struct ctm_blocks *blocks, uintptr_t address, uint32_t site)
+{
+    struct ctm_page *page = ctm_blocks_page(blocks, address);
+    uint32_t *entry = find_entry(page, address);
+    if (entry != NULL) {
+        *entry = site << 4 | (*entry & 15);
+        return;
+    }
+    struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
+    if (hashed != NULL) {
+        hashed->value = hashed->value >> 32 << 32 | site;
+        return;
+    }
+    struct ctm_wide_block *wide = ctm_wide_hash_find(&blocks->wide, 0, address);
+    if (wide != NULL) {
+        wide->site = site;
+    }
+}
+
+int ctm_blocks_put_domain(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
+                          uint64_t size, uint32_t site, struct ctm_block *old)
+{
+    struct ctm_wide_block *entry = ctm_wide_hash_find(&blocks->wide, domain, address);
+    if (entry == NULL) {
+        return add_wide(blocks, domain, address, size, site);
+    }
+    *old = read_wide(entry);
+    entry->size = size;
+    entry->site = site;
+    return 1;
+}
+
+bool ctm_blocks_take_domain(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
+                            struct ctm_block *out)
+{
+    struct ctm_wide_block *entry = ctm_wide_hash_find(&blocks->wide, domain, address);
+    if (entry == NULL) {
+        return false;
+    }
+    *out = read_wide(entry);
+    ctm_wide_hash_remove(&blocks->wide, entry);
+    return true;
+}
+
+bool ctm_blocks_get_domain(const struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
+                           struct ctm_block *out)
+{
+    const struct ctm_wide_block *entry = ctm_wide_hash_find(&blocks->wide, domain, address);
+    if (entry == NULL) {
+        return false;
+    }
+    *out = read_wide(entry);
+    return true;
+}
+
+int ctm_blocks_watch(struct ctm_blocks *blocks, uintptr_t address)
+{
+    if (address >= CTM_HASHED_LIMIT) {
+        return CTM_EINVAL;
+    }
+    struct ctm_page *page = make_page(blocks, address);
+    if (page == NULL) {
+        return CTM_ENOMEM;
+    }
+    page->watched++;
+    return CTM_OK;
+}
+
+void ctm_blocks_unwatch(struct ctm_blocks *blocks, uintptr_t address)
+{
+    ctm_blocks_page(blocks, address)->watched--;
+}
+
+static void each_in_page(const struct ctm_page *page,
+                         void (*visit)(void *context, struct ctm_block block), void *context)
+{
+    uint32_t left = page->live;
+    for (const uint32_t *entry = page->entries; left > 0; entry++) {
+        if (*entry != 0) {
+            visit(context, read_entry(page, *entry));
+            left--;
+        }
+    }
+}
+
+static void each_in_group(const struct ctm_page *pages,
+                          void (*visit)(void *context, struct ctm_block block), void *context)
+{
+    for (size_t i = 0; i < CTM_GROUP_PAGES; i++) {
+        each_in_page(&pages[i], visit, context);
+    }
+}
+
+void ctm_blocks_each(const struct ctm_blocks *blocks,
+                     void (*visit)(void *context, struct ctm_block block), void *context)
+{
+    for (const struct ctm_leaf *leaf = blocks->newest_leaf; leaf != NULL; leaf = leaf->next) {
+        for (size_t group = 0; group < CTM_LEAF_GROUPS; group++) {
+            if ((leaf->used_groups[group / 64] >> group % 64 & 1) != 0) {
+                each_in_group(&leaf->pages[group * CTM_GROUP_PAGES], visit, context);
+            }
+        }
+    }
+    for (size_t i = 0; i < blocks->hash.capacity; i++) {
+        if (blocks->hash.entries[i].value != 0) {
+            visit(context, read_hashed(&blocks->hash.entries[i]));
+        }
+    }
+    for (size_t i = 0; i < blocks->wide.capacity; i++) {
+        if (blocks->wide.entries[i].site != 0) {
+            visit(context, read_wide(&blocks->wide.entries[i]));
+        }
+    }
+}

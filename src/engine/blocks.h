@@ -1,0 +1,197 @@
+/*
+ * The block table: (domain, address) -> (size, site).
+ *
+ * Three homes, one answer. A block of domain 0 that looks as if CPython's small-object allocator
+ * made it costs four bytes: its 16 KiB page has a dense array with an entry for each block of the
+ * page's size class. Any other block of domain 0 costs 16 bytes in a hash table, and what does
+ * not fit there either (another domain, a size or an address over 48 bits) 24 bytes in a wide one.
+ * That pages hold equal blocks is never assumed, only hoped for: an address that is not exactly on
+ * the grid of its page goes to the hash table, and each page knows how many of its blocks did.
+ *
+ * Guarded by the tracer's gate. No function calls anything but pages and arena.
+ */
+#ifndef CTM_ENGINE_BLOCKS_H
+#define CTM_ENGINE_BLOCKS_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "engine/block_hash.h"
+#include "engine/wide_hash.h"
+
+struct ctm_block {
+    uint64_t size; /* bytes asked for */
+    uint32_t site; /* 1 to CTM_SITE_MAX */
+};
+
+enum {
+    CTM_PAGE_BITS = 14,   /* CPython's pool: 16 KiB, aligned */
+    CTM_POOL_HEADER = 48, /* bytes before the first block of a pool */
+    CTM_SMALL_MAX = 512,  /* bytes of the largest block that a pool holds */
+    CTM_GRAIN_BITS = 4,   /* size classes are multiples of 16 bytes */
+    CTM_SITE_BITS = 28,   /* of a dense entry; the other 4 are class size - asked size */
+    CTM_SITE_MAX = (1 << CTM_SITE_BITS) - 1,
+    CTM_ADDRESS_BITS = 48,
+    CTM_LEAF_BITS = 16, /* pages under one leaf: 1 GiB of addresses */
+    CTM_LEAF_COUNT = 1 << (CTM_ADDRESS_BITS - CTM_PAGE_BITS - CTM_LEAF_BITS),
+    CTM_GROUP_PAGES = 256, /* whose records fill one page of memory */
+    CTM_LEAF_GROUPS = (1 << CTM_LEAF_BITS) / CTM_GROUP_PAGES,
+};
+
+struct ctm_page {
+    uint32_t *entries; /* by slot: site << 4 | slack; 0: no block. NULL while grain is 0 */
+    uint16_t grain;    /* size class of `entries`, in units of 16 bytes */
+    uint16_t live;     /* entries that hold a block */
+    uint16_t hashed;   /* blocks of domain 0 that start here and are in one of the hash tables */
+    uint16_t watched;  /* addresses in this page that are watched */
+};
+
+/* The pages of 1 GiB of addresses. Which groups of them were ever used is on record, so that a pass
+ * over all blocks reads no memory that holds none: reading would make it resident. */
+struct ctm_leaf {
+    struct ctm_leaf *next;
+    uint64_t used_groups[CTM_LEAF_GROUPS / 64]; /* bit g: pages from g * CTM_GROUP_PAGES on */
+    struct ctm_page pages[1 << CTM_LEAF_BITS];
+};
+
+struct ctm_blocks {
+    struct ctm_leaf **leaves; /* CTM_LEAF_COUNT, each NULL until a block needs it */
+    struct ctm_leaf *newest_leaf;
+    struct ctm_arena *arena;
+    struct ctm_block_hash hash;
+    struct ctm_wide_hash wide;
+    size_t odd; /* blocks of domain 0 in `wide` that no page counts: addresses over 48 bits */
+};
+
+/* What is known of a freed address. */
+enum ctm_taken {
+    CTM_TAKEN_NOTHING = 0,
+    CTM_TAKEN_BLOCK = 1,   /* a block was there: *out holds it, the table no longer does */
+    CTM_TAKEN_WATCHED = 2, /* the page has watched addresses: this may be one of them */
+};
+
+CTM_MUST_CHECK int ctm_blocks_init(struct ctm_blocks *blocks, struct ctm_arena *arena);
+
+/*
+ * Note a block of domain 0. Returns 0, or 1 if the address had a block: *old holds what was
+ * replaced. CTM_ENOMEM: nothing is noted; if *had_old is set, *old was there and is removed.
+ */
+CTM_MUST_CHECK int ctm_blocks_put_slow(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
+                                       uint32_t site, struct ctm_block *old, bool *had_old);
+
+/* Remove the block of domain 0 at `address`. Returns a set of enum ctm_taken. */
+unsigned ctm_blocks_take_slow(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out);
+
+/* The block of domain 0 at `address`, or false. */
+bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out);
+
+/* Give the block of domain 0 at `address`, which is there, to another site. */
+void ctm_blocks_move(struct ctm_blocks *blocks, uintptr_t address, uint32_t site);
+
+/* The same for domains other than 0. `put` returns 0, 1 (*old replaced) or CTM_ENOMEM. */
+CTM_MUST_CHECK int ctm_blocks_put_domain(struct ctm_blocks *blocks, uint32_t domain,
+                                         uintptr_t address, uint64_t size, uint32_t site,
+                                         struct ctm_block *old);
+bool ctm_blocks_take_domain(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
+                            struct ctm_block *out);
+bool ctm_blocks_get_domain(const struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
+                           struct ctm_block *out);
+
+/*
+ * Watch an address of the host's: ctm_blocks_take says CTM_TAKEN_WATCHED for each free in its
+ * page, so that the caller looks it up. CTM_ENOMEM. Addresses over 48 bits cannot be watched:
+ * CTM_EINVAL.
+ */
+CTM_MUST_CHECK int ctm_blocks_watch(struct ctm_blocks *blocks, uintptr_t address);
+void ctm_blocks_unwatch(struct ctm_blocks *blocks, uintptr_t address);
+
+/* Call `visit` for each block, in no order. The table must not change meanwhile. */
+void ctm_blocks_each(const struct ctm_blocks *blocks,
+                     void (*visit)(void *context, struct ctm_block block), void *context);
+
+/* ---- the hot path, inline ---- */
+
+/* ceil(2^16 / grain): (n * reciprocal) >> 16 is n / grain for each n a page can hold. */
+extern const uint32_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1];
+
+/* Slot of an address in a page of this class, or UINT32_MAX if it is not on the page's grid. */
+static inline uint32_t ctm_page_slot(uintptr_t address, uint32_t grain)
+{
+    uint32_t offset = (uint32_t)(address & ((1u << CTM_PAGE_BITS) - 1));
+    uint32_t from_first = offset - CTM_POOL_HEADER; /* huge if inside the header */
+    uint32_t units = from_first >> CTM_GRAIN_BITS;
+    if (CTM_UNLIKELY(from_first >= (1u << CTM_PAGE_BITS) || (offset & 15) != 0)) {
+        return UINT32_MAX;
+    }
+    uint32_t slot = (units * ctm_grain_reciprocal[grain]) >> 16;
+    return CTM_LIKELY(slot * grain == units) ? slot : UINT32_MAX;
+}
+
+static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, uintptr_t address)
+{
+    uint64_t number = (uint64_t)address >> CTM_PAGE_BITS;
+    uint64_t leaf = number >> CTM_LEAF_BITS;
+    if (CTM_UNLIKELY(leaf >= CTM_LEAF_COUNT)) {
+        return NULL;
+    }
+    struct ctm_leaf *found = blocks->leaves[leaf];
+    return found == NULL ? NULL : &found->pages[number & ((1u << CTM_LEAF_BITS) - 1)];
+}
+
+static inline int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
+                                 uint32_t site, struct ctm_block *old, bool *had_old)
+{
+    if (CTM_LIKELY(size - 1 < CTM_SMALL_MAX)) {
+        uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
+        struct ctm_page *page = ctm_blocks_page(blocks, address);
+        if (CTM_LIKELY(page != NULL && page->grain == grain && page->hashed == 0)) {
+            uint32_t slot = ctm_page_slot(address, grain);
+            if (CTM_LIKELY(slot != UINT32_MAX)) {
+                uint32_t *entry = &page->entries[slot];
+                uint32_t before = *entry;
+                *entry = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
+                if (CTM_LIKELY(before == 0)) {
+                    page->live++;
+                    return 0;
+                }
+                old->site = before >> 4;
+                old->size = (grain << CTM_GRAIN_BITS) - (before & 15);
+                *had_old = true;
+                return 1;
+            }
+        }
+    }
+    return ctm_blocks_put_slow(blocks, address, size, site, old, had_old);
+}
+
+static inline unsigned ctm_blocks_take(struct ctm_blocks *blocks, uintptr_t address,
+                                       struct ctm_block *out)
+{
+    struct ctm_page *page = ctm_blocks_page(blocks, address);
+    if (CTM_UNLIKELY(page == NULL)) {
+        return blocks->odd == 0 ? CTM_TAKEN_NOTHING : ctm_blocks_take_slow(blocks, address, out);
+    }
+    if (CTM_UNLIKELY((page->hashed | page->watched) != 0)) {
+        return ctm_blocks_take_slow(blocks, address, out);
+    }
+    if (page->live == 0) {
+        return CTM_TAKEN_NOTHING;
+    }
+    uint32_t slot = ctm_page_slot(address, page->grain);
+    if (CTM_UNLIKELY(slot == UINT32_MAX)) {
+        return CTM_TAKEN_NOTHING;
+    }
+    uint32_t *entry = &page->entries[slot];
+    uint32_t before = *entry;
+    if (CTM_UNLIKELY(before == 0)) {
+        return CTM_TAKEN_NOTHING;
+    }
+    *entry = 0;
+    page->live--;
+    out->site = before >> 4;
+    out->size = ((uint32_t)page->grain << CTM_GRAIN_BITS) - (before & 15);
+    return CTM_TAKEN_BLOCK;
+}
+
+#endif

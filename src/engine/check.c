@@ -1,0 +1,318 @@
+#include "engine/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/check_parts.h"
+
+/* What is counted from scratch, to be compared with the counters. */
+struct count {
+    const struct ctm_tracer *tracer;
+    struct ctm_site *sites; /* live_bytes and live_blocks by site id */
+    uint64_t blocks;
+    bool foreign; /* a block names a site that is none */
+};
+
+static bool refuse_all(void *context, size_t size)
+{
+    (void)context;
+    (void)size;
+    return true;
+}
+
+/* ---- names and stacks ---- */
+
+static const char *check_index(const struct ctm_index *index, size_t expected)
+{
+    if (index->slots == NULL) {
+        return expected == 0 && index->used == 0 ? NULL : "index: entries, but no slots";
+    }
+    size_t capacity = (size_t)index->mask + 1;
+    size_t used = 0;
+    for (size_t i = 0; i < capacity; i++) {
+        used += index->slots[i] != 0 ? 1 : 0;
+    }
+    if (used != index->used || used != expected || used * 2 > capacity) {
+        return "index: the number of entries is wrong";
+    }
+    return ctm_check_owns_mapping(index->pages, index->slots, capacity * sizeof *index->slots)
+               ? NULL
+               : "index: slots without a mapping";
+}
+
+/*
+ * Entries are looked up by interning them again into a copy of the table's head that cannot grow:
+ * for what is there that changes nothing.
+ */
+static const char *check_names(const struct ctm_names *names)
+{
+    struct ctm_pages none = {.refuse = refuse_all};
+    struct ctm_arena no_arena;
+    ctm_arena_init(&no_arena, &none);
+    struct ctm_names copy = *names;
+    copy.arena = &no_arena;
+    copy.index.pages = &none;
+    for (uint32_t id = 0; id < names->length; id++) {
+        const struct ctm_name *name = &names->items[id];
+        uint32_t found;
+        if (!ctm_check_is_mapped(names->arena->pages, name->bytes, name->length)) {
+            return "names: a text outside all mappings";
+        }
+        if (ctm_names_intern(&copy, name->bytes, name->length, &found) < 0 || found != id) {
+            return "names: a name is not found, or found twice";
+        }
+    }
+    if (!ctm_check_owns_mapping(names->arena->pages, names->items,
+                                names->capacity * sizeof *names->items)) {
+        return "names: items without a mapping";
+    }
+    return check_index(&names->index, names->length);
+}
+
+static const char *check_frames(const struct ctm_tracer *tracer)
+{
+    const struct ctm_stacks *stacks = &tracer->stacks;
+    struct ctm_pages none = {.refuse = refuse_all};
+    struct ctm_stacks copy = *stacks;
+    copy.pages = &none;
+    copy.frame_index.pages = &none;
+    for (uint32_t id = 0; id < stacks->frame_length; id++) {
+        const struct ctm_location_frame *frame = &stacks->frames[id];
+        uint32_t found;
+        if (frame->file >= tracer->names.length || frame->name >= tracer->names.length) {
+            return "stacks: a frame names no name";
+        }
+        if (ctm_stacks_frame(&copy, *frame, &found) < 0 || found != id) {
+            return "stacks: a frame is not found, or found twice";
+        }
+    }
+    if (!ctm_check_owns_mapping(stacks->pages, stacks->frames,
+                                stacks->frame_capacity * sizeof *stacks->frames)) {
+        return "stacks: frames without a mapping";
+    }
+    return check_index(&stacks->frame_index, stacks->frame_length);
+}
+
+static bool site_is_nodes(const struct ctm_tracer *tracer, uint32_t site, uint32_t node)
+{
+    return site < tracer->sites.length && tracer->sites.items[site].node == node &&
+           tracer->sites.items[site].domain == 0;
+}
+
+static const char *check_nodes(const struct ctm_tracer *tracer)
+{
+    const struct ctm_stacks *stacks = &tracer->stacks;
+    struct ctm_pages none = {.refuse = refuse_all};
+    struct ctm_stacks copy = *stacks;
+    copy.pages = &none;
+    copy.node_index.pages = &none;
+    for (uint32_t id = 0; id < stacks->node_length; id++) {
+        const struct ctm_context *node = &stacks->nodes[id];
+        uint32_t found;
+        if (node->frame >= stacks->frame_length ||
+            (!ctm_stacks_is_root(node->parent) && node->parent >= id)) {
+            return "stacks: a node's frame or parent is wrong";
+        }
+        if (node->site != CTM_NO_SITE && !site_is_nodes(tracer, node->site, id)) {
+            return "stacks: a node's site is not its own";
+        }
+        if (ctm_stacks_child(&copy, node->parent, node->frame, &found) < 0 || found != id) {
+            return "stacks: a node is not found, or found twice";
+        }
+    }
+    if (!ctm_check_owns_mapping(stacks->pages, stacks->nodes,
+                                stacks->node_capacity * sizeof *stacks->nodes)) {
+        return "stacks: nodes without a mapping";
+    }
+    return check_index(&stacks->node_index, stacks->node_length);
+}
+
+/* ---- sites ---- */
+
+static const char *check_sites(const struct ctm_tracer *tracer)
+{
+    const struct ctm_sites *sites = &tracer->sites;
+    struct ctm_pages none = {.refuse = refuse_all};
+    struct ctm_sites copy = *sites;
+    copy.pages = &none;
+    copy.domain_index.pages = &none;
+    size_t indexed = 0;
+    for (uint32_t id = 1; id < sites->length; id++) {
+        const struct ctm_site *site = &sites->items[id];
+        uint32_t found;
+        if (site->node >= tracer->stacks.node_length) {
+            return "sites: a site's node is none";
+        }
+        if (site->domain == 0) {
+            if (tracer->stacks.nodes[site->node].site != id) {
+                return "sites: a node does not know its site";
+            }
+            continue;
+        }
+        indexed++;
+        if (ctm_sites_domain(&copy, site->domain, site->node, &found) < 0 || found != id) {
+            return "sites: the site of a domain is not found, or found twice";
+        }
+    }
+    if (!ctm_check_owns_mapping(sites->pages, sites->items,
+                                sites->capacity * sizeof *sites->items)) {
+        return "sites: items without a mapping";
+    }
+    return check_index(&sites->domain_index, indexed);
+}
+
+static void count_block(void *context, struct ctm_block block)
+{
+    struct count *count = context;
+    count->blocks++;
+    if (block.site == CTM_NO_SITE || block.site >= count->tracer->sites.length) {
+        count->foreign = true;
+        return;
+    }
+    count->sites[block.site].live_bytes += block.size;
+    count->sites[block.site].live_blocks++;
+}
+
+static const char *compare_counters(const struct ctm_sites *sites, const struct count *count)
+{
+    struct ctm_site live = {0};
+    uint64_t peak_bytes = 0;
+    uint64_t peak_blocks = 0;
+    for (uint32_t id = 1; id < sites->length; id++) {
+        const struct ctm_site *site = &sites->items[id];
+        if (site->live_bytes != count->sites[id].live_bytes ||
+            site->live_blocks != count->sites[id].live_blocks) {
+            return "sites: a site's counters are not the sums of its blocks";
+        }
+        if (site->stamp > sites->epoch || (site->stamp == sites->epoch && !sites->away)) {
+            return "sites: a stamp that cannot be";
+        }
+        live.live_bytes += site->live_bytes;
+        live.live_blocks += site->live_blocks;
+        peak_bytes += ctm_site_peak_bytes(sites, site);
+        peak_blocks += ctm_site_peak_blocks(sites, site);
+    }
+    if (live.live_bytes != sites->current_bytes || live.live_blocks != sites->current_blocks ||
+        live.live_blocks != count->blocks) {
+        return "sites: the current memory is not the sum of the sites";
+    }
+    if (peak_bytes != sites->peak_bytes || peak_blocks != sites->peak_blocks) {
+        return "sites: the composition of the peak does not add up to it";
+    }
+    return sites->current_bytes > sites->peak_bytes ? "sites: more than the peak" : NULL;
+}
+
+static const char *check_counters(const struct ctm_tracer *tracer)
+{
+    struct count count = {.tracer = tracer};
+    count.sites = calloc(tracer->sites.length, sizeof *count.sites);
+    if (count.sites == NULL) {
+        return "no memory to check";
+    }
+    ctm_blocks_each(&tracer->blocks, count_block, &count);
+    const char *broken =
+        count.foreign ? "blocks: a block of no site" : compare_counters(&tracer->sites, &count);
+    free(count.sites);
+    return broken;
+}
+
+/* ---- locations ---- */
+
+static const char *check_map(const struct ctm_address_map *map)
+{
+    if (map->items == NULL) {
+        return map->used == 0 ? NULL : "address map: items, but no table";
+    }
+    size_t used = 0;
+    for (size_t i = 0; i <= map->mask; i++) {
+        const char *item = map->items + i * map->item_size;
+        uintptr_t address = ctm_address_map_key(item);
+        if (address == 0) {
+            continue;
+        }
+        used++;
+        if (ctm_address_map_find(map, address, map->item_size) != item) {
+            return "address map: an item is not found, or found twice";
+        }
+    }
+    if (used != map->used || used * 2 > map->mask + 1) {
+        return "address map: the number of items is wrong";
+    }
+    return ctm_check_owns_mapping(map->pages, map->items, (map->mask + 1) * map->item_size)
+               ? NULL
+               : "address map: items without a mapping";
+}
+
+static const char *check_instruction(const struct ctm_stacks *stacks,
+                                     const struct ctm_location *location)
+{
+    if (location->frame >= stacks->frame_length) {
+        return "locations: an instruction of no frame";
+    }
+    if (location->parent == CTM_NO_CONTEXT) {
+        return NULL;
+    }
+    if (location->node >= stacks->node_length ||
+        stacks->nodes[location->node].parent != location->parent ||
+        stacks->nodes[location->node].frame != location->frame) {
+        return "locations: an instruction remembers a wrong node";
+    }
+    return NULL;
+}
+
+static const char *check_locations(const struct ctm_tracer *tracer)
+{
+    const struct ctm_address_map *instructions = &tracer->locations.instructions;
+    const char *broken = check_map(instructions);
+    if (broken == NULL) {
+        broken = check_map(&tracer->locations.owners);
+    }
+    for (size_t i = 0; broken == NULL && instructions->items != NULL && i <= instructions->mask;
+         i++) {
+        struct ctm_location location;
+        memcpy(&location, instructions->items + i * instructions->item_size, sizeof location);
+        if (location.instruction != 0) {
+            broken = check_instruction(&tracer->stacks, &location);
+        }
+    }
+    return broken;
+}
+
+static bool is_empty(const struct ctm_tracer *tracer)
+{
+    return tracer->pages.length == 0 && tracer->pages.mappings == NULL &&
+           tracer->names.length == 0 && tracer->stacks.node_length == 0 &&
+           tracer->sites.length == 0 && tracer->sites.current_bytes == 0 &&
+           tracer->sites.peak_bytes == 0 && tracer->blocks.leaves == NULL &&
+           tracer->locations.owners.items == NULL && tracer->locations.instructions.items == NULL;
+}
+
+const char *ctm_tracer_check(const struct ctm_tracer *tracer)
+{
+    if (!tracer->tracing) {
+        return is_empty(tracer) ? NULL : "tracer: it does not trace, but its tables hold something";
+    }
+    const char *broken = ctm_check_memory(tracer);
+    if (broken == NULL) {
+        broken = check_names(&tracer->names);
+    }
+    if (broken == NULL) {
+        broken = check_frames(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_nodes(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_sites(tracer);
+    }
+    if (broken == NULL) {
+        broken = ctm_check_blocks(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_locations(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_counters(tracer);
+    }
+    return broken;
+}

@@ -1,0 +1,73 @@
+#include "engine/sites.h"
+
+#include <string.h>
+
+#include "engine/array.h"
+#include "engine/blocks.h"
+#include "engine/hash.h"
+
+int ctm_sites_init(struct ctm_sites *sites, struct ctm_pages *pages)
+{
+    memset(sites, 0, sizeof *sites);
+    sites->pages = pages;
+    sites->length = 1; /* site 0 means none */
+    sites->epoch = 1;
+    ctm_index_init(&sites->domain_index, pages);
+    return ctm_array_reserve(pages, (void **)&sites->items, &sites->capacity, 0,
+                             sizeof *sites->items);
+}
+
+static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
+{
+    if (sites->length > CTM_SITE_MAX) {
+        return CTM_ELIMIT;
+    }
+    int error = ctm_array_reserve(sites->pages, (void **)&sites->items, &sites->capacity,
+                                  sites->length, sizeof *sites->items);
+    if (error < 0) {
+        return error;
+    }
+    sites->items[sites->length] = (struct ctm_site){.node = node, .domain = domain};
+    *site = sites->length++;
+    return CTM_OK;
+}
+
+int ctm_sites_add(struct ctm_sites *sites, uint32_t node, uint32_t *site)
+{
+    return add(sites, 0, node, site);
+}
+
+static uint64_t rehash(const void *context, uint32_t id)
+{
+    const struct ctm_sites *sites = context;
+    return ctm_hash_pair(sites->items[id].domain, sites->items[id].node);
+}
+
+int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
+{
+    uint64_t hash = ctm_hash_pair(domain, node);
+    uint32_t probe = 0;
+    uint32_t found;
+    while ((found = ctm_index_next(&sites->domain_index, hash, &probe)) != UINT32_MAX) {
+        if (sites->items[found].domain == domain && sites->items[found].node == node) {
+            *site = found;
+            return CTM_OK;
+        }
+    }
+    int error = ctm_index_reserve(&sites->domain_index, rehash, sites);
+    if (error < 0) {
+        return error;
+    }
+    error = add(sites, domain, node, site);
+    if (error < 0) {
+        return error;
+    }
+    ctm_index_put(&sites->domain_index, hash, *site);
+    return CTM_OK;
+}
+
+void ctm_sites_reset_peak(struct ctm_sites *sites)
+{
+    sites->away = true; /* a stamp may be current even so: end the epoch in any case */
+    ctm_sites_new_peak(sites);
+}

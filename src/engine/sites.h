@@ -1,0 +1,119 @@
+/*
+ * Sites: what is counted for each (domain, stack), and the exact composition of the peak.
+ *
+ * Every call updates the counters of its site, so that the peak's composition costs next to
+ * nothing: while memory climbs from peak to peak nothing is saved. The first change of a site
+ * after the peak that is not itself a new peak saves the site's live values, stamped with the
+ * current epoch. A new peak ends the epoch, which voids all saved values at once. So at any time a
+ * site's value at the peak is the saved one if its stamp is current, else the live one. Of several
+ * moments with the same peak, the first counts.
+ *
+ * Guarded by the tracer's gate.
+ */
+#ifndef CTM_ENGINE_SITES_H
+#define CTM_ENGINE_SITES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/index.h"
+
+struct ctm_site {
+    uint64_t live_bytes;
+    uint64_t live_blocks;
+    uint64_t saved_bytes; /* at the peak, if stamp is the current epoch */
+    uint64_t saved_blocks;
+    uint64_t total_bytes; /* ever allocated here, live or not */
+    uint64_t total_blocks;
+    uint64_t stamp;
+    uint32_t node; /* id in the stacks */
+    uint32_t domain;
+};
+
+struct ctm_sites {
+    struct ctm_pages *pages;
+    struct ctm_site *items; /* by site id; item 0 is unused */
+    uint32_t length;
+    uint32_t capacity;
+    struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
+    uint64_t current_bytes;
+    uint64_t current_blocks;
+    uint64_t peak_bytes;
+    uint64_t peak_blocks;
+    uint64_t epoch; /* at least 1: a new site's stamp is 0 */
+    bool away;      /* something was saved since the peak */
+};
+
+/* CTM_ENOMEM. */
+CTM_MUST_CHECK int ctm_sites_init(struct ctm_sites *sites, struct ctm_pages *pages);
+
+/* A new site of domain 0. CTM_ENOMEM, CTM_ELIMIT (2^28 sites). */
+CTM_MUST_CHECK int ctm_sites_add(struct ctm_sites *sites, uint32_t node, uint32_t *site);
+
+/* The site of a node in a domain other than 0. CTM_ENOMEM, CTM_ELIMIT. */
+CTM_MUST_CHECK int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node,
+                                    uint32_t *site);
+
+/* The current memory becomes the peak. */
+void ctm_sites_reset_peak(struct ctm_sites *sites);
+
+/* Blocks and bytes of a site at the moment of the peak. */
+static inline uint64_t ctm_site_peak_bytes(const struct ctm_sites *sites, const struct ctm_site *s)
+{
+    return s->stamp == sites->epoch ? s->saved_bytes : s->live_bytes;
+}
+
+static inline uint64_t ctm_site_peak_blocks(const struct ctm_sites *sites, const struct ctm_site *s)
+{
+    return s->stamp == sites->epoch ? s->saved_blocks : s->live_blocks;
+}
+
+static inline void ctm_site_save(struct ctm_sites *sites, struct ctm_site *s)
+{
+    if (s->stamp != sites->epoch) {
+        s->stamp = sites->epoch;
+        s->saved_bytes = s->live_bytes;
+        s->saved_blocks = s->live_blocks;
+        sites->away = true;
+    }
+}
+
+static inline void ctm_sites_new_peak(struct ctm_sites *sites)
+{
+    sites->peak_bytes = sites->current_bytes;
+    sites->peak_blocks = sites->current_blocks;
+    if (sites->away) {
+        sites->away = false;
+        sites->epoch++;
+    }
+}
+
+/* A block became live at a site. */
+static inline void ctm_sites_gain(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    struct ctm_site *s = &sites->items[site];
+    sites->current_bytes += size;
+    sites->current_blocks++;
+    if (sites->current_bytes > sites->peak_bytes) {
+        ctm_sites_new_peak(sites);
+    } else {
+        ctm_site_save(sites, s);
+    }
+    s->live_bytes += size;
+    s->live_blocks++;
+}
+
+/* A block of a site is live no more. */
+static inline void ctm_sites_lose(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    struct ctm_site *s = &sites->items[site];
+    ctm_site_save(sites, s);
+    sites->current_bytes -= size;
+    sites->current_blocks--;
+    s->live_bytes -= size;
+    s->live_blocks--;
+}
+
+#endif

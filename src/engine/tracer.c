@@ -1,0 +1,179 @@
+#include "engine/tracer.h"
+
+#include <string.h>
+
+static const char unknown_file[] = "<unknown>";
+
+/* Tables that hold nothing and own nothing. */
+static void empty_tables(struct ctm_tracer *tracer)
+{
+    ctm_arena_init(&tracer->arena, &tracer->pages);
+    ctm_names_init(&tracer->names, &tracer->arena);
+    ctm_stacks_init(&tracer->stacks, &tracer->pages);
+    ctm_locations_init(&tracer->locations, &tracer->pages);
+    memset(&tracer->blocks, 0, sizeof tracer->blocks);
+    memset(&tracer->sites, 0, sizeof tracer->sites);
+}
+
+void ctm_tracer_init(struct ctm_tracer *tracer)
+{
+    memset(tracer, 0, sizeof *tracer);
+    ctm_pages_init(&tracer->pages);
+    empty_tables(tracer);
+    tracer->generation = 1;
+}
+
+void ctm_tracer_deinit(struct ctm_tracer *tracer)
+{
+    ctm_tracer_stop(tracer);
+}
+
+/* Names, frame and node that every table has, so that a stack can always be named. */
+static int intern_unknown(struct ctm_tracer *tracer)
+{
+    uint32_t empty;
+    uint32_t file;
+    uint32_t frame;
+    uint32_t node;
+    int error = ctm_names_intern(&tracer->names, "", 0, &empty);
+    if (error == CTM_OK) {
+        error = ctm_names_intern(&tracer->names, unknown_file, sizeof unknown_file - 1, &file);
+    }
+    if (error == CTM_OK) {
+        struct ctm_location_frame unknown = {.file = file, .name = empty, .line = 0};
+        error = ctm_stacks_frame(&tracer->stacks, unknown, &frame);
+    }
+    if (error == CTM_OK) {
+        error = ctm_stacks_child(&tracer->stacks, ctm_stacks_root(0), frame, &node);
+    }
+    return error;
+}
+
+int ctm_tracer_start(struct ctm_tracer *tracer)
+{
+    int error = ctm_sites_init(&tracer->sites, &tracer->pages);
+    if (error == CTM_OK) {
+        error = ctm_blocks_init(&tracer->blocks, &tracer->arena);
+    }
+    if (error == CTM_OK) {
+        error = intern_unknown(tracer);
+    }
+    if (error < 0) {
+        ctm_tracer_stop(tracer);
+        return error;
+    }
+    tracer->dropped = 0;
+    tracer->lost = 0;
+    tracer->missed_frees = 0;
+    tracer->tracing = true;
+    return CTM_OK;
+}
+
+void ctm_tracer_stop(struct ctm_tracer *tracer)
+{
+    tracer->tracing = false;
+    tracer->generation++;
+    ctm_pages_deinit(&tracer->pages);
+    empty_tables(tracer);
+}
+
+int ctm_tracer_clear(struct ctm_tracer *tracer)
+{
+    uint64_t dropped = tracer->dropped;
+    uint64_t lost = tracer->lost;
+    uint64_t missed_frees = tracer->missed_frees;
+    ctm_tracer_stop(tracer);
+    int error = ctm_tracer_start(tracer);
+    tracer->dropped = dropped;
+    tracer->lost = lost;
+    tracer->missed_frees = missed_frees;
+    return error;
+}
+
+void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old)
+{
+    /* What was watched at this address died unseen, too. */
+    ctm_tracer_watched_hook(tracer, address);
+    ctm_sites_lose(&tracer->sites, old.site, old.size);
+    tracer->missed_frees++;
+}
+
+bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
+{
+    uint32_t site;
+    if (ctm_sites_add(&tracer->sites, node, &site) < 0) {
+        return false;
+    }
+    tracer->stacks.nodes[node].site = site;
+    return true;
+}
+
+void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address)
+{
+    struct ctm_owner *owner = ctm_locations_owner(&tracer->locations, address);
+    if (owner == NULL) {
+        return;
+    }
+    ctm_locations_remove_owner(&tracer->locations, owner);
+    ctm_blocks_unwatch(&tracer->blocks, address);
+    tracer->generation++;
+}
+
+struct ctm_owner *ctm_tracer_add_owner_hook(struct ctm_tracer *tracer, uintptr_t address)
+{
+    if (ctm_blocks_watch(&tracer->blocks, address) < 0) {
+        return NULL;
+    }
+    struct ctm_owner *owner = ctm_locations_add_owner(&tracer->locations, address);
+    if (owner == NULL) {
+        ctm_blocks_unwatch(&tracer->blocks, address);
+    }
+    return owner;
+}
+
+void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old)
+{
+    struct ctm_block other;
+    bool had_other = false;
+    int result = ctm_blocks_put(&tracer->blocks, address, old.size, old.site, &other, &had_other);
+    if (had_other) {
+        ctm_tracer_replaced_hook(tracer, address, other);
+    }
+    if (result < 0) {
+        tracer->dropped++;
+        return;
+    }
+    ctm_sites_gain(&tracer->sites, old.site, old.size);
+}
+
+int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address,
+                          uint64_t size, uint32_t node)
+{
+    ctm_tracer_untrack_hook(tracer, domain, address);
+    if (domain == 0) {
+        uint64_t dropped = tracer->dropped;
+        ctm_tracer_allocated_hook(tracer, address, size, node);
+        return tracer->dropped == dropped ? CTM_OK : CTM_ENOMEM;
+    }
+    uint32_t site;
+    struct ctm_block old;
+    if (node == CTM_NO_CONTEXT || ctm_sites_domain(&tracer->sites, domain, node, &site) < 0 ||
+        ctm_blocks_put_domain(&tracer->blocks, domain, address, size, site, &old) < 0) {
+        tracer->dropped++;
+        return CTM_ENOMEM;
+    }
+    ctm_sites_gain(&tracer->sites, site, size);
+    tracer->sites.items[site].total_bytes += size;
+    tracer->sites.items[site].total_blocks++;
+    return CTM_OK;
+}
+
+void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address)
+{
+    struct ctm_block old;
+    if (domain == 0) {
+        (void)ctm_tracer_freed_hook(tracer, address, &old);
+    } else if (ctm_blocks_take_domain(&tracer->blocks, domain, address, &old)) {
+        ctm_sites_lose(&tracer->sites, old.site, old.size);
+    }
+}

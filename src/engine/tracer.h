@@ -1,0 +1,156 @@
+/*
+ * The tracer: what hooks call, and what ties names, stacks, blocks and sites together.
+ *
+ * A host (CPython's hooks; it could be any allocator's) tells of each block that comes and goes,
+ * with the node of the stack that asked for it. One `struct ctm_tracer` is the whole state; there
+ * are no globals. Functions ending in _hook may be called inside an allocator: they call nothing
+ * but the OS for pages, in bounded time apart from the growth of a table.
+ *
+ * Every call needs the gate held (base/gate.h), apart from init and deinit. Those about blocks and
+ * owners are allowed only while `tracing`. Nothing fails the program: where there is no memory for
+ * a trace, the trace is dropped and counted.
+ */
+#ifndef CTM_ENGINE_TRACER_H
+#define CTM_ENGINE_TRACER_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/pages.h"
+#include "engine/blocks.h"
+#include "engine/locations.h"
+#include "engine/names.h"
+#include "engine/sites.h"
+#include "engine/stacks.h"
+
+/* The stack of who has none: one frame ("<unknown>", 0). Frame and node have id 0. */
+#define CTM_UNKNOWN_NODE UINT32_C(0)
+
+struct ctm_tracer {
+    struct ctm_pages pages;
+    struct ctm_arena arena;
+    struct ctm_names names;
+    struct ctm_stacks stacks;
+    struct ctm_locations locations;
+    struct ctm_blocks blocks;
+    struct ctm_sites sites;
+    bool tracing;
+    /* Changes whenever an id or a location that somebody may remember became void. */
+    uint64_t generation;
+    uint64_t dropped;      /* traces that there was no memory for, since start */
+    uint64_t lost;         /* traces thrown away because hooks had been taken away, since start */
+    uint64_t missed_frees; /* blocks whose address was handed out again without a free */
+};
+
+/* The tables are empty, the tracer does not trace. */
+void ctm_tracer_init(struct ctm_tracer *tracer);
+/* Give all memory back. */
+void ctm_tracer_deinit(struct ctm_tracer *tracer);
+
+/* Begin to trace with empty tables. CTM_ENOMEM: it does not trace, as before. */
+CTM_MUST_CHECK int ctm_tracer_start(struct ctm_tracer *tracer);
+/* Trace no more; forget all traces, keep the counters of what went wrong. */
+void ctm_tracer_stop(struct ctm_tracer *tracer);
+/* Forget all traces and go on. CTM_ENOMEM: it traces no more. */
+CTM_MUST_CHECK int ctm_tracer_clear(struct ctm_tracer *tracer);
+
+/* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. */
+void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
+bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node);
+void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address);
+
+/*
+ * Watch an owner of instructions (see locations.h): when its block is freed, what is known of its
+ * instructions is forgotten. NULL when there is no memory.
+ */
+struct ctm_owner *ctm_tracer_add_owner_hook(struct ctm_tracer *tracer, uintptr_t address);
+
+/* A block of a domain other than 0 is reported live, or gone. `track` replaces what was there.
+ * CTM_ENOMEM: dropped and counted. */
+CTM_MUST_CHECK int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain,
+                                         uintptr_t address, uint64_t size, uint32_t node);
+void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address);
+
+/* A successful allocation. */
+static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                             uint64_t size, uint32_t node)
+{
+    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT) ||
+        CTM_UNLIKELY(tracer->stacks.nodes[node].site == CTM_NO_SITE &&
+                     !ctm_tracer_make_site_hook(tracer, node))) {
+        struct ctm_block stale;
+        if ((ctm_blocks_take(&tracer->blocks, address, &stale) & CTM_TAKEN_BLOCK) != 0) {
+            ctm_tracer_replaced_hook(tracer, address, stale);
+        }
+        tracer->dropped++;
+        return;
+    }
+    uint32_t site = tracer->stacks.nodes[node].site;
+    struct ctm_block old;
+    bool had_old = false;
+    int result = ctm_blocks_put(&tracer->blocks, address, size, site, &old, &had_old);
+    if (CTM_UNLIKELY(result != 0)) {
+        if (had_old) {
+            ctm_tracer_replaced_hook(tracer, address, old);
+        }
+        if (result < 0) {
+            tracer->dropped++;
+            return;
+        }
+    }
+    ctm_sites_gain(&tracer->sites, site, size);
+    tracer->sites.items[site].total_bytes += size;
+    tracer->sites.items[site].total_blocks++;
+}
+
+/*
+ * The block at `address` is about to be freed. True: it had a trace, which is now in *old, for
+ * ctm_tracer_restored_hook should the block live on (a realloc that failed).
+ */
+static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                         struct ctm_block *old)
+{
+    unsigned taken = ctm_blocks_take(&tracer->blocks, address, old);
+    if (CTM_UNLIKELY((taken & CTM_TAKEN_WATCHED) != 0)) {
+        ctm_tracer_watched_hook(tracer, address);
+    }
+    if ((taken & CTM_TAKEN_BLOCK) == 0) {
+        return false;
+    }
+    ctm_sites_lose(&tracer->sites, old->site, old->size);
+    return true;
+}
+
+/*
+ * The opposite of ctm_tracer_freed_hook: the block is as it was. Not to be called if `generation`
+ * has changed since: *old may then name a site of tables that were emptied.
+ */
+void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
+
+/* The block at `address`, if it has a trace, was handed to a new object: it is `node`'s now. */
+static inline void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                          uint32_t node)
+{
+    struct ctm_block block;
+    if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
+        return;
+    }
+    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT) ||
+        CTM_UNLIKELY(tracer->stacks.nodes[node].site == CTM_NO_SITE &&
+                     !ctm_tracer_make_site_hook(tracer, node))) {
+        /* Better no trace than one that names the wrong line. */
+        (void)ctm_tracer_freed_hook(tracer, address, &block);
+        tracer->dropped++;
+        return;
+    }
+    uint32_t site = tracer->stacks.nodes[node].site;
+    if (site == block.site) {
+        return;
+    }
+    ctm_blocks_move(&tracer->blocks, address, site);
+    ctm_sites_lose(&tracer->sites, block.site, block.size);
+    ctm_sites_gain(&tracer->sites, site, block.size);
+}
+
+#endif

@@ -1,0 +1,98 @@
+#include "engine/wide_hash.h"
+
+#include <string.h>
+
+#include "engine/hash.h"
+
+enum { FIRST_CAPACITY = 1024 };
+
+void ctm_wide_hash_init(struct ctm_wide_hash *hash, struct ctm_pages *pages)
+{
+    memset(hash, 0, sizeof *hash);
+    hash->pages = pages;
+}
+
+static size_t home(uint32_t domain, uint64_t address, size_t capacity)
+{
+    return (size_t)((ctm_hash_u64(address + ctm_hash_u64(domain)) >> 32) * capacity >> 32);
+}
+
+static size_t next(const struct ctm_wide_hash *hash, size_t at)
+{
+    return at + 1 == hash->capacity ? 0 : at + 1;
+}
+
+static void insert(struct ctm_wide_hash *hash, struct ctm_wide_block block)
+{
+    size_t at = home(block.domain, block.address, hash->capacity);
+    while (hash->entries[at].site != 0) {
+        at = next(hash, at);
+    }
+    hash->entries[at] = block;
+}
+
+static int grow(struct ctm_wide_hash *hash)
+{
+    struct ctm_wide_hash old = *hash;
+    size_t capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity + old.capacity / 4;
+    if (capacity > UINT32_MAX) {
+        return CTM_ELIMIT;
+    }
+    struct ctm_wide_block *entries = ctm_pages_map(hash->pages, capacity * sizeof *entries);
+    if (entries == NULL) {
+        return CTM_ENOMEM;
+    }
+    hash->entries = entries;
+    hash->capacity = capacity;
+    for (size_t i = 0; i < old.capacity; i++) {
+        if (old.entries[i].site != 0) {
+            insert(hash, old.entries[i]);
+        }
+    }
+    ctm_pages_unmap(hash->pages, old.entries, old.capacity * sizeof *entries);
+    return CTM_OK;
+}
+
+int ctm_wide_hash_add(struct ctm_wide_hash *hash, struct ctm_wide_block block)
+{
+    if (hash->used >= hash->capacity / 6 * 5) {
+        int error = grow(hash);
+        if (error < 0) {
+            return error;
+        }
+    }
+    insert(hash, block);
+    hash->used++;
+    return CTM_OK;
+}
+
+struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint32_t domain,
+                                          uint64_t address)
+{
+    if (hash->used == 0) {
+        return NULL;
+    }
+    for (size_t at = home(domain, address, hash->capacity); hash->entries[at].site != 0;
+         at = next(hash, at)) {
+        if (hash->entries[at].address == address && hash->entries[at].domain == domain) {
+            return &hash->entries[at];
+        }
+    }
+    return NULL;
+}
+
+void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *entry)
+{
+    size_t hole = (size_t)(entry - hash->entries);
+    for (size_t at = next(hash, hole); hash->entries[at].site != 0; at = next(hash, at)) {
+        size_t wanted = home(hash->entries[at].domain, hash->entries[at].address, hash->capacity);
+        size_t from_home = (at + hash->capacity - wanted) % hash->capacity;
+        size_t from_hole = (at + hash->capacity - hole) % hash->capacity;
+        if (from_home >= from_hole) {
+            hash->entries[hole] = hash->entries[at];
+            hole = at;
+        }
+    }
+    memset(&hash->entries[hole], 0, sizeof *entry);
+    hash->used--;
+}
