@@ -1,0 +1,79 @@
+/*
+ * Which interpreters this builds for, and public API that not all of them have.
+ *
+ * Version conditions stand here and, for struct layouts, in frames.c: nowhere else.
+ */
+#ifndef CTM_CPYTHON_COMPAT_H
+#define CTM_CPYTHON_COMPAT_H
+
+#include <Python.h>
+#include <stdbool.h>
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "ctracemalloc supports CPython 3.11 to 3.15: this one is older"
+#endif
+#if PY_VERSION_HEX >= 0x03100000
+#error "ctracemalloc supports CPython 3.11 to 3.15: this one is newer and was never tested"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "ctracemalloc does not support free-threaded builds of CPython yet"
+#endif
+
+/* The thread state that is attached, NULL if none is. 3.11: whoever's holds the GIL, maybe another
+ * thread's. 3.12+: the calling thread's. */
+static inline PyThreadState *ctm_attached_state(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyThreadState_GetUnchecked();
+#else
+    return _PyThreadState_UncheckedGet();
+#endif
+}
+
+/* The thread state with which the calling thread holds the GIL, or NULL. For callers that may not
+ * hold it; costs a comparison more than the above. */
+static inline PyThreadState *ctm_own_attached_state(void)
+{
+    PyThreadState *state = ctm_attached_state();
+#if PY_VERSION_HEX < 0x030C0000
+    if (state != NULL && state->thread_id != PyThread_get_thread_ident()) {
+        return NULL;
+    }
+#endif
+    return state;
+}
+
+#if PY_VERSION_HEX >= 0x030D0000
+#define CTM_HAVE_REF_TRACER 1
+#else
+#define CTM_HAVE_REF_TRACER 0
+/* Never called: it keeps the callers free of conditions. */
+typedef enum { PyRefTracer_CREATE = 0 } PyRefTracerEvent;
+typedef int (*PyRefTracer)(PyObject *, PyRefTracerEvent, void *);
+static inline int PyRefTracer_SetTracer(PyRefTracer tracer, void *data)
+{
+    (void)tracer;
+    (void)data;
+    return 0;
+}
+static inline PyRefTracer PyRefTracer_GetTracer(void **data)
+{
+    *data = NULL;
+    return NULL;
+}
+#endif
+
+/* Bytes between the start of an object's block and the object. */
+static inline size_t ctm_object_preheader(const PyObject *object)
+{
+    unsigned long flags = PyType_GetFlags(Py_TYPE(object));
+    size_t size = (flags & Py_TPFLAGS_HAVE_GC) != 0 ? 2 * sizeof(void *) : 0;
+#if PY_VERSION_HEX >= 0x030C0000
+    bool managed = (flags & (Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF)) != 0;
+#else
+    bool managed = (flags & (1UL << 4)) != 0; /* Py_TPFLAGS_MANAGED_DICT, not public in 3.11 */
+#endif
+    return size + (managed ? 2 * sizeof(void *) : 0);
+}
+
+#endif

@@ -1,0 +1,650 @@
+#define Py_BUILD_CORE_MODULE 1
+
+#include "cpython/frames.h"
+
+#include <frameobject.h>
+
+#include "cpython/compat.h"
+
+#include <internal/pycore_code.h>
+#include <internal/pycore_frame.h>
+#include <internal/pycore_interp.h>
+#if PY_VERSION_HEX >= 0x030D0000
+#include <internal/pycore_runtime.h>
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe.h>
+#endif
+
+#include "cpython/lines.h"
+#include "cpython/unicode.h"
+
+typedef _PyInterpreterFrame frame_type;
+
+/* ---- what differs between versions ---- */
+
+static inline PyCodeObject *code_of(const frame_type *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    /* The low bits of a stack reference are tags. */
+    return (PyCodeObject *)(frame->f_executable.bits & ~(uintptr_t)7);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (PyCodeObject *)frame->f_executable;
+#else
+    return frame->f_code;
+#endif
+}
+
+static inline uintptr_t instruction_of(const frame_type *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return (uintptr_t)frame->instr_ptr;
+#else
+    return (uintptr_t)frame->prev_instr;
+#endif
+}
+
+/* A frame of the interpreter's own, between Python frames, that no user should see. */
+static inline bool is_shim(const frame_type *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return frame->owner == FRAME_OWNED_BY_CSTACK;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+static inline const frame_type *newest_of(PyThreadState *state)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return state->current_frame;
+#else
+    return state->cframe == NULL ? NULL : state->cframe->current_frame;
+#endif
+}
+
+/*
+ * Frames on the stack, incomplete ones included, by the interpreter's own count; 0 where it does
+ * not keep one that counts Python frames alone.
+ */
+static inline uint32_t recursion_depth(PyThreadState *state)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    int depth = state->py_recursion_limit - state->py_recursion_remaining;
+    return depth > 0 ? (uint32_t)depth : 0;
+#else
+    (void)state;
+    return 0;
+#endif
+}
+
+#if PY_VERSION_HEX >= 0x030C0000
+static const void *main_gil;
+
+static const void *gil_of(PyInterpreterState *interpreter)
+{
+    return interpreter->ceval.gil;
+}
+
+bool ctm_state_has_main_gil(PyThreadState *state)
+{
+    return gil_of(state->interp) == main_gil;
+}
+
+void ctm_frames_init(void)
+{
+    main_gil = gil_of(PyInterpreterState_Main());
+}
+#else
+bool ctm_state_has_main_gil(PyThreadState *state)
+{
+    (void)state;
+    return true;
+}
+
+void ctm_frames_init(void)
+{
+}
+#endif
+
+/* ---- frames, the same for all ---- */
+
+static inline uintptr_t bytecode_of(const PyCodeObject *code)
+{
+    return (uintptr_t)code->co_code_adaptive;
+}
+
+/* Pushed, but not yet at its first traceable instruction: the public API hides it, so do we. */
+static inline bool is_incomplete(const frame_type *frame)
+{
+    if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
+        return false;
+    }
+    const PyCodeObject *code = code_of(frame);
+    uintptr_t traceable =
+        bytecode_of(code) + (uintptr_t)code->_co_firsttraceable * sizeof(_Py_CODEUNIT);
+    return instruction_of(frame) < traceable;
+}
+
+/* The first frame from here that the public API would show. *hidden counts incomplete ones. */
+static inline const frame_type *first_complete(const frame_type *frame, uint32_t *hidden)
+{
+    while (frame != NULL) {
+        if (!is_shim(frame)) {
+            if (!is_incomplete(frame)) {
+                return frame;
+            }
+            (*hidden)++;
+        }
+        frame = frame->previous;
+    }
+    return NULL;
+}
+
+static uint32_t count_frames(const frame_type *frame)
+{
+    uint32_t count = 0;
+    uint32_t hidden = 0;
+    while (frame != NULL) {
+        count++;
+        frame = first_complete(frame->previous, &hidden);
+    }
+    return count;
+}
+
+/* ---- frame ids ---- */
+
+static bool is_text(PyObject *object)
+{
+    return object != NULL && PyUnicode_Check(object) && PyUnicode_IS_READY(object);
+}
+
+/* The name id of a str; what is none is unknown, as it is to the standard library. */
+static int name_of(struct ctm_tracer *tracer, PyObject *str, uint32_t fallback, uint32_t *id)
+{
+    if (!is_text(str)) {
+        *id = fallback;
+        return CTM_OK;
+    }
+    struct ctm_text text;
+    int error = ctm_text_from_str_hook(str, &tracer->pages, &text);
+    if (error < 0) {
+        return error;
+    }
+    error = ctm_names_intern(&tracer->names, text.bytes, text.length, id);
+    ctm_text_release(&text, &tracer->pages);
+    return error;
+}
+
+static struct ctm_owner *add_code(struct ctm_tracer *tracer, const PyCodeObject *code)
+{
+    uint32_t unknown = tracer->stacks.frames[0].file;
+    uint32_t nameless = tracer->stacks.frames[0].name;
+    uint32_t file;
+    uint32_t name;
+    if (name_of(tracer, code->co_filename, unknown, &file) < 0 ||
+        name_of(tracer, code->co_qualname, nameless, &name) < 0) {
+        return NULL;
+    }
+    struct ctm_owner *owner = ctm_tracer_add_owner_hook(tracer, (uintptr_t)code);
+    if (owner != NULL) {
+        owner->file = file;
+        owner->name = name;
+        /* Before its first instruction a frame stands one unit before the bytecode. */
+        owner->first = bytecode_of(code) - sizeof(_Py_CODEUNIT);
+        owner->last = bytecode_of(code) + (uintptr_t)Py_SIZE(code) * sizeof(_Py_CODEUNIT);
+        owner->step = sizeof(_Py_CODEUNIT);
+        owner->cursor_line = code->co_firstlineno;
+    }
+    return owner;
+}
+
+static uint32_t line_of(struct ctm_owner *owner, const PyCodeObject *code, uintptr_t instruction)
+{
+    if (instruction < bytecode_of(code)) {
+        return code->co_firstlineno < 0 ? 0 : (uint32_t)code->co_firstlineno;
+    }
+    struct ctm_line_cursor cursor = {owner->cursor_entry, owner->cursor_offset, owner->cursor_line};
+    uint32_t line =
+        ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
+                           (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
+                           (uint32_t)(instruction - bytecode_of(code)), &cursor);
+    owner->cursor_entry = cursor.entry;
+    owner->cursor_offset = cursor.offset;
+    owner->cursor_line = cursor.line;
+    return line;
+}
+
+static CTM_NOINLINE struct ctm_location *
+add_location(struct ctm_tracer *tracer, const PyCodeObject *code, uintptr_t instruction)
+{
+    struct ctm_owner *owner = ctm_locations_owner(&tracer->locations, (uintptr_t)code);
+    if (owner == NULL) {
+        owner = add_code(tracer, code);
+        if (owner == NULL) {
+            return NULL;
+        }
+    }
+    struct ctm_location_frame frame = {.file = owner->file, .name = owner->name};
+    frame.line = line_of(owner, code, instruction);
+    uint32_t id;
+    if (ctm_stacks_frame(&tracer->stacks, frame, &id) < 0) {
+        return NULL;
+    }
+    return ctm_locations_add(&tracer->locations, instruction, id);
+}
+
+/* What is known of the instruction at which a frame stands. NULL: no memory. */
+static inline struct ctm_location *locate(struct ctm_tracer *tracer, const frame_type *frame,
+                                          uintptr_t instruction)
+{
+    struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction);
+    return CTM_LIKELY(location != NULL) ? location
+                                        : add_location(tracer, code_of(frame), instruction);
+}
+
+/* The node of a location under a parent: nearly always the one it had last time. */
+static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *location,
+                                uint32_t parent)
+{
+    if (CTM_LIKELY(location->parent == parent)) {
+        return location->node;
+    }
+    uint32_t node;
+    if (ctm_stacks_child(&tracer->stacks, parent, location->frame, &node) < 0) {
+        return CTM_NO_CONTEXT;
+    }
+    location->parent = parent;
+    location->node = node;
+    return node;
+}
+
+/* ---- depth ---- */
+
+/*
+ * Called when the newest chunk of the data stack changed. Greenlets each have a data stack of
+ * their own and begin with their starter's recursion depth: once a thread was seen on a second
+ * data stack, or the counter was found wrong, its frames are counted one by one.
+ */
+static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadState *state,
+                                          const frame_type *newest, uint32_t depth)
+{
+    if (walker->state != state) {
+        walker->state = state;
+        walker->root_chunk = NULL;
+        walker->count_frames = false;
+    }
+    const _PyStackChunk *root = state->datastack_chunk;
+    walker->chunk = root;
+    while (root != NULL && root->previous != NULL) {
+        root = root->previous;
+    }
+    if (root == walker->root_chunk) {
+        return;
+    }
+    if (walker->root_chunk != NULL || count_frames(newest) != depth) {
+        walker->count_frames = true;
+    }
+    walker->root_chunk = root;
+}
+
+/* Frames that the public API would show of the stack whose newest complete frame is given. */
+static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
+                                const frame_type *newest, uint32_t hidden)
+{
+    uint32_t depth = recursion_depth(state);
+    if (CTM_UNLIKELY(depth <= hidden)) {
+        return count_frames(newest);
+    }
+    depth -= hidden;
+    if (CTM_UNLIKELY(walker->state != state || walker->chunk != state->datastack_chunk)) {
+        check_data_stack(walker, state, newest, depth);
+    }
+    return CTM_LIKELY(!walker->count_frames) ? depth : count_frames(newest);
+}
+
+/* ---- capture ---- */
+
+static inline bool remembers(const struct ctm_walker *walker, uint32_t level)
+{
+    return level - walker->low < walker->high - walker->low;
+}
+
+static inline struct ctm_level *level_at(const struct ctm_walker *walker, uint32_t level)
+{
+    return &walker->levels[level & walker->mask];
+}
+
+/* Note what stands at a level. 1: its frame id changed; 0: it did not; CTM_ENOMEM. */
+static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t level,
+                             const frame_type *frame, uintptr_t instruction)
+{
+    struct ctm_level *known = level_at(walker, level);
+    bool remembered = remembers(walker, level);
+    known->frame = frame;
+    if (remembered && known->instruction == instruction) {
+        return 0;
+    }
+    const struct ctm_location *location = locate(tracer, frame, instruction);
+    if (location == NULL) {
+        return CTM_ENOMEM;
+    }
+    known->instruction = instruction;
+    if (remembered && known->frame_id == location->frame) {
+        return 0;
+    }
+    known->frame_id = location->frame;
+    return 1;
+}
+
+/* How a walk over the levels below the newest frame ended. */
+enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
+
+/*
+ * Verify the levels [base, depth - 1) and renew those that changed; *changed becomes the lowest
+ * level whose node must be found anew, if that is lower than what it is.
+ */
+static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                 const frame_type *frame, uint32_t depth, uint32_t base,
+                                 uint32_t *changed)
+{
+    uint32_t level = depth - 1;
+    while (level > base) {
+        const frame_type *caller = frame->previous;
+        const struct ctm_level *known = level_at(walker, level - 1);
+        /* Load through the remembered pointer once it is verified, not through the one just read:
+         * then the loads of many levels run at the same time. */
+        if (CTM_LIKELY(known->frame == caller && caller != NULL && remembers(walker, level - 1))) {
+            frame = known->frame;
+            if (CTM_LIKELY(known->instruction == instruction_of(frame))) {
+                level--;
+                continue;
+            }
+        }
+        uint32_t hidden = 0;
+        caller = first_complete(caller, &hidden);
+        if (caller == NULL) {
+            return WALK_WRONG_DEPTH;
+        }
+        level--;
+        int noted = note_level(walker, tracer, level, caller, instruction_of(caller));
+        if (noted < 0) {
+            return WALK_NO_MEMORY;
+        }
+        if (noted > 0 && level < *changed) {
+            *changed = level;
+        }
+        frame = caller;
+    }
+    if (base == 0) {
+        uint32_t hidden = 0;
+        if (first_complete(frame->previous, &hidden) != NULL) {
+            return WALK_WRONG_DEPTH;
+        }
+    }
+    return WALK_DONE;
+}
+
+static inline uint32_t root_of(const struct ctm_capture_options *options, uint32_t left_out)
+{
+    return ctm_stacks_root(options->total_nframe ? left_out : 0);
+}
+
+/* Find the nodes of the levels [changed, depth - 1) anew. */
+static bool renew_nodes(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
+                        uint32_t base, uint32_t changed, uint32_t depth)
+{
+    uint32_t parent = changed == base ? root : level_at(walker, changed - 1)->node;
+    for (uint32_t level = changed; level < depth - 1; level++) {
+        struct ctm_level *known = level_at(walker, level);
+        if (ctm_stacks_child(&tracer->stacks, parent, known->frame_id, &known->node) < 0) {
+            return false;
+        }
+        parent = known->node;
+    }
+    return true;
+}
+
+static uint32_t forget(struct ctm_walker *walker)
+{
+    walker->low = 0;
+    walker->high = 0;
+    return CTM_NO_CONTEXT;
+}
+
+/* The node of a stack of more than one frame, or of a limit of more than one. */
+static uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                               const struct ctm_capture_options *options, const frame_type *newest,
+                               uint32_t depth)
+{
+    uint32_t base = depth <= options->nframe
+                        ? 0
+                        : (depth - options->nframe) / options->stride * options->stride;
+    if (CTM_UNLIKELY(walker->generation != tracer->generation)) {
+        walker->generation = tracer->generation;
+        (void)forget(walker);
+    }
+
+    /* Level `top` is the newest frame; a node is found anew from `changed` on. */
+    uint32_t top = depth - 1;
+    bool same_base = walker->low == base && walker->high > base;
+    uint32_t changed = same_base ? (walker->high < top ? walker->high : top) : base;
+    enum walk_end end = walk_levels(walker, tracer, newest, depth, base, &changed);
+    if (CTM_UNLIKELY(end != WALK_DONE)) {
+        (void)forget(walker);
+        if (end == WALK_NO_MEMORY || walker->count_frames) {
+            return CTM_NO_CONTEXT;
+        }
+        walker->count_frames = true;
+        return capture_window(walker, tracer, options, newest, count_frames(newest));
+    }
+
+    uint32_t root = root_of(options, base);
+    if (changed < top && !renew_nodes(walker, tracer, root, base, changed, depth)) {
+        return forget(walker);
+    }
+    struct ctm_level *known = level_at(walker, top);
+    uintptr_t instruction = instruction_of(newest);
+    bool below_unchanged = changed >= top;
+    if (below_unchanged && same_base && remembers(walker, top)) {
+        known->frame = newest;
+        if (CTM_LIKELY(known->instruction == instruction)) {
+            return known->node;
+        }
+    }
+    struct ctm_location *location = locate(tracer, newest, instruction);
+    uint32_t parent = top == base ? root : level_at(walker, top - 1)->node;
+    uint32_t node = location == NULL ? CTM_NO_CONTEXT : child_of(tracer, location, parent);
+    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT)) {
+        return forget(walker);
+    }
+    /* What is remembered above the newest frame stays true only if nothing changed up to it. */
+    if (!(below_unchanged && same_base && remembers(walker, top) && known->node == node)) {
+        walker->high = depth;
+    }
+    walker->low = base;
+    *known = (struct ctm_level){newest, instruction, location->frame, node};
+    return node;
+}
+
+uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
+                          struct ctm_tracer *tracer, const struct ctm_capture_options *options)
+{
+    if (CTM_UNLIKELY(state == NULL)) {
+        return CTM_UNKNOWN_NODE;
+    }
+    uint32_t hidden = 0;
+    const frame_type *newest = first_complete(newest_of(state), &hidden);
+    if (CTM_UNLIKELY(newest == NULL)) {
+        return CTM_UNKNOWN_NODE;
+    }
+    if (options->nframe > 1) {
+        return capture_window(walker, tracer, options, newest,
+                              depth_of(walker, state, newest, hidden));
+    }
+    uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest, hidden) - 1 : 0;
+    struct ctm_location *location = locate(tracer, newest, instruction_of(newest));
+    if (CTM_UNLIKELY(location == NULL)) {
+        return CTM_NO_CONTEXT;
+    }
+    return child_of(tracer, location, root_of(options, left_out));
+}
+
+/* ---- set-up ---- */
+
+enum { LARGEST_STRIDE = 16 };
+
+void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,
+                              bool total_nframe)
+{
+    uint32_t stride = nframe / 4;
+    options->nframe = nframe;
+    options->stride = stride == 0 ? 1 : stride > LARGEST_STRIDE ? LARGEST_STRIDE : stride;
+    options->total_nframe = total_nframe;
+}
+
+int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
+                    const struct ctm_capture_options *options)
+{
+    uint32_t window = options->nframe + options->stride;
+    if (walker->levels != NULL && walker->mask >= window) {
+        return CTM_OK;
+    }
+    uint32_t mask = 1;
+    while (mask < window) {
+        mask = mask * 2 + 1;
+    }
+    struct ctm_level *levels = ctm_pages_map(pages, (mask + (size_t)1) * sizeof *levels);
+    if (levels == NULL) {
+        return CTM_ENOMEM;
+    }
+    ctm_pages_unmap(pages, walker->levels, (walker->mask + (size_t)1) * sizeof *levels);
+    walker->levels = levels;
+    walker->mask = mask;
+    (void)forget(walker);
+    return CTM_OK;
+}
+
+/* ---- checks before the first start ---- */
+
+#if PY_VERSION_HEX >= 0x030D0000
+static int check_offset(const char *what, uint64_t published, size_t compiled)
+{
+    if (published == compiled) {
+        return 0;
+    }
+    PyErr_Format(PyExc_RuntimeError,
+                 "ctracemalloc was compiled for another layout of CPython: %s is at offset %llu of "
+                 "the running interpreter, %zu was expected; build ctracemalloc with this "
+                 "interpreter's own headers",
+                 what, (unsigned long long)published, compiled);
+    return -1;
+}
+
+static int check_offsets(void)
+{
+    const struct _Py_DebugOffsets *published = &_PyRuntime.debug_offsets;
+#define CHECK(group, field, type, member)                                                          \
+    check_offset(#group "." #field, published->group.field, offsetof(type, member))
+    if (CHECK(thread_state, current_frame, PyThreadState, current_frame) < 0 ||
+        CHECK(thread_state, datastack_chunk, PyThreadState, datastack_chunk) < 0 ||
+        CHECK(thread_state, interp, PyThreadState, interp) < 0 ||
+        CHECK(interpreter_frame, previous, frame_type, previous) < 0 ||
+        CHECK(interpreter_frame, executable, frame_type, f_executable) < 0 ||
+        CHECK(interpreter_frame, instr_ptr, frame_type, instr_ptr) < 0 ||
+        CHECK(interpreter_frame, owner, frame_type, owner) < 0 ||
+        CHECK(code_object, filename, PyCodeObject, co_filename) < 0 ||
+        CHECK(code_object, qualname, PyCodeObject, co_qualname) < 0 ||
+        CHECK(code_object, linetable, PyCodeObject, co_linetable) < 0 ||
+        CHECK(code_object, firstlineno, PyCodeObject, co_firstlineno) < 0 ||
+        CHECK(code_object, co_code_adaptive, PyCodeObject, co_code_adaptive) < 0) {
+        return -1;
+    }
+#undef CHECK
+    return 0;
+}
+#else
+static int check_offsets(void)
+{
+    return 0;
+}
+#endif
+
+static int check_version(void)
+{
+    unsigned long running = Py_Version >> 16;
+    if (running == PY_VERSION_HEX >> 16) {
+        return 0;
+    }
+    PyErr_Format(PyExc_RuntimeError,
+                 "ctracemalloc was compiled for CPython %d.%d, this is %lu.%lu; install the build "
+                 "for this version",
+                 PY_MAJOR_VERSION, PY_MINOR_VERSION, running >> 8, running & 0xff);
+    return -1;
+}
+
+static int walk_error(unsigned level, const char *what)
+{
+    PyErr_Format(PyExc_RuntimeError,
+                 "ctracemalloc cannot walk this interpreter's frames: %s differs from the public "
+                 "frame API at level %u; build ctracemalloc with this interpreter's own headers",
+                 what, level);
+    return -1;
+}
+
+/* Compare one frame of ours with one of the public API's. */
+static int check_frame(unsigned level, const frame_type *ours, PyFrameObject *public_frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(public_frame);
+    Py_DECREF(code);
+    if (ours == NULL || code_of(ours) != code) {
+        return walk_error(level, "the code object");
+    }
+    struct ctm_line_cursor cursor = {.line = code->co_firstlineno};
+    uintptr_t instruction = instruction_of(ours);
+    uint32_t line =
+        instruction < bytecode_of(code)
+            ? (uint32_t)code->co_firstlineno
+            : ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
+                                 (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
+                                 (uint32_t)(instruction - bytecode_of(code)), &cursor);
+    int public_line = PyFrame_GetLineNumber(public_frame);
+    if (line != (uint32_t)(public_line < 0 ? 0 : public_line)) {
+        return walk_error(level, "the line");
+    }
+    return 0;
+}
+
+static int check_walk(void)
+{
+    PyThreadState *state = PyThreadState_Get();
+    uint32_t hidden = 0;
+    const frame_type *ours = first_complete(newest_of(state), &hidden);
+    PyFrameObject *public_frame = PyThreadState_GetFrame(state);
+    int result = 0;
+    for (unsigned level = 0; public_frame != NULL && result == 0; level++) {
+        result = check_frame(level, ours, public_frame);
+        if (result == 0) {
+            ours = first_complete(ours->previous, &hidden);
+            PyFrameObject *caller = PyFrame_GetBack(public_frame);
+            Py_DECREF(public_frame);
+            public_frame = caller;
+            if (public_frame == NULL && ours != NULL) {
+                result = walk_error(level + 1, "the length of the stack");
+            }
+        }
+    }
+    Py_XDECREF(public_frame);
+    return result;
+}
+
+int ctm_frames_check(void)
+{
+    if (check_version() < 0 || check_offsets() < 0) {
+        return -1;
+    }
+    return check_walk();
+}

@@ -1,0 +1,82 @@
+/*
+ * The frame walk: from a thread state to a node of the engine's stacks.
+ *
+ * The only part that knows how CPython lays out its frames. A walker belongs to one thread and
+ * remembers the levels of the stack that it saw last; most of them are still there at the next
+ * capture and are then only verified: a comparison of two pointers each. A pointer is followed
+ * only after it was found in the chain that starts at the thread state, so nothing that died is
+ * ever read.
+ *
+ * Functions ending in _hook are called with the tracer's gate held, by the thread whose state it
+ * is, attached or not: a detached thread stands still and so do its frames. They touch no
+ * reference count and call nothing of Python's.
+ */
+#ifndef CTM_CPYTHON_FRAMES_H
+#define CTM_CPYTHON_FRAMES_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/tracer.h"
+
+struct ctm_capture_options {
+    uint32_t nframe;   /* newest frames to keep, 1 to 65535 */
+    uint32_t stride;   /* the window's lower end moves in steps of so many levels */
+    bool total_nframe; /* nodes know the depth of the whole stack */
+};
+
+/* One level of a remembered stack. */
+struct ctm_level {
+    const void *frame;
+    uintptr_t instruction;
+    uint32_t frame_id;
+    uint32_t node;
+};
+
+struct ctm_walker {
+    struct ctm_walker *next; /* in the list of all walkers */
+    struct ctm_walker *next_unused;
+    struct ctm_level *levels; /* a ring; level 0 is the oldest frame of the thread */
+    uint32_t mask;            /* of the ring */
+    uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
+    uint32_t high;
+    uint64_t generation; /* of the tracer, when they were */
+    /* Depth of the stack: by the recursion counter, unless that was found wrong here. */
+    const void *state;
+    const void *chunk;      /* newest chunk of the data stack at the last capture */
+    const void *root_chunk; /* the oldest one */
+    bool count_frames;
+    /* The block allocated last, for whose object's birth is not a reuse. */
+    uintptr_t last_address;
+    size_t last_size;
+};
+
+void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,
+                              bool total_nframe);
+
+/* Make a walker fit for these options; its memory is from `pages`. CTM_ENOMEM. */
+CTM_MUST_CHECK int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
+                                   const struct ctm_capture_options *options);
+
+/*
+ * The node of the calling thread's stack. `state` NULL: no thread state, the unknown node.
+ * CTM_NO_CONTEXT when there is no memory.
+ */
+uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
+                          struct ctm_tracer *tracer, const struct ctm_capture_options *options);
+
+/* Whether who is attached with this state holds the main interpreter's GIL. */
+bool ctm_state_has_main_gil(PyThreadState *state);
+
+/* Remember the main interpreter's GIL: to be called once, before the above. */
+void ctm_frames_init(void);
+
+/*
+ * Compare the layout that this was compiled for with the running interpreter: its version, the
+ * offsets it publishes, and a walk of the calling thread's stack against the public frame API.
+ * With the GIL held. 0, or -1 with a RuntimeError that says what differs.
+ */
+int ctm_frames_check(void);
+
+#endif

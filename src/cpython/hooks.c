@@ -1,0 +1,718 @@
+#include "cpython/hooks.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/gate.h"
+#include "cpython/compat.h"
+#include "cpython/frames.h"
+#include "engine/tracer.h"
+#include "snapshot/take.h"
+
+enum { DOMAINS = 3, TOTAL_NFRAME_LIMIT = UINT16_MAX };
+
+/* Small and plain, since it is looked at in every call; anything large hangs on `walker`. */
+struct thread_local_state {
+    struct ctm_walker *walker;
+    /* Inside the wrapped allocator: what it allocates in turn is part of the same block. */
+    bool inside;
+    /* The thread looks for our hooks: they answer by setting `found`. */
+    bool probing;
+    bool found;
+};
+
+static _Thread_local struct thread_local_state thread_state
+    __attribute__((tls_model(CTM_TLS_MODEL)));
+
+/* The process has one set of allocators, so there is one tracer. Guarded by the gate, apart from
+ * `gate` itself and what says otherwise. */
+static struct {
+    struct ctm_gate gate;
+    struct ctm_tracer tracer;
+    struct ctm_capture_options capture;
+    struct ctm_pages walker_pages;
+    struct ctm_walker *walkers; /* all of them */
+    struct ctm_walker *unused;  /* of threads that are gone */
+    uint64_t era;               /* counts the times that the tables were emptied */
+    /* By the GIL: */
+    struct ctm_start_options options;
+    bool initialised;
+    bool checked;         /* the frame walk, once */
+    bool exit_registered; /* with this life of the interpreter */
+    pthread_key_t thread_key;
+    PyRefTracer next_ref_tracer;
+    void *next_ref_data;
+} hooks = {.options = {.nframe = 1, .total_nframe = true, .follow_reuse = true}};
+
+/* What each domain's functions wrap; read without the gate, never freed. */
+static _Atomic(const PyMemAllocatorEx *) wrapped[DOMAINS];
+
+static const PyMemAllocatorDomain domain_ids[DOMAINS] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM,
+                                                         PYMEM_DOMAIN_OBJ};
+
+static inline const PyMemAllocatorEx *inner(int domain)
+{
+    return atomic_load_explicit(&wrapped[domain], memory_order_acquire);
+}
+
+/* ---- the calling thread ---- */
+
+struct caller {
+    PyThreadState *state; /* whose frames are the caller's; NULL: it has none */
+    bool owner;           /* holds the main interpreter's GIL: the gate's owner */
+};
+
+static inline struct caller who_calls(int domain)
+{
+    struct caller caller;
+    if (domain == 0) {
+        caller.state = ctm_own_attached_state();
+        if (caller.state == NULL) {
+            /* Detached: this thread's own state stands still, and so do its frames. */
+            return (struct caller){PyGILState_GetThisThreadState(), false};
+        }
+    } else {
+        caller.state = ctm_attached_state();
+    }
+    caller.owner = caller.state != NULL && ctm_state_has_main_gil(caller.state);
+    return caller;
+}
+
+/* A walker for a thread that has none. NULL: no memory. Gate held. */
+static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *self)
+{
+    struct ctm_walker *walker = hooks.unused;
+    if (walker != NULL) {
+        hooks.unused = walker->next_unused;
+        walker->state = NULL;
+        walker->last_size = 0;
+    } else {
+        /* Whole pages a thread: walkers are few, and a page each keeps them off shared lines. */
+        walker = ctm_pages_map(&hooks.walker_pages, sizeof *walker);
+        if (walker == NULL) {
+            return NULL;
+        }
+        walker->next = hooks.walkers;
+        hooks.walkers = walker;
+    }
+    if (ctm_walker_init(walker, &hooks.walker_pages, &hooks.capture) < 0 ||
+        pthread_setspecific(hooks.thread_key, walker) != 0) {
+        walker->next_unused = hooks.unused;
+        hooks.unused = walker;
+        return NULL;
+    }
+    self->walker = walker;
+    return walker;
+}
+
+/* The node of the caller's stack. Gate held, tracing. */
+static inline uint32_t capture(struct thread_local_state *self, PyThreadState *state)
+{
+    struct ctm_walker *walker = self->walker;
+    if (CTM_UNLIKELY(walker == NULL)) {
+        walker = adopt_walker(self);
+        if (walker == NULL) {
+            return CTM_NO_CONTEXT;
+        }
+    }
+    return ctm_capture_hook(walker, state, &hooks.tracer, &hooks.capture);
+}
+
+/* ---- what hooks note ---- */
+
+static inline void note_allocated(struct thread_local_state *self, int domain, void *block,
+                                  size_t size)
+{
+    struct caller caller = who_calls(domain);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    if (CTM_LIKELY(hooks.tracer.tracing)) {
+        uint32_t node = capture(self, caller.state);
+        ctm_tracer_allocated_hook(&hooks.tracer, (uintptr_t)block, size, node);
+        if (CTM_LIKELY(self->walker != NULL)) {
+            self->walker->last_address = (uintptr_t)block;
+            self->walker->last_size = size;
+        }
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+/* What a realloc that fails must put back. */
+struct removed {
+    struct ctm_block block;
+    uint64_t era;
+    bool had_trace;
+};
+
+static inline struct removed note_freed(int domain, void *block)
+{
+    struct removed removed = {.had_trace = false};
+    struct caller caller = who_calls(domain);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    if (CTM_LIKELY(hooks.tracer.tracing)) {
+        removed.had_trace = ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed.block);
+        removed.era = hooks.era;
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    return removed;
+}
+
+static CTM_NOINLINE void note_restored(int domain, void *block, const struct removed *removed)
+{
+    struct caller caller = who_calls(domain);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    if (hooks.tracer.tracing && removed->era == hooks.era) {
+        ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+/* ---- the hooks ---- */
+
+/* A call that is not to be noted: from inside the wrapped allocator, or a probe's. */
+static inline bool passes_through(struct thread_local_state *self)
+{
+    if (CTM_UNLIKELY(self->probing)) {
+        self->found = true;
+        return true;
+    }
+    return self->inside;
+}
+
+static inline void *hook_malloc(int domain, void *ctx, size_t size)
+{
+    struct thread_local_state *self = &thread_state;
+    if (CTM_UNLIKELY(passes_through(self))) {
+        return inner(domain)->malloc(ctx, size);
+    }
+    self->inside = true;
+    void *block = inner(domain)->malloc(ctx, size);
+    self->inside = false;
+    if (CTM_LIKELY(block != NULL)) {
+        note_allocated(self, domain, block, size);
+    }
+    return block;
+}
+
+static inline void *hook_calloc(int domain, void *ctx, size_t count, size_t size)
+{
+    struct thread_local_state *self = &thread_state;
+    if (CTM_UNLIKELY(passes_through(self))) {
+        return inner(domain)->calloc(ctx, count, size);
+    }
+    self->inside = true;
+    void *block = inner(domain)->calloc(ctx, count, size);
+    self->inside = false;
+    if (CTM_LIKELY(block != NULL)) {
+        note_allocated(self, domain, block, count * size);
+    }
+    return block;
+}
+
+static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size)
+{
+    struct thread_local_state *self = &thread_state;
+    if (CTM_UNLIKELY(passes_through(self))) {
+        return inner(domain)->realloc(ctx, block, size);
+    }
+    /* Before the call: after it another thread may own the old address. */
+    struct removed removed = {.had_trace = false};
+    if (block != NULL) {
+        removed = note_freed(domain, block);
+    }
+    self->inside = true;
+    void *moved = inner(domain)->realloc(ctx, block, size);
+    self->inside = false;
+    if (CTM_LIKELY(moved != NULL)) {
+        note_allocated(self, domain, moved, size);
+    } else if (removed.had_trace && size != 0) {
+        /* An allocator that takes size 0 for a free may have freed it: then better no trace. */
+        note_restored(domain, block, &removed);
+    }
+    return moved;
+}
+
+static inline void hook_free(int domain, void *ctx, void *block)
+{
+    struct thread_local_state *self = &thread_state;
+    if (CTM_UNLIKELY(passes_through(self)) || block == NULL) {
+        inner(domain)->free(ctx, block);
+        return;
+    }
+    (void)note_freed(domain, block);
+    /* No flag: what the wrapped allocator frees in turn has no trace. */
+    inner(domain)->free(ctx, block);
+}
+
+#define DEFINE_HOOKS(name, domain)                                                                 \
+    static void *name##_malloc(void *ctx, size_t size)                                             \
+    {                                                                                              \
+        return hook_malloc(domain, ctx, size);                                                     \
+    }                                                                                              \
+    static void *name##_calloc(void *ctx, size_t count, size_t size)                               \
+    {                                                                                              \
+        return hook_calloc(domain, ctx, count, size);                                              \
+    }                                                                                              \
+    static void *name##_realloc(void *ctx, void *block, size_t size)                               \
+    {                                                                                              \
+        return hook_realloc(domain, ctx, block, size);                                             \
+    }                                                                                              \
+    static void name##_free(void *ctx, void *block)                                                \
+    {                                                                                              \
+        hook_free(domain, ctx, block);                                                             \
+    }
+
+DEFINE_HOOKS(raw, 0)
+DEFINE_HOOKS(mem, 1)
+DEFINE_HOOKS(obj, 2)
+
+static const PyMemAllocatorEx our_functions[DOMAINS] = {
+    {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},
+    {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},
+    {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
+};
+
+/*
+ * An object was born. In a block of its own that was just allocated: nothing new. In a block from
+ * a free list: the block is that of the line that runs now.
+ */
+static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    (void)data;
+    if (hooks.next_ref_tracer != NULL) {
+        (void)hooks.next_ref_tracer(object, event, hooks.next_ref_data);
+    }
+    if (event != PyRefTracer_CREATE || object == NULL) {
+        return 0;
+    }
+    struct thread_local_state *self = &thread_state;
+    struct ctm_walker *walker = self->walker;
+    if (CTM_LIKELY(walker != NULL &&
+                   (uintptr_t)object - walker->last_address < walker->last_size)) {
+        walker->last_size = 0;
+        return 0;
+    }
+    if (self->inside) {
+        return 0;
+    }
+    uintptr_t block = (uintptr_t)object - ctm_object_preheader(object);
+    struct caller caller = who_calls(2);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    if (hooks.tracer.tracing) {
+        struct ctm_block known;
+        if (ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
+            ctm_tracer_reused_hook(&hooks.tracer, block, capture(self, caller.state));
+        }
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    return 0;
+}
+
+/* ---- taking our place, and leaving it ---- */
+
+static bool is_ours(const PyMemAllocatorEx *allocator, int domain)
+{
+    return allocator->malloc == our_functions[domain].malloc;
+}
+
+static void *domain_malloc(int domain)
+{
+    return domain == 0 ? PyMem_RawMalloc(1) : domain == 1 ? PyMem_Malloc(1) : PyObject_Malloc(1);
+}
+
+static void domain_free(int domain, void *block)
+{
+    if (domain == 0) {
+        PyMem_RawFree(block);
+    } else if (domain == 1) {
+        PyMem_Free(block);
+    } else {
+        PyObject_Free(block);
+    }
+}
+
+/*
+ * Where our functions are in a domain's chain. If somebody hooked after us they are not on top, and
+ * only a call can tell whether they are still reached.
+ */
+static enum ctm_hook_place place_of(int domain)
+{
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(domain_ids[domain], &top);
+    if (is_ours(&top, domain)) {
+        return CTM_HOOK_ON_TOP;
+    }
+    if (inner(domain) == NULL) {
+        return CTM_HOOK_ABSENT;
+    }
+    struct thread_local_state *self = &thread_state;
+    self->found = false;
+    self->probing = true;
+    domain_free(domain, domain_malloc(domain));
+    self->probing = false;
+    return self->found ? CTM_HOOK_BELOW : CTM_HOOK_ABSENT;
+}
+
+/* Put our functions on top of a domain where they are not reached. -1 with MemoryError. */
+static int hook_domain(int domain)
+{
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(domain_ids[domain], &top);
+    const PyMemAllocatorEx *before = inner(domain);
+    bool same = before != NULL && before->ctx == top.ctx && before->malloc == top.malloc &&
+                before->calloc == top.calloc && before->realloc == top.realloc &&
+                before->free == top.free;
+    if (!same) {
+        /* Not from Python's allocators, which are being changed; never freed, since a call may be
+         * in flight: it is a few bytes for each change of allocators. */
+        PyMemAllocatorEx *saved = malloc(sizeof *saved);
+        if (saved == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        *saved = top;
+        atomic_store_explicit(&wrapped[domain], saved, memory_order_release);
+    }
+    PyMemAllocatorEx ours = our_functions[domain];
+    ours.ctx = top.ctx;
+    PyMem_SetAllocator(domain_ids[domain], &ours);
+    return 0;
+}
+
+static int hook_domains(void)
+{
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        if (place_of(domain) == CTM_HOOK_ABSENT && hook_domain(domain) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Leave the domains where we are on top; elsewhere our functions stay and pass through. */
+static void unhook_domains(void)
+{
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        if (place_of(domain) == CTM_HOOK_ON_TOP) {
+            PyMemAllocatorEx before = *inner(domain);
+            PyMem_SetAllocator(domain_ids[domain], &before);
+        }
+    }
+}
+
+static bool have_ref_tracer(void)
+{
+    void *data;
+    return PyRefTracer_GetTracer(&data) == ref_tracer;
+}
+
+static int hook_references(void)
+{
+    if (!CTM_HAVE_REF_TRACER || !hooks.options.follow_reuse || have_ref_tracer()) {
+        return 0;
+    }
+    void *data;
+    PyRefTracer next = PyRefTracer_GetTracer(&data);
+    hooks.next_ref_data = data;
+    hooks.next_ref_tracer = next;
+    return PyRefTracer_SetTracer(ref_tracer, NULL);
+}
+
+static void unhook_references(void)
+{
+    if (!CTM_HAVE_REF_TRACER || !have_ref_tracer()) {
+        return;
+    }
+    if (PyRefTracer_SetTracer(hooks.next_ref_tracer, hooks.next_ref_data) < 0) {
+        PyErr_WriteUnraisable(NULL);
+        return;
+    }
+    hooks.next_ref_tracer = NULL;
+}
+
+/* ---- threads and forks ---- */
+
+static void thread_ended(void *walker_pointer)
+{
+    struct ctm_walker *walker = walker_pointer;
+    enum ctm_pass pass = ctm_gate_enter_slow(&hooks.gate, false);
+    thread_state.walker = NULL;
+    walker->next_unused = hooks.unused;
+    hooks.unused = walker;
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+static void before_fork(void)
+{
+    ctm_gate_fork_prepare(&hooks.gate);
+}
+
+static void after_fork_in_parent(void)
+{
+    ctm_gate_fork_parent(&hooks.gate);
+}
+
+static void after_fork_in_child(void)
+{
+    ctm_gate_fork_child(&hooks.gate);
+    /* Of all threads only this one is left. */
+    hooks.unused = NULL;
+    for (struct ctm_walker *walker = hooks.walkers; walker != NULL; walker = walker->next) {
+        if (walker != thread_state.walker) {
+            walker->next_unused = hooks.unused;
+            hooks.unused = walker;
+        }
+    }
+}
+
+/* After the interpreter's end nobody may call into it from our hooks. */
+static void at_exit(void)
+{
+    hooks.exit_registered = false;
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        PyMemAllocatorEx top;
+        PyMem_GetAllocator(domain_ids[domain], &top);
+        if (is_ours(&top, domain)) {
+            PyMemAllocatorEx before = *inner(domain);
+            PyMem_SetAllocator(domain_ids[domain], &before);
+        }
+    }
+    enum ctm_pass pass = ctm_gate_enter_slow(&hooks.gate, false);
+    hooks.era++;
+    ctm_tracer_stop(&hooks.tracer);
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+int ctm_hooks_init(void)
+{
+    if (hooks.initialised) {
+        return 0;
+    }
+    ctm_gate_init(&hooks.gate);
+    ctm_tracer_init(&hooks.tracer);
+    ctm_pages_init(&hooks.walker_pages);
+    ctm_capture_options_init(&hooks.capture, 1, true);
+    ctm_frames_init();
+    int error = pthread_key_create(&hooks.thread_key, thread_ended);
+    if (error == 0) {
+        error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    }
+    if (error != 0) {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    hooks.initialised = true;
+    return 0;
+}
+
+/* ---- what the module offers ---- */
+
+/* The GIL is held, so the caller is the owner unless its interpreter has a GIL of its own. The
+ * mutex, not the bias: who waits for a long call should sleep. */
+static enum ctm_pass enter(void)
+{
+    return ctm_gate_enter_slow(&hooks.gate, ctm_state_has_main_gil(PyThreadState_Get()));
+}
+
+static int start_tracer(const struct ctm_start_options *options)
+{
+    enum ctm_pass pass = enter();
+    ctm_capture_options_init(&hooks.capture, options->nframe, options->total_nframe);
+    int error = CTM_OK;
+    for (struct ctm_walker *walker = hooks.walkers; walker != NULL && error == CTM_OK;
+         walker = walker->next) {
+        error = ctm_walker_init(walker, &hooks.walker_pages, &hooks.capture);
+    }
+    if (error == CTM_OK) {
+        error = ctm_tracer_start(&hooks.tracer);
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    if (error < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+int ctm_hooks_start(const struct ctm_start_options *options)
+{
+    if (hooks.tracer.tracing) {
+        return 0;
+    }
+    if (!hooks.checked) {
+        if (ctm_frames_check() < 0) {
+            return -1;
+        }
+        hooks.checked = true;
+    }
+    if (!hooks.exit_registered) {
+        if (Py_AtExit(at_exit) < 0) {
+            PyErr_SetString(PyExc_RuntimeError,
+                            "ctracemalloc: Py_AtExit has no free slot; start tracing earlier");
+            return -1;
+        }
+        hooks.exit_registered = true;
+    }
+    hooks.options = *options;
+    if (start_tracer(options) < 0) {
+        return -1;
+    }
+    if (hook_domains() < 0 || hook_references() < 0) {
+        ctm_hooks_stop();
+        return -1;
+    }
+    return 0;
+}
+
+void ctm_hooks_stop(void)
+{
+    if (!hooks.tracer.tracing) {
+        return;
+    }
+    unhook_references();
+    unhook_domains();
+    enum ctm_pass pass = enter();
+    hooks.era++;
+    ctm_tracer_stop(&hooks.tracer);
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+bool ctm_hooks_tracing(void)
+{
+    return hooks.tracer.tracing;
+}
+
+struct ctm_start_options ctm_hooks_options(void)
+{
+    return hooks.options;
+}
+
+int ctm_hooks_clear_traces(void)
+{
+    enum ctm_pass pass = enter();
+    int error = CTM_OK;
+    if (hooks.tracer.tracing) {
+        hooks.era++;
+        error = ctm_tracer_clear(&hooks.tracer);
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    if (error < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+int ctm_hooks_restore(void)
+{
+    if (!hooks.tracer.tracing) {
+        return 0;
+    }
+    bool complete = !CTM_HAVE_REF_TRACER || !hooks.options.follow_reuse || have_ref_tracer();
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        complete = complete && place_of(domain) != CTM_HOOK_ABSENT;
+    }
+    if (complete) {
+        return 0;
+    }
+    enum ctm_pass pass = enter();
+    uint64_t blocks = hooks.tracer.sites.current_blocks;
+    hooks.tracer.lost += blocks;
+    ctm_gate_leave(&hooks.gate, pass);
+    if (ctm_hooks_clear_traces() < 0 || hook_domains() < 0 || hook_references() < 0) {
+        return -1;
+    }
+    return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                            "another tool had removed ctracemalloc's hooks: %llu traces were "
+                            "dropped, tracing begins anew",
+                            (unsigned long long)blocks);
+}
+
+void ctm_hooks_reset_peak(void)
+{
+    enum ctm_pass pass = enter();
+    if (hooks.tracer.tracing) {
+        ctm_sites_reset_peak(&hooks.tracer.sites);
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+struct ctm_memory ctm_hooks_memory(void)
+{
+    enum ctm_pass pass = enter();
+    struct ctm_memory memory = {hooks.tracer.sites.current_bytes, hooks.tracer.sites.peak_bytes};
+    ctm_gate_leave(&hooks.gate, pass);
+    return memory;
+}
+
+size_t ctm_hooks_tracer_memory(void)
+{
+    enum ctm_pass pass = enter();
+    size_t bytes = 0;
+    if (hooks.tracer.tracing) {
+        bytes = ctm_pages_resident(&hooks.tracer.pages) + ctm_pages_resident(&hooks.walker_pages);
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    return bytes;
+}
+
+uint64_t ctm_hooks_dropped(void)
+{
+    return hooks.tracer.dropped;
+}
+
+uint64_t ctm_hooks_lost(void)
+{
+    return hooks.tracer.lost;
+}
+
+struct ctm_hooks_info ctm_hooks_info(void)
+{
+    struct ctm_hooks_info info = {.ref_tracer = CTM_HAVE_REF_TRACER && have_ref_tracer()};
+    for (int domain = 0; domain < DOMAINS; domain++) {
+        info.domains[domain] = place_of(domain);
+    }
+    return info;
+}
+
+static struct ctm_take_options take_options(void)
+{
+    return (struct ctm_take_options){.nframe = hooks.options.nframe,
+                                     .total_nframe = hooks.options.total_nframe,
+                                     .total_limit = TOTAL_NFRAME_LIMIT};
+}
+
+int ctm_hooks_snapshot(struct ctm_snapshot **out)
+{
+    struct ctm_take_options options = take_options();
+    enum ctm_pass pass = enter();
+    int error = hooks.tracer.tracing ? ctm_take_snapshot(&hooks.tracer, &options, out) : CTM_EINVAL;
+    ctm_gate_leave(&hooks.gate, pass);
+    return error;
+}
+
+int ctm_hooks_block(uint32_t domain, uintptr_t address, struct ctm_snapshot **out)
+{
+    struct ctm_take_options options = take_options();
+    enum ctm_pass pass = enter();
+    int error = hooks.tracer.tracing ? ctm_take_block(&hooks.tracer, &options, domain, address, out)
+                                     : CTM_EINVAL;
+    ctm_gate_leave(&hooks.gate, pass);
+    return error;
+}
+
+int ctm_hooks_mappings(struct ctm_mapping **items, size_t *length)
+{
+    const struct ctm_pages *tables = &hooks.tracer.pages;
+    const struct ctm_pages *walkers = &hooks.walker_pages;
+    enum ctm_pass pass = enter();
+    size_t count = tables->length + walkers->length;
+    struct ctm_mapping *copy = malloc((count + 1) * sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = i < tables->length ? tables->mappings[i] : walkers->mappings[i - tables->length];
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    *items = copy;
+    *length = count;
+    return copy == NULL ? CTM_ENOMEM : CTM_OK;
+}

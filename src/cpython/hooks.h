@@ -1,0 +1,75 @@
+/*
+ * The allocator hooks, and the one tracer of the process.
+ *
+ * Our functions wrap the allocators of CPython's three domains. They are static, one set for each
+ * domain, and registered with the very ctx of the allocator that is wrapped, so that a reader who
+ * sees one half of a PyMemAllocatorEx from before and one from after still calls valid code with a
+ * valid ctx. What is wrapped is published before our functions are, and never freed or changed.
+ *
+ * All functions here are called with the GIL held.
+ */
+#ifndef CTM_CPYTHON_HOOKS_H
+#define CTM_CPYTHON_HOOKS_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pages.h"
+#include "snapshot/snapshot.h"
+
+struct ctm_start_options {
+    uint32_t nframe; /* 1 to 65535 */
+    bool total_nframe;
+    bool follow_reuse; /* where the interpreter has PyRefTracer */
+};
+
+struct ctm_memory {
+    uint64_t current;
+    uint64_t peak;
+};
+
+/* For whoever asks what is in place. */
+enum ctm_hook_place { CTM_HOOK_ABSENT, CTM_HOOK_ON_TOP, CTM_HOOK_BELOW };
+
+struct ctm_hooks_info {
+    enum ctm_hook_place domains[3]; /* raw, mem, obj */
+    bool ref_tracer;
+};
+
+/* Once in the life of the process, before anything else here. 0, or -1 with an exception. */
+int ctm_hooks_init(void);
+
+/* Start to trace. Already tracing: nothing changes. 0, or -1 with an exception. */
+int ctm_hooks_start(const struct ctm_start_options *options);
+/* Stop and forget all traces. Not tracing: nothing. */
+void ctm_hooks_stop(void);
+bool ctm_hooks_tracing(void);
+/* The options of the last start. */
+struct ctm_start_options ctm_hooks_options(void);
+
+/*
+ * Find out whether somebody took our hooks away, and if so warn, throw the traces away and set the
+ * hooks anew. To be called at the begin of what reads traces. 0, or -1 if the warning became an
+ * exception.
+ */
+int ctm_hooks_restore(void);
+
+/* 0, or -1 with an exception (MemoryError: tracing has stopped). */
+int ctm_hooks_clear_traces(void);
+void ctm_hooks_reset_peak(void);
+struct ctm_memory ctm_hooks_memory(void);
+/* Resident bytes of the tracer's own mappings. */
+size_t ctm_hooks_tracer_memory(void);
+uint64_t ctm_hooks_dropped(void);
+uint64_t ctm_hooks_lost(void);
+struct ctm_hooks_info ctm_hooks_info(void);
+
+/* The caller owns *out. 0 or CTM_E...; no exception is set. */
+CTM_MUST_CHECK int ctm_hooks_snapshot(struct ctm_snapshot **out);
+CTM_MUST_CHECK int ctm_hooks_block(uint32_t domain, uintptr_t address, struct ctm_snapshot **out);
+
+/* The tracer's mappings, copied: the caller frees *items. CTM_ENOMEM. */
+CTM_MUST_CHECK int ctm_hooks_mappings(struct ctm_mapping **items, size_t *length);
+
+#endif

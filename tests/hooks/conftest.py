@@ -1,0 +1,60 @@
+"""Builds the module of native helpers, and runs each test's body in an interpreter of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+PRELUDE = """
+import ctm_native as native
+import ctracemalloc as t
+RAW, MEM, OBJ = 0, 1, 2
+def traces(size):
+    return [trace for trace in t._get_traces() if trace[1] == size]
+"""
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def native_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("native")
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    include = sysconfig.get_path("include")
+    platinclude = sysconfig.get_path("platinclude")
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-g", "-Wall", f"-I{include}", f"-I{platinclude}",
+         str(HERE / "native.c"), "-o", str(folder / f"ctm_native{suffix}"), "-lpthread"],
+        check=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def run(native_folder: Path) -> Run:
+    """Run code in a fresh interpreter; what it prints is the result, a failure is the test's."""
+
+    def run_code(code: str, *args: str, env: dict[str, str] | None = None) -> str:
+        path = os.pathsep.join([str(native_folder), os.environ.get("PYTHONPATH", "")])
+        result = subprocess.run(
+            [sys.executable, "-c", PRELUDE + textwrap.dedent(code), *args],
+            env={**os.environ, "PYTHONPATH": path, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr[-4000:]
+        return result.stdout
+
+    return run_code

@@ -1,0 +1,360 @@
+/*
+ * A module for the tests of the hooks: what only C code can do to an interpreter's allocators.
+ *
+ * Built by conftest.py for the interpreter that runs the tests.
+ */
+#include <Python.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- raw blocks from threads ---- */
+
+struct job {
+    size_t size;
+    size_t count;
+    size_t freed; /* of `count`, how many are freed again */
+    void **blocks;
+};
+
+static void *allocate_raw(void *argument)
+{
+    struct job *job = argument;
+    for (size_t i = 0; i < job->count; i++) {
+        job->blocks[i] = PyMem_RawMalloc(job->size);
+    }
+    for (size_t i = 0; i < job->freed; i++) {
+        PyMem_RawFree(job->blocks[i]);
+    }
+    return NULL;
+}
+
+static PyObject *capsule_of(struct job *job)
+{
+    PyObject *addresses = PyList_New(0);
+    for (size_t i = job->freed; addresses != NULL && i < job->count; i++) {
+        PyObject *address = PyLong_FromVoidPtr(job->blocks[i]);
+        if (address == NULL || PyList_Append(addresses, address) < 0) {
+            Py_CLEAR(addresses);
+        }
+        Py_XDECREF(address);
+    }
+    free(job->blocks);
+    return addresses;
+}
+
+/* raw_in_foreign_thread(size, count, freed): a C thread that Python never saw allocates while the
+ * caller holds the GIL and waits. Returns the addresses that are left. */
+static PyObject *raw_in_foreign_thread(PyObject *module, PyObject *args)
+{
+    (void)module;
+    struct job job = {0};
+    if (!PyArg_ParseTuple(args, "nnn", &job.size, &job.count, &job.freed)) {
+        return NULL;
+    }
+    job.blocks = calloc(job.count, sizeof *job.blocks);
+    pthread_t thread;
+    pthread_create(&thread, NULL, allocate_raw, &job);
+    pthread_join(thread, NULL);
+    return capsule_of(&job);
+}
+
+/* raw_detached(size, count, freed): the calling thread allocates with the GIL released. */
+static PyObject *raw_detached(PyObject *module, PyObject *args)
+{
+    (void)module;
+    struct job job = {0};
+    if (!PyArg_ParseTuple(args, "nnn", &job.size, &job.count, &job.freed)) {
+        return NULL;
+    }
+    job.blocks = calloc(job.count, sizeof *job.blocks);
+    Py_BEGIN_ALLOW_THREADS
+    allocate_raw(&job);
+    Py_END_ALLOW_THREADS
+    return capsule_of(&job);
+}
+
+/* ---- single calls ---- */
+
+enum domain { RAW, MEM, OBJ };
+
+static void *call_malloc(int domain, size_t size)
+{
+    return domain == RAW ? PyMem_RawMalloc(size)
+                         : domain == MEM ? PyMem_Malloc(size) : PyObject_Malloc(size);
+}
+
+static void *call_realloc(int domain, void *block, size_t size)
+{
+    return domain == RAW ? PyMem_RawRealloc(block, size)
+                         : domain == MEM ? PyMem_Realloc(block, size) : PyObject_Realloc(block, size);
+}
+
+static void call_free(int domain, void *block)
+{
+    if (domain == RAW) {
+        PyMem_RawFree(block);
+    } else if (domain == MEM) {
+        PyMem_Free(block);
+    } else {
+        PyObject_Free(block);
+    }
+}
+
+static PyObject *py_malloc(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int domain;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "in", &domain, &size)) {
+        return NULL;
+    }
+    return PyLong_FromVoidPtr(call_malloc(domain, (size_t)size));
+}
+
+static PyObject *py_calloc(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int domain;
+    Py_ssize_t count;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "inn", &domain, &count, &size)) {
+        return NULL;
+    }
+    void *block = domain == RAW   ? PyMem_RawCalloc((size_t)count, (size_t)size)
+                  : domain == MEM ? PyMem_Calloc((size_t)count, (size_t)size)
+                                  : PyObject_Calloc((size_t)count, (size_t)size);
+    return PyLong_FromVoidPtr(block);
+}
+
+/* Returns the new address, 0 if the call failed. */
+static PyObject *py_realloc(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int domain;
+    PyObject *address;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "iOn", &domain, &address, &size)) {
+        return NULL;
+    }
+    return PyLong_FromVoidPtr(call_realloc(domain, PyLong_AsVoidPtr(address), (size_t)size));
+}
+
+static PyObject *py_free(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int domain;
+    PyObject *address;
+    if (!PyArg_ParseTuple(args, "iO", &domain, &address)) {
+        return NULL;
+    }
+    call_free(domain, PyLong_AsVoidPtr(address));
+    Py_RETURN_NONE;
+}
+
+/* ---- another hooker ---- */
+
+struct layer {
+    PyMemAllocatorEx below;
+    size_t calls;
+    bool fail_realloc;
+    bool wrong_ctx; /* a call came with a ctx that is not ours */
+};
+
+static struct layer layers[3];
+
+static struct layer *layer_of(void *ctx)
+{
+    struct layer *layer = ctx;
+    if (layer < layers || layer >= layers + 3) {
+        layers[0].wrong_ctx = true;
+        return &layers[OBJ];
+    }
+    layer->calls++;
+    return layer;
+}
+
+static void *layer_malloc(void *ctx, size_t size)
+{
+    struct layer *layer = layer_of(ctx);
+    return layer->below.malloc(layer->below.ctx, size);
+}
+
+static void *layer_calloc(void *ctx, size_t count, size_t size)
+{
+    struct layer *layer = layer_of(ctx);
+    return layer->below.calloc(layer->below.ctx, count, size);
+}
+
+static void *layer_realloc(void *ctx, void *block, size_t size)
+{
+    struct layer *layer = layer_of(ctx);
+    if (layer->fail_realloc && block != NULL) {
+        return NULL;
+    }
+    return layer->below.realloc(layer->below.ctx, block, size);
+}
+
+static void layer_free(void *ctx, void *block)
+{
+    struct layer *layer = layer_of(ctx);
+    layer->below.free(layer->below.ctx, block);
+}
+
+static const PyMemAllocatorDomain domains[3] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM,
+                                                PYMEM_DOMAIN_OBJ};
+
+/* layer_on(): hook all three domains. layer_off(): put back what was there, whatever is on top. */
+static PyObject *layer_on(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        layers[i] = (struct layer){0};
+        PyMem_GetAllocator(domains[i], &layers[i].below);
+        PyMemAllocatorEx ours = {&layers[i], layer_malloc, layer_calloc, layer_realloc, layer_free};
+        PyMem_SetAllocator(domains[i], &ours);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *layer_off(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        PyMem_SetAllocator(domains[i], &layers[i].below);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *layer_fail_realloc(PyObject *module, PyObject *value)
+{
+    (void)module;
+    for (int i = 0; i < 3; i++) {
+        layers[i].fail_realloc = value == Py_True;
+    }
+    Py_RETURN_NONE;
+}
+
+/* free_unseen(domain, address): free below our layer and whatever is on top of it. */
+static PyObject *free_unseen(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int domain;
+    PyObject *address;
+    if (!PyArg_ParseTuple(args, "iO", &domain, &address)) {
+        return NULL;
+    }
+    layers[domain].below.free(layers[domain].below.ctx, PyLong_AsVoidPtr(address));
+    Py_RETURN_NONE;
+}
+
+static PyObject *layer_info(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return Py_BuildValue("(nnnO)", (Py_ssize_t)layers[0].calls, (Py_ssize_t)layers[1].calls,
+                         (Py_ssize_t)layers[2].calls,
+                         layers[0].wrong_ctx ? Py_True : Py_False);
+}
+
+/* The function pointers and ctx of a domain's allocator: (ctx, malloc, calloc, realloc, free). */
+static PyObject *allocator_of(PyObject *module, PyObject *domain)
+{
+    (void)module;
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(domains[PyLong_AsLong(domain)], &top);
+    return Py_BuildValue("(NNNNN)", PyLong_FromVoidPtr(top.ctx),
+                         PyLong_FromVoidPtr((void *)(uintptr_t)top.malloc),
+                         PyLong_FromVoidPtr((void *)(uintptr_t)top.calloc),
+                         PyLong_FromVoidPtr((void *)(uintptr_t)top.realloc),
+                         PyLong_FromVoidPtr((void *)(uintptr_t)top.free));
+}
+
+/* ---- another ref tracer ---- */
+
+#if PY_VERSION_HEX >= 0x030D0000
+static size_t births;
+static int cookie;
+static bool wrong_data;
+
+static int count_births(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    (void)object;
+    births += event == PyRefTracer_CREATE;
+    wrong_data = wrong_data || data != &cookie;
+    return 0;
+}
+
+static PyObject *ref_tracer_on(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    births = 0;
+    return PyRefTracer_SetTracer(count_births, &cookie) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *ref_tracer_off(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyRefTracer_SetTracer(NULL, NULL) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* (births counted, whether the tracer in place is ours, whether its data was wrong) */
+static PyObject *ref_tracer_info(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    void *data;
+    bool ours = PyRefTracer_GetTracer(&data) == count_births && data == &cookie;
+    return Py_BuildValue("(nOO)", (Py_ssize_t)births, ours ? Py_True : Py_False,
+                         wrong_data ? Py_True : Py_False);
+}
+
+/* Tell whichever tracer is in place of events that it cannot know. */
+static PyObject *ref_tracer_strange_events(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    void *data;
+    PyRefTracer tracer = PyRefTracer_GetTracer(&data);
+    int result = tracer(NULL, PyRefTracer_CREATE, data);
+    result |= tracer(NULL, (PyRefTracerEvent)2, data);
+    result |= tracer(NULL, (PyRefTracerEvent)99, data);
+    return PyLong_FromLong(result);
+}
+#endif
+
+static PyMethodDef methods[] = {
+    {"raw_in_foreign_thread", raw_in_foreign_thread, METH_VARARGS, NULL},
+    {"raw_detached", raw_detached, METH_VARARGS, NULL},
+    {"malloc", py_malloc, METH_VARARGS, NULL},
+    {"calloc", py_calloc, METH_VARARGS, NULL},
+    {"realloc", py_realloc, METH_VARARGS, NULL},
+    {"free", py_free, METH_VARARGS, NULL},
+    {"layer_on", layer_on, METH_NOARGS, NULL},
+    {"layer_off", layer_off, METH_NOARGS, NULL},
+    {"layer_fail_realloc", layer_fail_realloc, METH_O, NULL},
+    {"free_unseen", free_unseen, METH_VARARGS, NULL},
+    {"layer_info", layer_info, METH_NOARGS, NULL},
+    {"allocator_of", allocator_of, METH_O, NULL},
+#if PY_VERSION_HEX >= 0x030D0000
+    {"ref_tracer_on", ref_tracer_on, METH_NOARGS, NULL},
+    {"ref_tracer_off", ref_tracer_off, METH_NOARGS, NULL},
+    {"ref_tracer_info", ref_tracer_info, METH_NOARGS, NULL},
+    {"ref_tracer_strange_events", ref_tracer_strange_events, METH_NOARGS, NULL},
+#endif
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "ctm_native", .m_methods = methods, .m_slots = slots};
+
+PyMODINIT_FUNC PyInit_ctm_native(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,498 @@
+"""The rules for hooks, each with what would happen were it broken.
+
+Every body runs in an interpreter of its own; see conftest.py for the names it finds.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from .conftest import Run
+
+needs_ref_tracer = pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="the interpreter has no PyRefTracer"
+)
+
+
+# Rule 1: no GIL, no thread state, no Python object inside a hook.
+
+
+def test_foreign_thread_while_the_gil_is_held(run: Run) -> None:
+    """A hook that took the GIL would wait for ever here; its stack is stdlib's unknown one."""
+    run("""
+        t.start(5)
+        blocks = native.raw_in_foreign_thread(12345, 100, 40)
+        found = traces(12345)
+        assert len(found) == 60, len(found)
+        assert {trace[2:] for trace in found} == {((("<unknown>", 0),), 1)}, found[0]
+        for block in blocks:
+            native.free(RAW, block)
+        assert not traces(12345)
+    """)
+
+
+DETACHED = """
+        import sys, threading
+        def deep(n):
+            return deep(n - 1) if n else spin()
+        def spin():
+            while not done.is_set():
+                [object() for _ in range(10)]
+        def detached():
+            return native.raw_detached(54321, 2000, 1000)
+        done = threading.Event()
+        t.start(5)
+        other = threading.Thread(target=deep, args=(200,))
+        other.start()
+        for _ in range(20):
+            blocks = detached()
+            found = traces(54321)
+            assert len(found) == 1000, len(found)
+            frames = {trace[2] for trace in found}
+            names = {frame[0] for stack in frames for frame in stack}
+            assert names == {"<string>"}, names
+            [stack] = frames
+            assert stack[0][1] == detached.__code__.co_firstlineno + 1, stack
+            assert {trace[3] for trace in found} == {2}
+            for block in blocks:
+                native.free(RAW, block)
+        done.set()
+        other.join()
+"""
+
+
+def test_detached_thread_gets_its_own_frames(run: Run) -> None:
+    """Reading the attached thread's frames instead would be reading frames that move."""
+    run(DETACHED)
+
+
+# Rule 2: nothing fails the program for want of the tracer's memory (see also the engine's tests).
+
+
+def test_no_memory_for_traces(run: Run) -> None:
+    """With no address space left for the tracer, small allocations still succeed."""
+    out = run("""
+        import resource
+        blocks = [native.malloc(OBJ, 64) for _ in range(20000)]
+        spare = [bytes(200) for _ in range(20000)]
+        for block in blocks:
+            native.free(OBJ, block)
+        del spare
+        t.start()
+        with open("/proc/self/statm") as statm:
+            used = int(statm.read().split()[0]) * resource.getpagesize()
+        sources = [compile("\\n" * i + "native.malloc(OBJ, 48)", f"file{i}" * 50, "exec")
+                   for i in range(3000)]
+        with open("/proc/self/statm") as statm:
+            used = int(statm.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+        for source in sources:
+            exec(source)
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(t.get_dropped())
+        before = t.get_dropped()
+        native.malloc(OBJ, 31)
+        assert len(traces(31)) == 1
+        assert t.get_dropped() == before
+    """)
+    assert int(out) > 0
+
+
+# Rule 3: untrack before the real realloc, restore if it failed.
+
+
+@pytest.mark.parametrize("domain", ["RAW", "MEM", "OBJ"])
+def test_failed_realloc_keeps_the_trace(run: Run, domain: str) -> None:
+    run(f"""
+        native.layer_on()  # below our hooks
+        t.start(3)
+        block = native.malloc({domain}, 4321)
+        [before] = traces(4321)
+        memory = t.get_traced_memory()[0]
+        native.layer_fail_realloc(True)
+        assert native.realloc({domain}, block, 8642) == 0
+        native.layer_fail_realloc(False)
+        assert traces(4321) == [before]
+        assert not traces(8642)
+        moved = native.realloc({domain}, block, 8642)
+        assert moved
+        assert not traces(4321)
+        [after] = traces(8642)
+        assert after[2] != before[2]
+        native.free({domain}, moved)
+        assert not traces(8642)
+    """)
+
+
+@pytest.mark.parametrize("domain", ["RAW", "MEM", "OBJ"])
+def test_realloc_in_all_its_ways(run: Run, domain: str) -> None:
+    run(f"""
+        t.start()
+        block = native.realloc({domain}, 0, 700)  # NULL: an allocation
+        assert len(traces(700)) == 1
+        for size in (701, 100, 99, 0, 600, 1 << 20, 8):
+            block = native.realloc({domain}, block, size)
+            assert block and len(traces(size)) >= 1, size
+        native.free({domain}, block)
+        block = native.calloc({domain}, 7, 111)
+        assert len(traces(777)) == 1
+        native.free({domain}, block)
+        assert not traces(777)
+        native.free({domain}, 0)
+    """)
+
+
+# Rule 4: one block, one trace, however the allocator gets its memory.
+
+
+@pytest.mark.parametrize("domain", ["MEM", "OBJ"])
+def test_large_blocks_count_once(run: Run, domain: str) -> None:
+    run(f"""
+        t.start()
+        before = t.get_traced_memory()[0]
+        block = native.malloc({domain}, 1 << 22)
+        grown = t.get_traced_memory()[0] - before
+        assert 1 << 22 <= grown < (1 << 22) + 2000, grown
+        assert len(traces(1 << 22)) == 1
+        native.free({domain}, block)
+        assert t.get_traced_memory()[0] - before < 2000
+    """)
+
+
+# Rule 5: wrap, never replace.
+
+
+def test_blocks_from_before_start(run: Run) -> None:
+    run("""
+        blocks = [native.malloc(d, size) for d in (RAW, MEM, OBJ) for size in (16, 512, 5000)]
+        t.start()
+        before = t.get_traced_memory()[0]
+        i = 0
+        for d in (RAW, MEM, OBJ):
+            for size in (16, 512, 5000):
+                native.free(d, blocks[i])
+                i += 1
+        assert abs(t.get_traced_memory()[0] - before) < 1000
+        assert not traces(5000)
+    """)
+
+
+def test_blocks_freed_after_stop(run: Run) -> None:
+    run("""
+        t.start()
+        block = native.malloc(MEM, 300)
+        t.stop()
+        native.free(MEM, block)
+        t.start()
+        assert not traces(300)
+    """)
+
+
+def test_stop_gives_the_allocators_back(run: Run) -> None:
+    run("""
+        before = [native.allocator_of(d) for d in (RAW, MEM, OBJ)]
+        t.start()
+        during = [native.allocator_of(d) for d in (RAW, MEM, OBJ)]
+        assert all(a != b for a, b in zip(before, during))
+        t.stop()
+        assert [native.allocator_of(d) for d in (RAW, MEM, OBJ)] == before
+    """)
+
+
+def test_hooked_above(run: Run) -> None:
+    """Who hooked after us holds our functions: stop leaves them, and start finds them again."""
+    run("""
+        t.start()
+        native.layer_on()
+        on_top = native.allocator_of(MEM)
+        t.stop()
+        assert native.allocator_of(MEM) == on_top
+        block = native.malloc(MEM, 333)
+        t.start()
+        assert native.allocator_of(MEM) == on_top  # not hooked a second time
+        assert t._hooks_info()["mem"] == "below another"
+        again = native.malloc(MEM, 333)
+        assert len(traces(333)) == 1
+        native.free(MEM, again)
+        native.free(MEM, block)
+        assert not traces(333)
+        native.layer_off()
+        assert t._hooks_info()["mem"] == "on top"
+        t.stop()
+    """)
+
+
+# Rule 6: the tracer does not trace itself, and says truthfully what it holds.
+
+
+def test_memory_as_the_kernel_sees_it(run: Run) -> None:
+    run("""
+        t.start(10)
+        keep = [(i, str(i)) for i in range(200_000)]
+        raw = [bytes(1000) for i in range(20_000)]
+        said = t.get_tracemalloc_memory()
+        mappings = t._mappings()
+        resident = 0
+        inside = False
+        for line in open("/proc/self/smaps"):
+            if "-" in line.split()[0] and not line.split()[0].endswith(":"):
+                start, end = (int(part, 16) for part in line.split()[0].split("-"))
+                inside = any(start < at + size and at < end for at, size in mappings)
+                # Without names the kernel may join a mapping with its neighbours.
+                share = sum(max(0, min(end, at + size) - max(start, at)) for at, size in mappings)
+                share /= end - start
+            elif inside and line.startswith("Rss:"):
+                resident += int(line.split()[1]) * 1024 * share
+        assert abs(said - resident) <= 0.05 * resident, (said, resident)
+    """)
+
+
+# Rule 7: a line is found once for each instruction, and never that of a dead code object.
+
+
+def test_code_objects_die_and_their_addresses_return(run: Run) -> None:
+    run("""
+        import sys
+        t.start()
+        addresses = set()
+        for i in range(20_000):
+            name = f"file{i % 977}"
+            code = compile("\\n" * (i % 313) + "blocks.append(native.malloc(OBJ, 77))", name, "exec")
+            addresses.add(id(code))
+            blocks = []
+            exec(code)
+            del code
+            [trace] = traces(77) if i % 500 == 0 else [None]
+            if trace:
+                assert trace[2] == ((name, i % 313 + 1),), (trace, name, i % 313 + 1)
+            native.free(OBJ, blocks[0])
+        assert len(addresses) < 10_000  # else this test tests nothing
+    """)
+
+
+# Rule 8: fork.
+
+
+def test_fork_while_threads_allocate(run: Run) -> None:
+    run("""
+        import os, threading
+        t.start(3)
+        done = threading.Event()
+        def busy():
+            while not done.is_set():
+                native.raw_detached(99, 50, 50)
+                [object() for _ in range(100)]
+        threads = [threading.Thread(target=busy) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for i in range(50):
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                try:
+                    assert t.is_tracing()
+                    block = native.malloc(MEM, 10_007 + i)
+                    assert len(traces(10_007 + i)) == 1
+                    native.free(MEM, block)
+                    assert not traces(10_007 + i)
+                    native.raw_detached(98, 50, 50)
+                    status = 0
+                finally:
+                    os._exit(status)
+            assert os.waitpid(pid, 0)[1] == 0
+        done.set()
+        for thread in threads:
+            thread.join()
+    """)
+
+
+# Rule 9: nothing that a hook needs is freed by stop.
+
+
+def test_stop_while_other_threads_are_in_hooks(run: Run) -> None:
+    run("""
+        import threading, time
+        done = threading.Event()
+        def busy():
+            while not done.is_set():
+                native.raw_detached(64, 500, 500)
+        threads = [threading.Thread(target=busy) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + 3
+        rounds = 0
+        while time.monotonic() < end:
+            t.start(1 + rounds % 7)
+            [object() for _ in range(50)]
+            if rounds % 3 == 0:
+                t.clear_traces()
+            t.stop()
+            rounds += 1
+        done.set()
+        for thread in threads:
+            thread.join()
+        t.start()
+        native.raw_detached(64, 500, 500)
+        assert not traces(64)
+    """)
+
+
+# Rule 10: a torn PyMemAllocatorEx is harmless.
+
+
+def test_our_functions_keep_the_ctx_of_what_they_wrap(run: Run) -> None:
+    run("""
+        native.layer_on()
+        before = [native.allocator_of(d) for d in (RAW, MEM, OBJ)]
+        t.start()
+        during = [native.allocator_of(d) for d in (RAW, MEM, OBJ)]
+        for (ctx, *_), (our_ctx, *_) in zip(before, during):
+            assert ctx == our_ctx
+        for d in (RAW, MEM, OBJ):
+            block = native.malloc(d, 100)
+            block = native.realloc(d, block, 200)
+            native.free(d, block)
+            native.free(d, native.calloc(d, 3, 3))
+        *calls, wrong_ctx = native.layer_info()
+        assert not wrong_ctx and all(calls), (calls, wrong_ctx)
+    """)
+
+
+# Rule 11: others take hooks away.
+
+
+def test_hooks_taken_away(run: Run) -> None:
+    """One warning, the traces dropped and counted, hooks anew: never a stale trace."""
+    run("""
+        import warnings
+        native.layer_on()
+        native.layer_off()
+        t.start()
+        native.layer_on()
+        kept = native.malloc(MEM, 555)
+        native.layer_off()       # what layer_on saw: our hooks
+        assert len(traces(555)) == 1
+        t.stop()
+        native.layer_on()        # remembers the allocators without us
+        t.start()
+        stale = native.malloc(MEM, 556)
+        native.layer_off()       # takes ours away with its own
+        native.free(MEM, stale)  # unseen
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert not traces(556)
+            assert not traces(556)
+        [warning] = caught
+        assert warning.category is RuntimeWarning
+        assert "removed ctracemalloc's hooks" in str(warning.message)
+        assert t.get_lost() > 0
+        block = native.malloc(MEM, 557)
+        assert len(traces(557)) == 1
+    """)
+
+
+@pytest.mark.parametrize("limit", [1, 25])
+def test_stdlib_started_first_and_stopped_in_between(run: Run, limit: int) -> None:
+    """stdlib's stop() puts back the allocators from before its start(), without ours."""
+    run(f"""
+        import tracemalloc, warnings
+        tracemalloc.start({limit})
+        t.start({limit})
+        block = native.malloc(OBJ, 444)
+        assert len(traces(444)) == 1
+        tracemalloc.stop()
+        native.free(OBJ, block)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert not traces(444)
+        assert len(caught) == 1, caught
+        native.malloc(OBJ, 445)
+        assert len(traces(445)) == 1
+        t.stop()
+    """)
+
+
+@pytest.mark.parametrize("size", [80, 5000])
+def test_missed_free_is_replaced(run: Run, size: int) -> None:
+    """A block freed behind our back and handed out again has the newer trace alone."""
+    run(f"""
+        def again(): return native.malloc(OBJ, {size})
+        native.layer_on()
+        t.start()
+        first = native.malloc(OBJ, {size})
+        native.free_unseen(OBJ, first)
+        for _ in range(1000):
+            memory = t.get_traced_memory()[0]
+            second = again()
+            if second == first:
+                break
+        assert second == first  # else this tests nothing
+        assert t.get_traced_memory()[0] - memory < {size}
+        lines = [trace[2][0][1] for trace in traces({size})]
+        assert set(lines) == {{again.__code__.co_firstlineno}}, lines
+        native.free(OBJ, second)
+    """)
+
+
+@needs_ref_tracer
+def test_ref_tracer_of_another_tool(run: Run) -> None:
+    """One that was there before is still called, with its data, and is put back."""
+    run("""
+        native.ref_tracer_on()
+        t.start()
+        assert not native.ref_tracer_info()[1]
+        before = native.ref_tracer_info()[0]
+        keep = [float(i) for i in range(1000)]
+        assert native.ref_tracer_info()[0] >= before + 1000
+        t.stop()
+        births, in_place, wrong_data = native.ref_tracer_info()
+        assert in_place and not wrong_data
+        native.ref_tracer_off()
+    """)
+
+
+@needs_ref_tracer
+def test_ref_tracer_ignores_what_it_does_not_know(run: Run) -> None:
+    run("""
+        t.start()
+        assert native.ref_tracer_strange_events() == 0
+    """)
+
+
+@needs_ref_tracer
+def test_ref_tracer_taken_away(run: Run) -> None:
+    run("""
+        import warnings
+        t.start()
+        native.ref_tracer_off()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            t.get_traced_memory()
+            t.get_traced_memory()
+        assert len(caught) == 1, caught
+        assert t._hooks_info()["ref_tracer"]
+    """)
+
+
+@needs_ref_tracer
+@pytest.mark.parametrize("follow", [True, False])
+def test_reuse_from_free_lists(run: Run, follow: bool) -> None:
+    run(f"""
+        import gc
+        gc.collect()  # empties the free lists: what is in them has no trace
+        t.start(follow_reuse={follow})
+        def first():
+            return float("1.5")
+        def second():
+            return float("2.5")
+        value = first()
+        address = id(value)
+        del value
+        value = second()
+        assert id(value) == address  # the same block: else this tests nothing
+        [(_, line)] = t._get_object_traceback(value)
+        expected = second if {follow} else first
+        assert line == expected.__code__.co_firstlineno + 1, line
+    """)
