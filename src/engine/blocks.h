@@ -50,9 +50,9 @@ struct ctm_page {
 /* The pages of 1 GiB of addresses. Which groups of them were ever used is on record, so that a pass
  * over all blocks reads no memory that holds none: reading would make it resident. */
 struct ctm_leaf {
+    struct ctm_page pages[1 << CTM_LEAF_BITS]; /* first: none lies across two cache lines */
     struct ctm_leaf *next;
     uint64_t used_groups[CTM_LEAF_GROUPS / 64]; /* bit g: pages from g * CTM_GROUP_PAGES on */
-    struct ctm_page pages[1 << CTM_LEAF_BITS];
 };
 
 struct ctm_blocks {
@@ -137,6 +137,20 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
     }
     struct ctm_leaf *found = blocks->leaves[leaf];
     return found == NULL ? NULL : &found->pages[number & ((1u << CTM_LEAF_BITS) - 1)];
+}
+
+/* The site of the block of domain 0 at `address`, 0 if there is none. */
+static inline uint32_t ctm_blocks_site(const struct ctm_blocks *blocks, uintptr_t address)
+{
+    const struct ctm_page *page = ctm_blocks_page(blocks, address);
+    if (CTM_LIKELY(page != NULL && page->live != 0)) {
+        uint32_t slot = ctm_page_slot(address, page->grain);
+        if (CTM_LIKELY(slot != UINT32_MAX && page->entries[slot] != 0)) {
+            return page->entries[slot] >> 4;
+        }
+    }
+    struct ctm_block block;
+    return ctm_blocks_get(blocks, address, &block) ? block.site : 0;
 }
 
 static inline int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,

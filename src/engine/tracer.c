@@ -177,3 +177,22 @@ void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr
         ctm_sites_lose(&tracer->sites, old.site, old.size);
     }
 }
+
+void ctm_tracer_moved_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node)
+{
+    struct ctm_block block;
+    if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
+        return;
+    }
+    if (node == CTM_NO_CONTEXT || (tracer->stacks.nodes[node].site == CTM_NO_SITE &&
+                                   !ctm_tracer_make_site_hook(tracer, node))) {
+        /* Better no trace than one that names the wrong line. */
+        (void)ctm_tracer_freed_hook(tracer, address, &block);
+        tracer->dropped++;
+        return;
+    }
+    uint32_t site = tracer->stacks.nodes[node].site;
+    ctm_blocks_move(&tracer->blocks, address, site);
+    ctm_sites_lose(&tracer->sites, block.site, block.size);
+    ctm_sites_gain(&tracer->sites, site, block.size);
+}

@@ -123,34 +123,20 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
 }
 
 /*
- * The opposite of ctm_tracer_freed_hook: the block is as it was. Not to be called if `generation`
- * has changed since: *old may then name a site of tables that were emptied.
+ * The opposite of ctm_tracer_freed_hook: the block is as it was. Not to be called if the tracer was
+ * stopped or cleared since: `old` then names a site of tables that are gone.
  */
 void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
 
-/* The block at `address`, if it has a trace, was handed to a new object: it is `node`'s now. */
+/* The block of `site` at `address` was handed to a new object: it is `node`'s now. */
+void ctm_tracer_moved_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node);
+
 static inline void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address,
-                                          uint32_t node)
+                                          uint32_t site, uint32_t node)
 {
-    struct ctm_block block;
-    if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
-        return;
+    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT || tracer->stacks.nodes[node].site != site)) {
+        ctm_tracer_moved_hook(tracer, address, node);
     }
-    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT) ||
-        CTM_UNLIKELY(tracer->stacks.nodes[node].site == CTM_NO_SITE &&
-                     !ctm_tracer_make_site_hook(tracer, node))) {
-        /* Better no trace than one that names the wrong line. */
-        (void)ctm_tracer_freed_hook(tracer, address, &block);
-        tracer->dropped++;
-        return;
-    }
-    uint32_t site = tracer->stacks.nodes[node].site;
-    if (site == block.site) {
-        return;
-    }
-    ctm_blocks_move(&tracer->blocks, address, site);
-    ctm_sites_lose(&tracer->sites, block.site, block.size);
-    ctm_sites_gain(&tracer->sites, site, block.size);
 }
 
 #endif
