@@ -19,6 +19,10 @@
 #error "ctracemalloc does not support free-threaded builds of CPython yet"
 #endif
 
+/* Whether the attached thread state is kept once for the process and not for each thread, so that a
+ * detached thread cannot be asked for its own. */
+#define CTM_ONE_ATTACHED_STATE (PY_VERSION_HEX < 0x030C0000)
+
 /* The thread state that is attached, NULL if none is. 3.11: whoever's holds the GIL, maybe another
  * thread's. 3.12+: the calling thread's. */
 static inline PyThreadState *ctm_attached_state(void)

@@ -129,28 +129,21 @@ static inline bool is_incomplete(const frame_type *frame)
     return instruction_of(frame) < traceable;
 }
 
-/* The first frame from here that the public API would show. *hidden counts incomplete ones. */
-static inline const frame_type *first_complete(const frame_type *frame, uint32_t *hidden)
+/* The first frame from here that the public API would show. */
+static inline const frame_type *first_complete(const frame_type *frame)
 {
-    while (frame != NULL) {
-        if (!is_shim(frame)) {
-            if (!is_incomplete(frame)) {
-                return frame;
-            }
-            (*hidden)++;
-        }
+    while (frame != NULL && (is_shim(frame) || is_incomplete(frame))) {
         frame = frame->previous;
     }
-    return NULL;
+    return frame;
 }
 
 static uint32_t count_frames(const frame_type *frame)
 {
     uint32_t count = 0;
-    uint32_t hidden = 0;
     while (frame != NULL) {
         count++;
-        frame = first_complete(frame->previous, &hidden);
+        frame = first_complete(frame->previous);
     }
     return count;
 }
@@ -265,12 +258,58 @@ static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *
 /* ---- depth ---- */
 
 /*
- * Called when the newest chunk of the data stack changed. Greenlets each have a data stack of
- * their own and begin with their starter's recursion depth: once a thread was seen on a second
- * data stack, or the counter was found wrong, its frames are counted one by one.
+ * The interpreter's recursion counter makes it needless to walk the whole stack, but it counts
+ * hidden frames too: the newest one before its first traceable instruction, and the helper frame
+ * below an __init__ that a specialised call of a class enters directly. The former is always on
+ * top. The latter is pushed right after the new object was allocated, which is a capture, by the
+ * frame that is the newest one then: so since the last capture, at a depth of n, at most one was
+ * pushed, as number n. All hidden frames are therefore at `lowest_hidden` or above, or at that
+ * number.
  */
-static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadState *state,
-                                          const frame_type *newest, uint32_t depth)
+
+enum { NONE_HIDDEN = UINT32_MAX };
+
+/*
+ * Count the hidden frames among those with the numbers [low, depth), the oldest frame's number
+ * being 0, and note the lowest. False: the stack is not as long as the counter says.
+ */
+static bool count_hidden(struct ctm_walker *walker, const frame_type *frame, uint32_t depth,
+                         uint32_t low, uint32_t *hidden)
+{
+    uint32_t number = depth;
+    *hidden = 0;
+    walker->lowest_hidden = NONE_HIDDEN;
+    for (; frame != NULL && number > low; frame = frame->previous) {
+        if (!is_shim(frame)) {
+            number--;
+            if (is_incomplete(frame)) {
+                (*hidden)++;
+                walker->lowest_hidden = number;
+            }
+        }
+    }
+    while (low == 0 && frame != NULL && is_shim(frame)) {
+        frame = frame->previous;
+    }
+    return number == low && (low != 0 || frame == NULL);
+}
+
+/* Hidden frames from the top down to the first that is shown. */
+static uint32_t hidden_above(const frame_type *top, const frame_type *newest)
+{
+    uint32_t count = 0;
+    for (; top != newest; top = top->previous) {
+        count += is_shim(top) ? 0 : 1;
+    }
+    return count;
+}
+
+/*
+ * Called when the newest chunk of the data stack is another than last time. Greenlets each have a
+ * data stack of their own and begin with their starter's recursion depth: once a thread was seen on
+ * a second data stack, its frames are counted one by one.
+ */
+static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadState *state)
 {
     if (walker->state != state) {
         walker->state = state;
@@ -282,28 +321,47 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
     while (root != NULL && root->previous != NULL) {
         root = root->previous;
     }
-    if (root == walker->root_chunk) {
-        return;
+    if (root != walker->root_chunk) {
+        walker->count_frames = walker->count_frames || walker->root_chunk != NULL;
+        walker->root_chunk = root;
+        /* As if the last capture had been on an empty stack: all frames will be looked at. */
+        walker->last_depth = 0;
     }
-    if (walker->root_chunk != NULL || count_frames(newest) != depth) {
-        walker->count_frames = true;
-    }
-    walker->root_chunk = root;
 }
 
-/* Frames that the public API would show of the stack whose newest complete frame is given. */
+/* Frames that the public API would show of the state's stack; `newest` is the first of them. */
 static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
-                                const frame_type *newest, uint32_t hidden)
+                                const struct ctm_tracer *tracer, const frame_type *newest)
 {
     uint32_t depth = recursion_depth(state);
-    if (CTM_UNLIKELY(depth <= hidden)) {
+    if (CTM_UNLIKELY(depth == 0)) {
         return count_frames(newest);
     }
-    depth -= hidden;
     if (CTM_UNLIKELY(walker->state != state || walker->chunk != state->datastack_chunk)) {
-        check_data_stack(walker, state, newest, depth);
+        check_data_stack(walker, state);
     }
-    return CTM_LIKELY(!walker->count_frames) ? depth : count_frames(newest);
+    if (CTM_UNLIKELY(walker->depth_generation != tracer->era)) {
+        /* There were no captures for a while. */
+        walker->depth_generation = tracer->era;
+        walker->last_depth = 0;
+    }
+    if (CTM_UNLIKELY(walker->count_frames)) {
+        return count_frames(newest);
+    }
+    uint32_t low =
+        walker->lowest_hidden < walker->last_depth ? walker->lowest_hidden : walker->last_depth;
+    walker->last_depth = depth;
+    const frame_type *top = newest_of(state);
+    if (CTM_UNLIKELY(top != newest)) {
+        uint32_t first = depth - hidden_above(top, newest);
+        low = first < low ? first : low;
+    }
+    uint32_t hidden = 0;
+    if (low < depth && CTM_UNLIKELY(!count_hidden(walker, top, depth, low, &hidden))) {
+        walker->count_frames = true;
+        return count_frames(newest);
+    }
+    return depth - hidden;
 }
 
 /* ---- capture ---- */
@@ -364,8 +422,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
                 continue;
             }
         }
-        uint32_t hidden = 0;
-        caller = first_complete(caller, &hidden);
+        caller = first_complete(caller);
         if (caller == NULL) {
             return WALK_WRONG_DEPTH;
         }
@@ -380,8 +437,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
         frame = caller;
     }
     if (base == 0) {
-        uint32_t hidden = 0;
-        if (first_complete(frame->previous, &hidden) != NULL) {
+        if (first_complete(frame->previous) != NULL) {
             return WALK_WRONG_DEPTH;
         }
     }
@@ -476,16 +532,15 @@ uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
     if (CTM_UNLIKELY(state == NULL)) {
         return CTM_UNKNOWN_NODE;
     }
-    uint32_t hidden = 0;
-    const frame_type *newest = first_complete(newest_of(state), &hidden);
+    const frame_type *newest = first_complete(newest_of(state));
     if (CTM_UNLIKELY(newest == NULL)) {
         return CTM_UNKNOWN_NODE;
     }
     if (options->nframe > 1) {
         return capture_window(walker, tracer, options, newest,
-                              depth_of(walker, state, newest, hidden));
+                              depth_of(walker, state, tracer, newest));
     }
-    uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest, hidden) - 1 : 0;
+    uint32_t left_out = options->total_nframe ? depth_of(walker, state, tracer, newest) - 1 : 0;
     struct ctm_location *location = locate(tracer, newest, instruction_of(newest));
     if (CTM_UNLIKELY(location == NULL)) {
         return CTM_NO_CONTEXT;
@@ -621,14 +676,13 @@ static int check_frame(unsigned level, const frame_type *ours, PyFrameObject *pu
 static int check_walk(void)
 {
     PyThreadState *state = PyThreadState_Get();
-    uint32_t hidden = 0;
-    const frame_type *ours = first_complete(newest_of(state), &hidden);
+    const frame_type *ours = first_complete(newest_of(state));
     PyFrameObject *public_frame = PyThreadState_GetFrame(state);
     int result = 0;
     for (unsigned level = 0; public_frame != NULL && result == 0; level++) {
         result = check_frame(level, ours, public_frame);
         if (result == 0) {
-            ours = first_complete(ours->previous, &hidden);
+            ours = first_complete(ours->previous);
             PyFrameObject *caller = PyFrame_GetBack(public_frame);
             Py_DECREF(public_frame);
             public_frame = caller;

@@ -42,11 +42,17 @@ struct ctm_walker {
     uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
     uint32_t high;
     uint64_t generation; /* of the tracer, when they were */
-    /* Depth of the stack: by the recursion counter, unless that was found wrong here. */
+    /* Depth of the stack, by the recursion counter of `state` where that can be trusted. */
     const void *state;
-    const void *chunk;      /* newest chunk of the data stack at the last capture */
-    const void *root_chunk; /* the oldest one */
-    bool count_frames;
+    const void *chunk;         /* newest chunk of the data stack at the last capture */
+    const void *root_chunk;    /* the oldest one */
+    uint64_t depth_generation; /* the tracer's era of the last capture */
+    uint32_t last_depth;       /* by the counter, at the last capture */
+    uint32_t lowest_hidden;    /* number of the oldest frame that is counted and not shown */
+    bool count_frames;         /* the counter is not to be trusted here */
+    /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once it
+     * is freed. */
+    PyThreadState *attached;
     /* The block allocated last, for whose object's birth is not a reuse. */
     uintptr_t last_address;
     size_t last_size;

@@ -33,7 +33,6 @@ static struct {
     struct ctm_pages walker_pages;
     struct ctm_walker *walkers; /* all of them */
     struct ctm_walker *unused;  /* of threads that are gone */
-    uint64_t era;               /* counts the times that the tables were emptied */
     /* By the GIL: */
     struct ctm_start_options options;
     bool initialised;
@@ -62,14 +61,23 @@ struct caller {
     bool owner;           /* holds the main interpreter's GIL: the gate's owner */
 };
 
-static inline struct caller who_calls(int domain)
+/* A detached thread's own state stands still, and so do its frames. */
+static PyThreadState *detached_state(const struct thread_local_state *self)
+{
+    if (CTM_ONE_ATTACHED_STATE && self->walker != NULL && self->walker->attached != NULL) {
+        /* Maybe a subinterpreter's, of which the function below does not know there. */
+        return self->walker->attached;
+    }
+    return PyGILState_GetThisThreadState();
+}
+
+static inline struct caller who_calls(const struct thread_local_state *self, int domain)
 {
     struct caller caller;
     if (domain == 0) {
         caller.state = ctm_own_attached_state();
         if (caller.state == NULL) {
-            /* Detached: this thread's own state stands still, and so do its frames. */
-            return (struct caller){PyGILState_GetThisThreadState(), false};
+            return (struct caller){detached_state(self), false};
         }
     } else {
         caller.state = ctm_attached_state();
@@ -85,6 +93,7 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *s
     if (walker != NULL) {
         hooks.unused = walker->next_unused;
         walker->state = NULL;
+        walker->attached = NULL;
         walker->last_size = 0;
     } else {
         /* Whole pages a thread: walkers are few, and a page each keeps them off shared lines. */
@@ -123,7 +132,7 @@ static inline uint32_t capture(struct thread_local_state *self, PyThreadState *s
 static inline void note_allocated(struct thread_local_state *self, int domain, void *block,
                                   size_t size)
 {
-    struct caller caller = who_calls(domain);
+    struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     if (CTM_LIKELY(hooks.tracer.tracing)) {
         uint32_t node = capture(self, caller.state);
@@ -131,6 +140,9 @@ static inline void note_allocated(struct thread_local_state *self, int domain, v
         if (CTM_LIKELY(self->walker != NULL)) {
             self->walker->last_address = (uintptr_t)block;
             self->walker->last_size = size;
+            if (CTM_ONE_ATTACHED_STATE && domain != 0) {
+                self->walker->attached = caller.state;
+            }
         }
     }
     ctm_gate_leave(&hooks.gate, pass);
@@ -143,24 +155,25 @@ struct removed {
     bool had_trace;
 };
 
-static inline struct removed note_freed(int domain, void *block)
+static inline void note_freed(const struct thread_local_state *self, int domain, void *block,
+                              struct removed *removed)
 {
-    struct removed removed = {.had_trace = false};
-    struct caller caller = who_calls(domain);
+    struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     if (CTM_LIKELY(hooks.tracer.tracing)) {
-        removed.had_trace = ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed.block);
-        removed.era = hooks.era;
+        removed->had_trace =
+            ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed->block);
+        removed->era = hooks.tracer.era;
     }
     ctm_gate_leave(&hooks.gate, pass);
-    return removed;
 }
 
-static CTM_NOINLINE void note_restored(int domain, void *block, const struct removed *removed)
+static CTM_NOINLINE void note_restored(const struct thread_local_state *self, int domain,
+                                       void *block, const struct removed *removed)
 {
-    struct caller caller = who_calls(domain);
+    struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-    if (hooks.tracer.tracing && removed->era == hooks.era) {
+    if (hooks.tracer.tracing && removed->era == hooks.tracer.era) {
         ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
     }
     ctm_gate_leave(&hooks.gate, pass);
@@ -217,7 +230,7 @@ static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size
     /* Before the call: after it another thread may own the old address. */
     struct removed removed = {.had_trace = false};
     if (block != NULL) {
-        removed = note_freed(domain, block);
+        note_freed(self, domain, block, &removed);
     }
     self->inside = true;
     void *moved = inner(domain)->realloc(ctx, block, size);
@@ -226,9 +239,19 @@ static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size
         note_allocated(self, domain, moved, size);
     } else if (removed.had_trace && size != 0) {
         /* An allocator that takes size 0 for a free may have freed it: then better no trace. */
-        note_restored(domain, block, &removed);
+        note_restored(self, domain, block, &removed);
     }
     return moved;
+}
+
+/* A thread's state, alone or inside its interpreter's, may be what is being freed. */
+static void forget_state(struct thread_local_state *self, const void *block)
+{
+    struct ctm_walker *walker = self->walker;
+    if (walker != NULL && walker->attached != NULL &&
+        (block == walker->attached || block == walker->attached->interp)) {
+        walker->attached = NULL;
+    }
 }
 
 static inline void hook_free(int domain, void *ctx, void *block)
@@ -238,7 +261,11 @@ static inline void hook_free(int domain, void *ctx, void *block)
         inner(domain)->free(ctx, block);
         return;
     }
-    (void)note_freed(domain, block);
+    if (CTM_ONE_ATTACHED_STATE && domain == 0) {
+        forget_state(self, block);
+    }
+    struct removed removed;
+    note_freed(self, domain, block, &removed);
     /* No flag: what the wrapped allocator frees in turn has no trace. */
     inner(domain)->free(ctx, block);
 }
@@ -278,7 +305,7 @@ static const PyMemAllocatorEx our_functions[DOMAINS] = {
 static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
 {
     (void)data;
-    if (hooks.next_ref_tracer != NULL) {
+    if (CTM_UNLIKELY(hooks.next_ref_tracer != NULL)) {
         (void)hooks.next_ref_tracer(object, event, hooks.next_ref_data);
     }
     if (event != PyRefTracer_CREATE || object == NULL) {
@@ -286,21 +313,20 @@ static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
     }
     struct thread_local_state *self = &thread_state;
     struct ctm_walker *walker = self->walker;
-    if (CTM_LIKELY(walker != NULL &&
-                   (uintptr_t)object - walker->last_address < walker->last_size)) {
+    if (walker != NULL && (uintptr_t)object - walker->last_address < walker->last_size) {
         walker->last_size = 0;
         return 0;
     }
-    if (self->inside) {
+    if (CTM_UNLIKELY(self->inside)) {
         return 0;
     }
     uintptr_t block = (uintptr_t)object - ctm_object_preheader(object);
-    struct caller caller = who_calls(2);
+    struct caller caller = who_calls(self, 2);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-    if (hooks.tracer.tracing) {
-        struct ctm_block known;
-        if (ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
-            ctm_tracer_reused_hook(&hooks.tracer, block, capture(self, caller.state));
+    if (CTM_LIKELY(hooks.tracer.tracing)) {
+        uint32_t site = ctm_blocks_site(&hooks.tracer.blocks, block);
+        if (site != 0) {
+            ctm_tracer_reused_hook(&hooks.tracer, block, site, capture(self, caller.state));
         }
     }
     ctm_gate_leave(&hooks.gate, pass);
@@ -477,7 +503,6 @@ static void at_exit(void)
         }
     }
     enum ctm_pass pass = ctm_gate_enter_slow(&hooks.gate, false);
-    hooks.era++;
     ctm_tracer_stop(&hooks.tracer);
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -572,7 +597,6 @@ void ctm_hooks_stop(void)
     unhook_references();
     unhook_domains();
     enum ctm_pass pass = enter();
-    hooks.era++;
     ctm_tracer_stop(&hooks.tracer);
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -592,7 +616,6 @@ int ctm_hooks_clear_traces(void)
     enum ctm_pass pass = enter();
     int error = CTM_OK;
     if (hooks.tracer.tracing) {
-        hooks.era++;
         error = ctm_tracer_clear(&hooks.tracer);
     }
     ctm_gate_leave(&hooks.gate, pass);

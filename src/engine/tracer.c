@@ -21,6 +21,7 @@ void ctm_tracer_init(struct ctm_tracer *tracer)
     ctm_pages_init(&tracer->pages);
     empty_tables(tracer);
     tracer->generation = 1;
+    tracer->era = 1;
 }
 
 void ctm_tracer_deinit(struct ctm_tracer *tracer)
@@ -110,6 +111,9 @@ bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
 
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address)
 {
+    if (address == 0) {
+        return; /* no key of the map, and no owner's address */
+    }
     struct ctm_owner *owner = ctm_locations_owner(&tracer->locations, address);
     if (owner == NULL) {
         return;

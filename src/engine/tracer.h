@@ -38,6 +38,7 @@ struct ctm_tracer {
     bool tracing;
     /* Changes whenever an id or a location that somebody may remember became void. */
     uint64_t generation;
+    uint64_t era;          /* counts the times that the tables were emptied */
     uint64_t dropped;      /* traces that there was no memory for, since start */
     uint64_t lost;         /* traces thrown away because hooks had been taken away, since start */
     uint64_t missed_frees; /* blocks whose address was handed out again without a free */

@@ -1,0 +1,329 @@
+"""The frame walk against the public frame API, in every situation that makes a stack unusual."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+CHECK = """
+import sys, threading
+blocks = 0
+def check(note=None):
+    '''Allocate a block and compare its trace with a walk by sys._getframe().'''
+    global blocks
+    size = 100_003 + blocks
+    blocks += 1
+    block = native.malloc(OBJ, size)
+    frame = sys._getframe()
+    expected = []
+    while frame is not None:
+        expected.append((frame.f_code.co_filename, frame.f_lineno or 0))
+        frame = frame.f_back
+    [(domain, _, frames, total)] = traces(size)
+    native.free(OBJ, block)
+    assert total == min(len(expected), 65535), (note, total, len(expected))
+    expected[0] = (expected[0][0], check.__code__.co_firstlineno + 5)
+    assert frames == tuple(expected[:LIMIT]), (note, frames[:5], expected[:5])
+LIMIT = int(sys.argv[1])
+t.start(LIMIT)
+"""
+
+SITUATIONS = {
+    "recursion": """
+        def down(n):
+            check()
+            if n:
+                down(n - 1)
+            check()
+        down(120)
+    """,
+    "recursion_up_and_down": """
+        import random
+        rng = random.Random(1)
+        def walk(budget):
+            while budget[0] > 0:
+                budget[0] -= 1
+                if rng.random() < 0.1: check()
+                if rng.random() < 0.5: walk(budget)
+                if rng.random() < 0.5: return
+        for _ in range(30): walk([60])
+    """,
+    "generators": """
+        def inner(n):
+            for i in range(n):
+                check()
+                yield i
+        def outer(n):
+            check()
+            yield from inner(n)
+            check()
+        for _ in outer(3): check()
+        list(check() for _ in range(3))
+        [check() for _ in range(2)]
+        {check(): 1 for _ in range(2)}
+        sorted(range(3), key=lambda _: check() or 0)
+    """,
+    "coroutines": """
+        import asyncio
+        async def leaf(n):
+            check()
+            await asyncio.sleep(0)
+            check()
+            if n: await leaf(n - 1)
+        async def agen():
+            for i in range(3):
+                check()
+                yield i
+        async def main():
+            await asyncio.gather(*(leaf(i) for i in range(8)))
+            async for _ in agen(): check()
+        asyncio.run(main())
+    """,
+    "throw": """
+        def gen():
+            while True:
+                try:
+                    yield
+                except ValueError:
+                    check()
+        g = gen(); next(g)
+        g.throw(ValueError())
+        def closing():
+            try:
+                yield
+            finally:
+                check()
+        g = closing(); next(g); g.close()
+        g = closing(); next(g); del g
+    """,
+    "finalizers": """
+        import gc, weakref
+        class Dies:
+            def __del__(self): check()
+        Dies()
+        a, b = Dies(), Dies()
+        a.b, b.a = b, a
+        del a, b
+        gc.collect()
+        class C: pass
+        c = C(); r = weakref.ref(c, lambda _: check()); del c
+    """,
+    "callbacks_from_c": """
+        import functools, re
+        list(map(lambda _: check(), range(2)))
+        functools.reduce(lambda a, b: check(), [1, 2, 3])
+        re.sub("a", lambda m: check() or "", "aaa")
+        class K:
+            def __hash__(self): check(); return 1
+            def __eq__(self, other): check(); return True
+            def __getattr__(self, name): check(); return None
+            def __repr__(self): check(); return "K"
+        {K(): 1}[K()]; K().missing; repr([K()])
+        class Meta(type):
+            def __new__(m, *a): check(); return super().__new__(m, *a)
+            def __call__(cls, *a): check(); return super().__call__(*a)
+        class M(metaclass=Meta): pass
+        M()
+        exec("check()"); eval("check()")
+        from functools import partial
+        partial(partial(check))()
+    """,
+    "profilers": """
+        def profiler(*_): check() if not busy else None
+        busy = []
+        def traced():
+            x = 1
+            return [x]
+        def hook(frame, event, arg):
+            if not busy:
+                busy.append(1); check(event); busy.pop()
+            return hook
+        sys.setprofile(hook); traced(); sys.setprofile(None)
+        sys.settrace(hook); traced(); sys.settrace(None)
+    """,
+    "recursion_error": """
+        def forever(): forever()
+        for _ in range(3):
+            try: forever()
+            except RecursionError: check()
+        check()
+        sys.setrecursionlimit(5000)
+        check()
+        def down(n): down(n - 1) if n else check()
+        down(2000)
+        sys.setrecursionlimit(300)
+        check()
+        try: forever()
+        except RecursionError: check()
+    """,
+    "threads": """
+        def down(n): down(n - 1) if n else check()
+        errors = []
+        def body():
+            try:
+                for i in range(10): down(i * 5)
+            except BaseException as error: errors.append(error)
+        for _ in range(4):
+            thread = threading.Thread(target=body); thread.start(); thread.join()
+        assert not errors, errors
+    """,
+    "exceptions": """
+        class Manager:
+            def __enter__(self): check()
+            def __exit__(self, *_): check(); return True
+        def fails():
+            with Manager(): raise KeyError
+            try: raise KeyError
+            except KeyError: check()
+            finally: check()
+        fails()
+    """,
+    "closures_and_cells": """
+        def outer(a, b):
+            def inner():
+                check()
+                return a + b
+            check()
+            return inner
+        outer(1, 2)()
+        def defaults(x=[], *args, y=1, **kwargs):
+            nonlocal_ = lambda: (x, args, kwargs)
+            check(); return nonlocal_
+        defaults(*range(5), k=1)()
+    """,
+    "specialised_classes": """
+        # A call of a class that was specialised enters __init__ through a frame of its own, which
+        # the recursion counter counts and nobody else sees.
+        import random
+        rng = random.Random(2)
+        class Plain:
+            def __init__(self, depth):
+                self.depth = depth
+                if depth: wander(depth - 1)
+                if rng.random() < 0.3: check()
+        class Cells:
+            def __init__(self, depth):
+                get = lambda: depth
+                if depth: wander(get() - 1)
+                if rng.random() < 0.3: check()
+        def plain(depth): Plain(depth)
+        def cells(depth): Cells(depth)
+        def call(depth):
+            if rng.random() < 0.3: check()
+            if depth: wander(depth - 1)
+        def gen(depth):
+            if depth: wander(depth - 1)
+            yield
+            if rng.random() < 0.3: check()
+        def generator(depth): list(gen(depth))
+        kinds = [plain, cells, call, generator]
+        def wander(depth):
+            rng.choice(kinds)(depth)
+        for _ in range(100): plain(0); cells(0)
+        for _ in range(60):
+            wander(rng.randrange(40))
+    """,
+    "import": """
+        import pathlib, tempfile
+        folder = tempfile.mkdtemp()
+        pathlib.Path(folder, "ctm_imported.py").write_text("import __main__; __main__.check()")
+        sys.path.insert(0, folder)
+        import ctm_imported
+    """,
+}
+
+
+@pytest.mark.parametrize("limit", [1, 5, 65535])
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_as_the_public_api_walks(run: Run, situation: str, limit: int) -> None:
+    import textwrap
+
+    run(CHECK + textwrap.dedent(SITUATIONS[situation]), str(limit))
+
+
+@pytest.mark.parametrize("limit", [1, 25])
+def test_greenlets(run: Run, limit: int) -> None:
+    """Each greenlet has a data stack of its own and begins at its starter's recursion depth."""
+    pytest.importorskip("greenlet")
+    run(
+        CHECK
+        + """
+import greenlet
+def down(n): down(n - 1) if n else check()
+def body():
+    for i in range(5):
+        down(i * 7)
+        parent.switch()
+parent = greenlet.getcurrent()
+def starter(n):
+    if n: return starter(n - 1)
+    return [greenlet.greenlet(body) for _ in range(4)]
+lets = starter(20)
+for _ in range(5):
+    for let in lets:
+        let.switch()
+        down(3)
+        check()
+""",
+        str(limit),
+    )
+
+
+EXEC_MANY = """
+import sys
+count = int(sys.argv[1])
+t.start()
+wrong = 0
+seen = set()
+for i in range(count):
+    line = i % 211
+    code = compile("\\n" * line + "value = [0] * 3", f"f{i % 103}", "exec")
+    seen.add(id(code))
+    space = {}
+    exec(code, space)
+    del code
+    frames = t._get_object_traceback(space["value"])
+    # Where the interpreter gives no way to follow reuse the list may be of an older line.
+    if frames is not None and frames != ((f"f{i % 103}", line + 1),):
+        wrong += 1
+print(wrong, len(seen) < count / 10)
+"""
+
+
+def test_many_execs(run: Run) -> None:
+    """Code objects come and go at the same addresses; no trace names a dead one's line."""
+    # A block that native code allocates is never from a free list.
+    code = EXEC_MANY.replace("value = [0] * 3", "value = bytes(599)").replace(
+        'compile("', 'compile("n = 599;" + "'
+    ).replace("bytes(599)", "bytes(n)")
+    count = 100_000 if "CTM_LONG" not in __import__("os").environ else 1_000_000
+    out = run(code, str(count)).split()
+    assert out == ["0", "True"]
+
+
+SUBINTERPRETER = Path(__file__).with_name("subinterpreter.py").read_text(encoding="utf-8")
+
+
+def test_detached_thread_of_a_subinterpreter(run: Run) -> None:
+    """A subinterpreter's thread that allocates detached gets its own frames."""
+    run(SUBINTERPRETER)
+
+
+def test_layout_is_checked(run: Run) -> None:
+    """start() under a stack of many kinds of frames passes the comparison with the public API."""
+    run("""
+        def gen():
+            yield t.start(3)
+        class D:
+            def __del__(self):
+                list(map(lambda _: next(gen()), range(1)))
+        D()
+        assert t.is_tracing()
+    """)
+
+
+assert sys.version_info >= (3, 11)
