@@ -1,0 +1,62 @@
+/*
+ * Group the traces of a snapshot by a key, as stdlib's Snapshot.statistics: same groups, same
+ * order.
+ *
+ * Cost: linear in rows and tables, plus a sort of the names of files. Functions that make a table
+ * return CTM_OK, CTM_ENOMEM, CTM_EINVAL, or CTM_ELIMIT if a sum does not fit 64 bits (no real
+ * memory does that; a hostile file may), and write `out` only on CTM_OK. All may run on many
+ * threads at once over the same snapshot.
+ */
+#ifndef CTM_SNAPSHOT_GROUP_H
+#define CTM_SNAPSHOT_GROUP_H
+
+#include "snapshot/snapshot.h"
+
+enum ctm_key {
+    CTM_KEY_FILENAME,
+    CTM_KEY_LINENO,
+    CTM_KEY_TRACEBACK, /* by the (file, line) pairs of the stack: names and total_nframe merge */
+};
+
+/*
+ * One group. The key is a representative: for FILENAME a string id and line 0, for LINENO a
+ * string id and a line, for TRACEBACK a stack id (the first in row order that has these pairs).
+ *
+ * Traces without any frame are one group under LINENO and TRACEBACK, as the empty traceback is in
+ * stdlib; they are in no group under FILENAME (stdlib raises IndexError) or when cumulative.
+ */
+struct ctm_group {
+    bool no_frame; /* the traceback is empty: file and line mean nothing */
+    uint32_t file;
+    uint32_t line;
+    uint32_t stack;
+    uint64_t size;  /* bytes of all blocks */
+    uint64_t count; /* blocks */
+};
+
+struct ctm_groups {
+    size_t length;
+    struct ctm_group *items; /* owned; free with ctm_groups_free */
+};
+
+/*
+ * Sorted as stdlib sorts: descending by (size, count, traceback), where tracebacks compare from
+ * the oldest frame to the newest by (file name as code points, line); equal keys cannot occur.
+ * `cumulative` (FILENAME and LINENO only, else CTM_EINVAL) counts a block once for each frame
+ * occurrence of its stack.
+ */
+CTM_MUST_CHECK int ctm_group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
+                             struct ctm_groups *out);
+void ctm_groups_free(struct ctm_groups *groups);
+
+/*
+ * Order of two stacks' tracebacks as Python compares the tuples of (filename, lineno), oldest
+ * frame first: negative, 0, positive. The stacks may be of different snapshots. Linear in depth.
+ */
+int ctm_traceback_compare(const struct ctm_tables *a, uint32_t stack_a, const struct ctm_tables *b,
+                          uint32_t stack_b);
+
+/* Order of two strings as Python compares str: by code points. */
+int ctm_string_compare(struct ctm_string a, struct ctm_string b);
+
+#endif
