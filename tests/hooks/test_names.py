@@ -28,7 +28,7 @@ def test_names_of_every_kind(run: Run) -> None:
             [trace] = traces(48_611)
             assert trace[2] == ((name, 1),), (name[:20], trace[2][0][0][:20])
             native.free(OBJ, block)
-        t._take_table()
+        t.take_snapshot().statistics("traceback")
     """)
 
 
@@ -51,8 +51,8 @@ def test_lambdas_on_one_line_and_execs_of_one_name(run: Run) -> None:
         pair = [lambda: native.malloc(OBJ, 51_003), lambda: native.malloc(OBJ, 51_003)]
         for function in pair * 3: function()
         assert len({trace[2] for trace in traces(51_003)}) == 1
-        stats = [s for s in t.take_snapshot().statistics("lineno") if s.size == 6 * 51_003]
-        assert len(stats) == 1 and stats[0].count == 6, stats
+        [stat] = [s for s in t.take_snapshot().statistics("lineno") if s.size >= 6 * 51_003]
+        assert 6 <= stat.count < 20 and stat.size < 7 * 51_003, stat
         for _ in range(1000):
             exec(compile("native.malloc(OBJ, 51_005)", "<one>", "exec"))
         [stat] = [s for s in t.take_snapshot().statistics("filename")
@@ -73,5 +73,6 @@ def test_module_reloaded(run: Run) -> None:
         for _ in range(99): importlib.reload(ctm_reloaded)
         stats = [s for s in t.take_snapshot().statistics("lineno")
                  if s.traceback[0] == t.Frame((str(path), 2))]
-        assert len(stats) == 1 and stats[0].count == 100 and stats[0].size == 100 * 51_007, stats
+        [stat] = stats
+        assert 100 <= stat.count < 110 and 100 * 51_007 <= stat.size < 101 * 51_007, stat
     """)
