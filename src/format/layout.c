@@ -1,0 +1,9 @@
+#include "format/layout.h"
+
+const char ctm_section_types[CTM_SECTION_COUNT][CTM_SECTION_TYPE_LENGTH + 1] = {
+    [CTM_SECTION_INFO] = "INFO",       [CTM_SECTION_ABOUT] = "ABUT",
+    [CTM_SECTION_ATTRIBUTES] = "ATTR", [CTM_SECTION_STRINGS] = "STRS",
+    [CTM_SECTION_FRAMES] = "FRMS",     [CTM_SECTION_NODES] = "NODS",
+    [CTM_SECTION_STACKS] = "STKS",     [CTM_SECTION_ROWS] = "ROWS",
+    [CTM_SECTION_END] = "END ",
+};

@@ -1,0 +1,190 @@
+#include "format/save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEMPORARY_NAME_SIZE sizeof ".ctm-0123456789abcdef.tmp"
+#define TEMPORARY_NAME_TRIES 100
+
+static int write_all(int fd, const uint8_t *bytes, size_t length, struct ctm_file_error *error)
+{
+    while (length) {
+        ssize_t done = write(fd, bytes, length);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done < 0) {
+            return ctm_file_fail(error, CTM_EIO, 0, "cannot write the snapshot's file");
+        }
+        bytes += done;
+        length -= (size_t)done;
+    }
+    return CTM_OK;
+}
+
+/* A file system may report only now that it had no room. */
+static int close_written(int fd, struct ctm_file_error *error)
+{
+    if (close(fd) < 0 && errno != EINTR) {
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot write the snapshot's file");
+    }
+    return CTM_OK;
+}
+
+/* Write to what is at `path` already and cannot be replaced: a device, a FIFO. */
+static int write_in_place(const char *path, const uint8_t *bytes, size_t length,
+                          struct ctm_file_error *error)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot open what is at the snapshot's path");
+    }
+    int result = write_all(fd, bytes, length, error);
+    if (result) {
+        close(fd);
+        return result;
+    }
+    return close_written(fd, error);
+}
+
+static uint64_t random_number(void)
+{
+    uint64_t number;
+
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        number = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 16;
+    }
+    return number;
+}
+
+static int open_temporary(int folder, char name[TEMPORARY_NAME_SIZE])
+{
+    int fd = -1;
+
+    for (int i = 0; i < TEMPORARY_NAME_TRIES; i++) {
+        snprintf(name, TEMPORARY_NAME_SIZE, ".ctm-%016" PRIx64 ".tmp", random_number());
+        fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) {
+            break;
+        }
+    }
+    return fd;
+}
+
+/* Write, sync and close the new file; `fd` is closed in any case. */
+static int fill_temporary(int fd, const uint8_t *bytes, size_t length, bool sync,
+                          struct ctm_file_error *error)
+{
+    int result = write_all(fd, bytes, length, error);
+
+    if (!result && sync && fsync(fd) < 0) {
+        result = ctm_file_fail(error, CTM_EIO, 0, "cannot sync the snapshot's file");
+    }
+    if (result) {
+        close(fd);
+        return result;
+    }
+    return close_written(fd, error);
+}
+
+/* The folder's own descriptor was opened for paths alone: it cannot be synced. */
+static int sync_folder(int folder, struct ctm_file_error *error)
+{
+    int result = CTM_OK;
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) < 0) {
+        result =
+            ctm_file_fail(error, CTM_EIO, 0,
+                          "the snapshot's file is written, but its directory cannot be synced");
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return result;
+}
+
+static int replace_in(int folder, const char *name, const uint8_t *bytes, size_t length, bool sync,
+                      struct ctm_file_error *error)
+{
+    char temporary[TEMPORARY_NAME_SIZE];
+    int result;
+    int fd = open_temporary(folder, temporary);
+
+    if (fd < 0) {
+        return ctm_file_fail(error, CTM_EIO, 0,
+                             "cannot make a file in the directory of the snapshot's path");
+    }
+    result = fill_temporary(fd, bytes, length, sync, error);
+    if (!result && renameat(folder, temporary, folder, name) < 0) {
+        result = ctm_file_fail(error, CTM_EIO, 0, "cannot rename the new file to the snapshot's");
+    }
+    if (result) {
+        unlinkat(folder, temporary, 0);
+        return result;
+    }
+    return sync ? sync_folder(folder, error) : CTM_OK;
+}
+
+/* `path` is the caller's to be changed here: it is cut where its folder ends. */
+static int replace(char *path, const uint8_t *bytes, size_t length, bool sync,
+                   struct ctm_file_error *error)
+{
+    char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    const char *folder_path = slash == NULL ? "." : slash == path ? "/" : path;
+    int result;
+
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    int folder = open(folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) {
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot open the directory of the snapshot's path");
+    }
+    result = replace_in(folder, name, bytes, length, sync, error);
+    close(folder);
+    return result;
+}
+
+int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
+             struct ctm_file_error *error)
+{
+    struct stat status;
+    char *target;
+    int result;
+
+    *error = (struct ctm_file_error){0};
+    bool is_there = stat(path, &status) == 0;
+    if (is_there && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot write a snapshot there");
+    }
+    if (is_there && !S_ISREG(status.st_mode)) {
+        return write_in_place(path, bytes, length, error);
+    }
+
+    /* A link keeps its place: what it leads to is replaced. */
+    bool is_link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    target = is_link ? realpath(path, NULL) : strdup(path);
+    if (target == NULL && errno != ENOMEM) {
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot follow the symbolic link");
+    }
+    if (target == NULL) {
+        return ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path");
+    }
+    result = replace(target, bytes, length, sync, error);
+    free(target);
+    return result;
+}

@@ -1,0 +1,301 @@
+#include "format/save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "folder.h"
+#include "unit.h"
+
+static const char old_bytes[] = "what was there before";
+static const char new_bytes[] = "what comes in its place, and is longer";
+
+static void save(const char *path, bool sync)
+{
+    struct ctm_file_error error;
+    int result = ctm_save(path, new_bytes, sizeof new_bytes, sync, &error);
+
+    if (result != CTM_OK) {
+        fail_msg("%s", error.text);
+    }
+    assert_int_equal(error.code, CTM_OK);
+}
+
+static void save_fails(const char *path, bool sync, int os_error, const char *text)
+{
+    struct ctm_file_error error;
+
+    assert_int_equal(ctm_save(path, new_bytes, sizeof new_bytes, sync, &error), CTM_EIO);
+    assert_int_equal(error.code, CTM_EIO);
+    assert_int_equal(error.os_error, os_error);
+    assert_non_null(strstr(error.text, text));
+    assert_non_null(strstr(error.text, strerror(os_error)));
+}
+
+static void a_new_file_follows_the_umask(void **state)
+{
+    const char *path = folder_path(state, "new.ctm");
+    mode_t umask_before = umask(027);
+    struct stat status;
+
+    save(path, false);
+    umask(umask_before);
+    folder_assert_holds(path, new_bytes, sizeof new_bytes);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    assert_int_equal(folder_count(*state), 1);
+}
+
+static void an_old_file_is_replaced_whole(void **state)
+{
+    const char *path = folder_path(state, "old.ctm");
+    char bytes[sizeof old_bytes];
+
+    folder_write(path, old_bytes, sizeof old_bytes);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    save(path, true);
+    folder_assert_holds(path, new_bytes, sizeof new_bytes);
+    /* Who has the old file open goes on to see all of it. */
+    assert_int_equal(read(fd, bytes, sizeof bytes), sizeof bytes);
+    assert_memory_equal(bytes, old_bytes, sizeof bytes);
+    close(fd);
+    assert_int_equal(folder_count(*state), 1);
+}
+
+static void names_of_all_lengths_work(void **state)
+{
+    char name[256];
+
+    for (size_t length = 1; length <= 255; length += 127) {
+        memset(name, 'n', length);
+        name[length] = '\0';
+        save(folder_path(state, name), false);
+        folder_assert_holds(folder_path(state, name), new_bytes, sizeof new_bytes);
+    }
+    char too_long[257] = {0};
+    memset(too_long, 'n', 256);
+    save_fails(folder_path(state, too_long), false, ENAMETOOLONG, "cannot rename");
+    assert_int_equal(folder_count(*state), 3);
+}
+
+static void relative_paths_work(void **state)
+{
+    int before = open(".", O_RDONLY | O_DIRECTORY);
+
+    assert_true(before >= 0);
+    assert_int_equal(chdir(*state), 0);
+    save("here.ctm", true);
+    assert_int_equal(mkdir("sub", 0777), 0);
+    save("./sub/there.ctm", true);
+    assert_int_equal(fchdir(before), 0);
+    close(before);
+    folder_assert_holds(folder_path(state, "here.ctm"), new_bytes, sizeof new_bytes);
+    folder_assert_holds(folder_path(state, "sub/there.ctm"), new_bytes, sizeof new_bytes);
+    assert_int_equal(folder_count(*state), 2);
+}
+
+static void short_and_interrupted_writes_go_on(void **state)
+{
+    const char *path = folder_path(state, "slow.ctm");
+
+    disk_reset();
+    disk_most_moved(3);
+    disk_fail(DISK_WRITE, 2, EINTR);
+    disk_fail(DISK_CLOSE, 1, EINTR);
+    save(path, false);
+    assert_int_equal(disk_count(DISK_WRITE), 1 + (sizeof new_bytes + 2) / 3);
+    folder_assert_holds(path, new_bytes, sizeof new_bytes);
+}
+
+/* Whichever call fails, the old file stays and nothing else is left. */
+static void any_failure_leaves_the_old_file(void **state)
+{
+    const char *path = folder_path(state, "old.ctm");
+
+    folder_write(path, old_bytes, sizeof old_bytes);
+    for (size_t nth = 1; nth <= (sizeof new_bytes + 4) / 5; nth++) {
+        disk_reset();
+        disk_most_moved(5);
+        disk_fail(DISK_WRITE, nth, nth % 2 ? ENOSPC : EIO);
+        save_fails(path, true, nth % 2 ? ENOSPC : EIO, "cannot write");
+        assert_int_equal(disk_count(DISK_WRITE), nth);
+        folder_assert_holds(path, old_bytes, sizeof old_bytes);
+        assert_int_equal(folder_count(*state), 1);
+    }
+    disk_reset();
+    disk_fail(DISK_FSYNC, 1, EIO);
+    save_fails(path, true, EIO, "cannot sync");
+    folder_assert_holds(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(folder_count(*state), 1);
+
+    disk_reset();
+    disk_fail(DISK_CLOSE, 1, EDQUOT);
+    save_fails(path, false, EDQUOT, "cannot write");
+    folder_assert_holds(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(folder_count(*state), 1);
+
+    disk_reset();
+    disk_fail(DISK_RENAME, 1, EACCES);
+    save_fails(path, false, EACCES, "cannot rename");
+    folder_assert_holds(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(folder_count(*state), 1);
+}
+
+static void syncing_is_asked_for(void **state)
+{
+    const char *path = folder_path(state, "new.ctm");
+
+    disk_reset();
+    save(path, false);
+    assert_int_equal(disk_count(DISK_FSYNC), 0);
+    disk_reset();
+    save(path, true);
+    assert_int_equal(disk_count(DISK_FSYNC), 2);
+
+    /* The folder is synced last: what failed then is only the promise. */
+    folder_write(path, old_bytes, sizeof old_bytes);
+    disk_reset();
+    disk_fail(DISK_FSYNC, 2, EIO);
+    save_fails(path, true, EIO, "is written, but");
+    folder_assert_holds(path, new_bytes, sizeof new_bytes);
+    assert_int_equal(folder_count(*state), 1);
+}
+
+static void links_are_followed_and_stay(void **state)
+{
+    const char *link = folder_path(state, "link.ctm");
+    char target[100];
+
+    assert_int_equal(mkdir(folder_path(state, "sub"), 0777), 0);
+    folder_write(folder_path(state, "sub/real.ctm"), old_bytes, sizeof old_bytes);
+    assert_int_equal(symlink("sub/real.ctm", link), 0);
+    save(link, true);
+    assert_int_equal(readlink(link, target, sizeof target), strlen("sub/real.ctm"));
+    folder_assert_holds(folder_path(state, "sub/real.ctm"), new_bytes, sizeof new_bytes);
+    assert_int_equal(folder_count(folder_path(state, "sub")), 1);
+    assert_int_equal(folder_count(*state), 2);
+
+    assert_int_equal(symlink("nowhere", folder_path(state, "broken.ctm")), 0);
+    save_fails(folder_path(state, "broken.ctm"), false, ENOENT, "cannot follow");
+    assert_int_equal(symlink("circle.ctm", folder_path(state, "circle.ctm")), 0);
+    save_fails(folder_path(state, "circle.ctm"), false, ELOOP, "cannot follow");
+    assert_int_equal(symlink("sub", folder_path(state, "folder.ctm")), 0);
+    save_fails(folder_path(state, "folder.ctm"), false, EISDIR, "cannot write");
+    assert_int_equal(folder_count(*state), 5);
+}
+
+static void wrong_paths_are_refused(void **state)
+{
+    folder_write(folder_path(state, "file"), old_bytes, sizeof old_bytes);
+    save_fails(*state, false, EISDIR, "cannot write");
+    save_fails("/", false, EISDIR, "cannot write");
+    save_fails("", false, ENOENT, "cannot");
+    save_fails(folder_path(state, "none/new.ctm"), false, ENOENT, "cannot open the directory");
+    save_fails(folder_path(state, "file/new.ctm"), false, ENOTDIR, "cannot open the directory");
+    save_fails(folder_path(state, "none/"), false, ENOENT, "cannot");
+    folder_assert_holds(folder_path(state, "file"), old_bytes, sizeof old_bytes);
+    assert_int_equal(folder_count(*state), 1);
+}
+
+static void devices_are_written_to(void **state)
+{
+    const char *fifo = folder_path(state, "fifo");
+    char bytes[sizeof new_bytes + 1];
+    struct stat status;
+
+    save("/dev/null", true);
+    assert_int_equal(stat("/dev/null", &status), 0);
+    assert_true(S_ISCHR(status.st_mode));
+    save_fails("/dev/full", false, ENOSPC, "cannot write");
+
+    assert_int_equal(mkfifo(fifo, 0666), 0);
+    int fd = open(fifo, O_RDONLY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    save(fifo, false);
+    assert_int_equal(read(fd, bytes, sizeof bytes), sizeof new_bytes);
+    assert_memory_equal(bytes, new_bytes, sizeof new_bytes);
+    close(fd);
+    assert_int_equal(lstat(fifo, &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+    assert_int_equal(folder_count(*state), 1);
+}
+
+/* More than what the file system, or the limit, has room for. */
+static void save_too_much(const char *folder, const char *path, int os_error)
+{
+    size_t length = 1 << 20;
+    char *bytes = calloc(1, length);
+    struct ctm_file_error error;
+
+    assert_non_null(bytes);
+    folder_write(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(ctm_save(path, bytes, length, true, &error), CTM_EIO);
+    assert_int_equal(error.os_error, os_error);
+    assert_non_null(strstr(error.text, strerror(os_error)));
+    folder_assert_holds(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(folder_count(folder), 1);
+    free(bytes);
+}
+
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+    const char *disk = folder_path(state, "disk");
+
+    disk_reset();
+    assert_int_equal(mkdir(disk, 0777), 0);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", disk, "tmpfs", 0, "size=64k") != 0) {
+        print_message("NOT RUN: a full disk: no right to mount one: %s\n", strerror(errno));
+        skip();
+    }
+    save_too_much(disk, folder_path(state, "disk/old.ctm"), ENOSPC);
+    assert_int_equal(umount2(disk, MNT_DETACH), 0);
+}
+
+static void a_limit_on_files_leaves_the_old_file(void **state)
+{
+    struct rlimit before;
+    struct rlimit limit;
+
+    disk_reset();
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 1 << 16;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    save_too_much(*state, folder_path(state, "old.ctm"), EFBIG);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_new_file_follows_the_umask, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(an_old_file_is_replaced_whole, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(names_of_all_lengths_work, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(relative_paths_work, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(short_and_interrupted_writes_go_on, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(any_failure_leaves_the_old_file, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(syncing_is_asked_for, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(links_are_followed_and_stay, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(wrong_paths_are_refused, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(devices_are_written_to, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(a_limit_on_files_leaves_the_old_file, folder_make,
+                                        folder_remove),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
