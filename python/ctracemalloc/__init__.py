@@ -1,0 +1,158 @@
+"""Trace memory allocations: every name of the standard library's `tracemalloc`, and more.
+
+`import ctracemalloc as tracemalloc` is all that a program has to change.
+"""
+
+from __future__ import annotations
+
+# Also what the standard library's module shows of what it imports is there.
+import os
+from _collections_abc import Iterable, Sequence
+
+from ctracemalloc import _engine
+from ctracemalloc._engine import (
+    FormatError,
+    _get_object_traceback,
+    _get_traces,
+    clear_traces,
+    get_dropped,
+    get_lost,
+    get_traceback_limit,
+    get_traced_memory,
+    get_tracemalloc_memory,
+    is_tracing,
+    reset_peak,
+    start,
+    stop,
+)
+from ctracemalloc._filters import (
+    BaseFilter,
+    DomainFilter,
+    Filter,
+    _normalize_filename,  # noqa: F401
+)
+from ctracemalloc._grouping import _compare_grouped_stats  # noqa: F401
+from ctracemalloc._model import (
+    Frame,
+    Statistic,
+    StatisticDiff,
+    Trace,
+    Traceback,
+    _format_size,  # noqa: F401
+    _Traces,
+)
+from ctracemalloc._snapshot import Snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import fnmatch
+    import linecache
+    import pickle
+    from functools import total_ordering
+
+    from ctracemalloc.takeover import install, is_installed, uninstall
+
+__all__ = [
+    "BaseFilter",
+    "DomainFilter",
+    "Filter",
+    "FormatError",
+    "Frame",
+    "Iterable",
+    "Sequence",
+    "Snapshot",
+    "Statistic",
+    "StatisticDiff",
+    "Trace",
+    "Traceback",
+    "clear_traces",
+    "fnmatch",
+    "get_dropped",
+    "get_lost",
+    "get_object_traceback",
+    "get_traceback_limit",
+    "get_traced_memory",
+    "get_tracemalloc_memory",
+    "install",
+    "is_installed",
+    "is_tracing",
+    "linecache",
+    "os",
+    "pickle",
+    "reset_peak",
+    "start",
+    "stop",
+    "take_snapshot",
+    "total_ordering",
+    "uninstall",
+]
+
+# What would make every start slow, and few ever ask for: (module, name in it or None).
+_LAZY = {
+    "fnmatch": ("fnmatch", None),
+    "install": ("ctracemalloc.takeover", "install"),
+    "is_installed": ("ctracemalloc.takeover", "is_installed"),
+    "linecache": ("linecache", None),
+    "pickle": ("pickle", None),
+    "total_ordering": ("functools", "total_ordering"),
+    "uninstall": ("ctracemalloc.takeover", "uninstall"),
+}
+
+_Frame = Frame
+
+
+def get_object_traceback(obj: object) -> Traceback | None:
+    """Return the traceback where the object's memory block was allocated.
+
+    None if the block has no trace: it was not traced, or memory is not traced at all.
+    """
+    frames = _get_object_traceback(obj)
+    return None if frames is None else Traceback(frames)
+
+
+def take_snapshot() -> Snapshot:
+    """Return a snapshot of the traces of all memory blocks."""
+    if not is_tracing():
+        raise RuntimeError(
+            "the tracemalloc module must be tracing memory allocations to take a snapshot"
+        )
+    # Who replaced the function wants its traces to be taken.
+    if _get_traces is _engine._get_traces:
+        # None if another thread stopped tracing just now: the standard library takes nothing then.
+        traces = _engine._take_table()
+        return Snapshot([] if traces is None else traces, get_traceback_limit())
+    return Snapshot(_get_traces(), get_traceback_limit())
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module_name, attribute = _LAZY[name]
+    value: object = import_module(module_name)
+    if attribute is not None:
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+# The home of the classes, by which pickle finds them, is the name that users know.
+for _class in (
+    BaseFilter,
+    DomainFilter,
+    Filter,
+    Frame,
+    Snapshot,
+    Statistic,
+    StatisticDiff,
+    Trace,
+    Traceback,
+    _Traces,
+):
+    _class.__module__ = __name__
+del _class

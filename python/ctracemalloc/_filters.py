@@ -1,0 +1,123 @@
+"""Filters of traces: as those of the standard library are."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from ctracemalloc._model import FramesTuple, TraceTuple
+
+    # (inclusive, matches, lineno, all_frames, domain): see SnapshotTable.filter.
+    Spec: TypeAlias = tuple[bool, Callable[[str], bool] | None, int | None, bool, int | None]
+
+
+def _normalize_filename(filename: str | os.PathLike[str]) -> str:
+    name = os.path.normcase(filename)
+    return name[:-1] if name.endswith(".pyc") else name
+
+
+class BaseFilter:
+    """What filters have in common; a subclass says in `_match` whether a trace is kept."""
+
+    def __init__(self, inclusive: bool) -> None:
+        self.inclusive = inclusive
+
+    def _match(self, trace: TraceTuple) -> object:
+        raise NotImplementedError
+
+
+class Filter(BaseFilter):
+    """Keeps, or leaves out, traces by file name, line and domain."""
+
+    def __init__(
+        self,
+        inclusive: bool,
+        filename_pattern: str,
+        lineno: int | None = None,
+        all_frames: bool = False,
+        domain: int | None = None,
+    ) -> None:
+        super().__init__(inclusive)
+        self._filename_pattern = _normalize_filename(filename_pattern)
+        self.lineno = lineno
+        self.all_frames = all_frames
+        self.domain = domain
+
+    @property
+    def filename_pattern(self) -> str:
+        """Pattern of file names, as `fnmatch` reads it; `.pyc` at its end became `.py`."""
+        return self._filename_pattern
+
+    def _match_filename(self, filename: str) -> bool:
+        import fnmatch
+
+        return fnmatch.fnmatch(_normalize_filename(filename), self._filename_pattern)
+
+    def _match_frame_impl(self, filename: str, lineno: int) -> bool:
+        if not self._match_filename(filename):
+            return False
+        return True if self.lineno is None else lineno == self.lineno
+
+    def _match_frame(self, filename: str, lineno: int) -> bool:
+        return self._match_frame_impl(filename, lineno) ^ (not self.inclusive)
+
+    def _match_traceback(self, traceback: FramesTuple) -> bool:
+        if not self.all_frames:
+            filename, lineno = traceback[0]
+            return self._match_frame(filename, lineno)
+        if any(self._match_frame_impl(filename, lineno) for filename, lineno in traceback):
+            return self.inclusive
+        return not self.inclusive
+
+    def _match(self, trace: TraceTuple) -> bool:
+        domain, _size, frames, _total_nframe = trace
+        is_kept = self._match_traceback(frames)
+        if self.domain is None:
+            return is_kept
+        if self.inclusive:
+            return is_kept and domain == self.domain
+        return is_kept or domain != self.domain
+
+
+class DomainFilter(BaseFilter):
+    """Keeps, or leaves out, the traces of one domain."""
+
+    def __init__(self, inclusive: bool, domain: int) -> None:
+        super().__init__(inclusive)
+        self._domain = domain
+
+    @property
+    def domain(self) -> int:
+        """Address space of the blocks that are meant."""
+        return self._domain
+
+    def _match(self, trace: TraceTuple) -> bool:
+        domain, _size, _frames, _total_nframe = trace
+        return (domain == self.domain) ^ (not self.inclusive)
+
+
+def engine_spec(trace_filter: BaseFilter) -> Spec | None:
+    """Return a filter as the engine takes it; None if only its `_match` knows what it means.
+
+    That is so for classes of the user, for instances that were given attributes of their own, and
+    for lines and domains that equal an integer without being one.
+    """
+    if type(trace_filter) is Filter and len(vars(trace_filter)) == 5:
+        lineno, domain = trace_filter.lineno, trace_filter.domain
+        if _is_plain(lineno) and _is_plain(domain):
+            inclusive, all_frames = bool(trace_filter.inclusive), bool(trace_filter.all_frames)
+            return (inclusive, trace_filter._match_filename, lineno, all_frames, domain)
+    elif type(trace_filter) is DomainFilter and len(vars(trace_filter)) == 2:
+        domain = trace_filter.domain
+        # Unlike in Filter, None is a domain that no trace has.
+        if type(domain) is int:
+            return (bool(trace_filter.inclusive), None, None, False, domain)
+    return None
+
+
+def _is_plain(number: int | None) -> bool:
+    return number is None or type(number) is int

@@ -1,0 +1,178 @@
+"""`Snapshot`: as the standard library's, computed by the engine."""
+
+from __future__ import annotations
+
+from _collections_abc import Iterable, Sequence
+
+from ctracemalloc._engine import SnapshotTable
+from ctracemalloc._filters import engine_spec
+from ctracemalloc._grouping import _compare_grouped_stats, check_key, group
+from ctracemalloc._model import Statistic, StatisticDiff, _Traces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from typing import BinaryIO, TypeAlias
+
+    from ctracemalloc._filters import BaseFilter, Spec
+    from ctracemalloc._model import Traceback, TraceTuple
+
+    Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+    Traces: TypeAlias = SnapshotTable | Sequence[TraceTuple]
+
+
+class Snapshot:
+    """The traces of all memory blocks at one moment.
+
+    `traces` is a sequence of `Trace`: in a fixed order in what `take_snapshot()` returns (first
+    the rows of equal traces that have the most bytes), otherwise in the given order.
+    """
+
+    def __init__(self, traces: Traces, traceback_limit: int) -> None:
+        self.traces = _Traces(traces)
+        self.traceback_limit = traceback_limit
+
+    def dump(self, filename: Path | int | BinaryIO, *, fsync: bool = False) -> None:
+        """Write the snapshot to a file: all or nothing, if it is given by a path.
+
+        With `fsync`, the file survives a loss of power from the moment that this returns.
+        Attributes that were set on the snapshot are saved if they are plain data.
+        """
+        from ctracemalloc import _files
+
+        _files.dump(self, filename, fsync)
+
+    @staticmethod
+    def load(filename: Path | int | BinaryIO) -> Snapshot:
+        """Read a snapshot from a file that `dump()` wrote, here or in the standard library.
+
+        Nothing in the file is ever executed. `FormatError` says what is wrong with it, and where.
+        """
+        from ctracemalloc import _files
+
+        return _files.load(filename)
+
+    def filter_traces(self, filters: Iterable[BaseFilter]) -> Snapshot:
+        """Return a snapshot of the traces that pass: any inclusive filter, if there is one, and
+        every exclusive one.
+        """
+        if not isinstance(filters, Iterable):
+            raise TypeError(f"filters must be a list of filters, not {type(filters).__name__}")
+        traces = self.traces._traces
+        if not filters:
+            return Snapshot(traces.copy(), self.traceback_limit)  # type: ignore[union-attr]
+        include: list[BaseFilter] = []
+        exclude: list[BaseFilter] = []
+        for trace_filter in filters:
+            (include if trace_filter.inclusive else exclude).append(trace_filter)
+        kept: Traces | None = _filter_in_engine(traces, include + exclude)
+        if kept is None:
+            kept = self._filter_here(traces, include, exclude)
+        return Snapshot(kept, self.traceback_limit)
+
+    def _filter_here(
+        self, traces: Traces, include: list[BaseFilter], exclude: list[BaseFilter]
+    ) -> Traces:
+        if isinstance(traces, SnapshotTable):
+            # Once for each row of equal traces.
+            passes = (self._filter_trace(include, exclude, trace) for trace, _ in traces.rows())
+            return traces.select(bytes(passes))
+        return [trace for trace in traces if self._filter_trace(include, exclude, trace)]
+
+    def _filter_trace(
+        self,
+        include_filters: Sequence[BaseFilter],
+        exclude_filters: Sequence[BaseFilter],
+        trace: TraceTuple,
+    ) -> bool:
+        if include_filters and not any(f._match(trace) for f in include_filters):
+            return False
+        return all(f._match(trace) for f in exclude_filters)
+
+    def statistics(self, key_type: str, cumulative: bool = False) -> list[Statistic]:
+        """Group the traces by `'filename'`, `'lineno'` or `'traceback'`, the largest group first.
+
+        In cumulative mode (not by `'traceback'`) a block counts at each frame of its stack.
+        """
+        check_key(key_type, cumulative)
+        table = _table_for(self.traces._traces, key_type, cumulative)
+        if table is not None:
+            try:
+                return table.statistics(key_type, cumulative)
+            except OverflowError:
+                # Sums of more than 64 bits are for Python's integers.
+                pass
+        statistics = list(self._group_by(key_type, cumulative).values())
+        statistics.sort(reverse=True, key=Statistic._sort_key)
+        return statistics
+
+    def compare_to(
+        self, old_snapshot: Snapshot, key_type: str, cumulative: bool = False
+    ) -> list[StatisticDiff]:
+        """Group this snapshot and an older one as `statistics()` does, and return the differences,
+        the largest first.
+        """
+        check_key(key_type, cumulative)
+        old = _adopt(old_snapshot)
+        if isinstance(old, Snapshot):
+            now_table = _table_for(self.traces._traces, key_type, cumulative)
+            old_table = _table_for(old.traces._traces, key_type, cumulative)
+            if now_table is not None and old_table is not None:
+                try:
+                    return now_table.compare(old_table, key_type, cumulative)
+                except OverflowError:
+                    pass
+        now_groups = self._group_by(key_type, cumulative)
+        diffs = _compare_grouped_stats(old._group_by(key_type, cumulative), now_groups)
+        diffs.sort(reverse=True, key=StatisticDiff._sort_key)
+        return diffs
+
+    def _group_by(self, key_type: str, cumulative: bool) -> dict[Traceback, Statistic]:
+        check_key(key_type, cumulative)
+        traces = self.traces._traces
+        if isinstance(traces, SnapshotTable):
+            return group(traces.rows(), key_type, cumulative)
+        return group(((trace, 1) for trace in traces), key_type, cumulative)
+
+
+def as_table(traces: Traces) -> SnapshotTable | None:
+    """Return traces as the engine takes them; None if it cannot represent them."""
+    if isinstance(traces, SnapshotTable):
+        return traces
+    # Of other iterables nobody knows whether they can be read twice.
+    if type(traces) is list or type(traces) is tuple:
+        try:
+            return SnapshotTable(traces)
+        except ValueError:
+            pass
+    return None
+
+
+def _table_for(traces: Traces, key_type: str, cumulative: bool) -> SnapshotTable | None:
+    """Return a table that the engine groups as the standard library does, if there is one."""
+    table = as_table(traces)
+    if table is not None and key_type == "filename" and not cumulative and table.is_frameless():
+        # The standard library raises IndexError for a trace without a newest frame.
+        return None
+    return table
+
+
+def _filter_in_engine(traces: Traces, filters: list[BaseFilter]) -> SnapshotTable | None:
+    specs: list[Spec] = []
+    for trace_filter in filters:
+        spec = engine_spec(trace_filter)
+        if spec is None:
+            return None
+        specs.append(spec)
+    table = as_table(traces)
+    if table is None or table.is_frameless():
+        return None
+    return table.filter(specs)
+
+
+def _adopt(snapshot: Snapshot) -> Snapshot:
+    """Make a snapshot of the standard library ours: its tracebacks equal none of our own."""
+    cls = type(snapshot)
+    if cls.__module__ == "tracemalloc" and cls.__name__ == "Snapshot":
+        return Snapshot(snapshot.traces._traces, snapshot.traceback_limit)
+    return snapshot

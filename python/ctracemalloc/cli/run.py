@@ -1,0 +1,211 @@
+"""`ctracemalloc run`: execute a program with tracing on from its start, and report at its end.
+
+The process executes the same interpreter with the same options, and what `run` was told goes to the
+start-up hook by a private variable (by a private -X option under -E and -I), which the hook takes
+away. So the program runs under plain Python: nothing of ours is on its stack, in its `sys.argv`,
+its `__main__` or its environment, and its exit status is its own.
+
+Where the hook's file is absent, a folder with a `sitecustomize.py` of ours in PYTHONPATH does the
+same; the environment's own one is run after it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import ctracemalloc_startup as startup
+
+from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.errors import CommandError, UsageError
+from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
+from ctracemalloc.report.ending import expand_path
+
+DEFAULT_NFRAME = 25
+DEFAULT_TOP = 10
+
+_PRELOAD = str(Path(__file__).absolute().parent / "preload")
+_VALUE_OPTIONS = ("-n", "--nframe", "-o", "--output", "--top")
+
+_DESCRIPTION = """\
+Run a Python program with every allocation traced. At its end the lines that hold the most memory
+are printed to stderr, and a snapshot is written: after the last line of the program, sys.exit, an
+exception, SIGINT, and SIGTERM if the program does not handle that itself.
+"""
+
+_EPILOG = """\
+examples:
+  ctracemalloc run app.py --its-own-options
+  ctracemalloc run -n 1 -o app.ctm -m package.module
+  python -X dev -m ctracemalloc run -c 'print("hello")'
+
+The program runs under the interpreter, and with the interpreter's options, that run this command.
+Its children are not traced, unless CTRACEMALLOC is set for them. Nothing is written after
+os._exit, exec, or a signal that kills. The exit status is the program's; 2 if it could not be
+started as told, 1 if it cannot be traced here.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Execute the program; returns only if that fails, or to print help."""
+    own, program = split_arguments(arguments)
+    parser = _parser()
+    options = parser.parse_args(own)
+    if not program:
+        raise UsageError("which program? (SCRIPT, DIR, ZIP, -m MODULE, -c CODE, or - for stdin)")
+    _check_program(program)
+    nframe = _nframe(options.nframe)
+    if options.top < 0:
+        raise UsageError(f"--top {options.top}: not a number of lines, nor 0")
+    out = _output(options.output, program)
+    _execute(startup.pack_run(nframe, options.top, out), program)
+    return 1
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split the options of `run` from the program and its arguments."""
+    position = 0
+    while position < len(arguments):
+        word = arguments[position]
+        if word == "--":
+            return list(arguments[:position]), list(arguments[position + 1 :])
+        if word == "-" or not word.startswith("-") or word[:2] in ("-m", "-c"):
+            break
+        position += 2 if word in _VALUE_OPTIONS else 1
+    return list(arguments[:position]), list(arguments[position:])
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="ctracemalloc run",
+        usage=(
+            "ctracemalloc run [-n N] [-o FILE] [--top K] "
+            "(SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
+        ),
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "-n",
+        "--nframe",
+        metavar="N",
+        help=(
+            "frames kept per traceback, 1 to 65535 (default: what -X ctracemalloc or CTRACEMALLOC "
+            f"say, or {DEFAULT_NFRAME})"
+        ),
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=(
+            "where to write the snapshot; %%p is the process id, %%%% a %% (default: "
+            "CTRACEMALLOC_OUT, or PROGRAM.%%p.ctm in the current folder)"
+        ),
+    )
+    parser.add_argument(
+        "--top",
+        metavar="K",
+        type=int,
+        default=DEFAULT_TOP,
+        help=f"lines to print at the end, 0 for none (default: {DEFAULT_TOP})",
+    )
+    return parser
+
+
+def _check_program(program: Sequence[str]) -> None:
+    """Refuse what the interpreter would refuse, before anything is traced."""
+    word = program[0]
+    if word in ("-m", "-c"):
+        if len(program) == 1:
+            raise UsageError(f"{word} needs a value")
+        return
+    if word.startswith("-") or Path(word).exists():
+        return
+    found = shutil.which(word)
+    hint = f"; did you mean {found}, or -m {word}?" if found and os.sep not in word else ""
+    raise UsageError(f"no such file: {word}{hint}")
+
+
+def _nframe(given: str | None) -> int:
+    if given is None:
+        try:
+            return startup.requested_nframe() or DEFAULT_NFRAME
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    try:
+        nframe = startup.parse_nframe(given, "-n")
+    except ValueError:
+        nframe = 0
+    if nframe == 0:
+        raise UsageError(f"-n {given}: not a number from 1 to {startup.MAX_NFRAME}")
+    return nframe
+
+
+def _output(given: str | None, program: Sequence[str]) -> str:
+    """Return the snapshot's path, with each % doubled, after a look at whether it can be written.
+
+    The process id in it is known already: executing a program does not change it.
+    """
+    template = given
+    if template is None and startup.environment_counts():
+        template = os.environ.get(startup.OUT_VARIABLE)
+    template = template or f"{_program_name(program)}.%p.ctm"
+    try:
+        path = Path(expand_path(template, os.getpid())).absolute()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    folder = path.parent
+    if not folder.is_dir():
+        obstacle = f"no such folder: {folder}"
+    elif path.is_dir():
+        obstacle = "it is a folder"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        obstacle = f"no permission to write to {folder}"
+    else:
+        return str(path).replace("%", "%%")
+    raise CommandError(f"cannot write {path}: {obstacle} (choose another path with -o)")
+
+
+def _program_name(program: Sequence[str]) -> str:
+    word = program[0]
+    if word[:2] == "-m":
+        name = word[2:] or program[1]
+    elif word.startswith("-"):
+        return "ctracemalloc"
+    else:
+        name = Path(word).absolute().stem
+    return name.replace("%", "%%")
+
+
+def _execute(handed_over: str, program: Sequence[str]) -> None:
+    if sys.flags.no_site:
+        raise CommandError("-S leaves out the site module, without which tracing cannot start")
+    if not sys.executable:
+        raise CommandError("the interpreter does not know its own path (sys.executable is empty)")
+    environment = dict(os.environ)
+    command = [sys.executable, *interpreter_options(sys.orig_argv), *program]
+    is_hooked = find_hook() is not None
+    if startup.environment_counts():
+        environment[startup.PRIVATE_VARIABLE] = handed_over
+        if not is_hooked:
+            before = [_PRELOAD, environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, before))
+    elif is_hooked:
+        command[1:1] = ["-X", f"{startup.PRIVATE_SWITCH}={handed_over}"]
+    else:
+        raise CommandError(
+            f"the start-up hook ({HOOK}) is not installed for {sys.executable}, and the "
+            "environment, which could do without, is ignored under -I and -E: install the hook, "
+            "or leave out the option"
+        )
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    try:
+        os.execve(sys.executable, command, environment)
+    except OSError as error:
+        raise CommandError(f"cannot execute {sys.executable}: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""What is made of snapshots for people to read."""

@@ -1,0 +1,71 @@
+"""The lines that hold the most memory, as plain text with their source."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Iterable
+
+from ctracemalloc import Snapshot
+from ctracemalloc._model import _format_size
+
+_SOURCE_WIDTH = 100
+
+
+def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) -> str:
+    """Describe the `limit` lines with the most live bytes, and the rest in one line.
+
+    File names below `folder` are shown relative to it. Every line of the text ends in a newline; no
+    character of a file name or of source can move a terminal's cursor.
+    """
+    statistics = snapshot.statistics("lineno")
+    total = sum(statistic.size for statistic in statistics)
+    rows = [_row("size", "blocks", "share", "line")]
+    for statistic in statistics[:limit]:
+        frame = statistic.traceback[0]
+        place = f"{_short_name(frame.filename, folder)}:{frame.lineno}"
+        rows.append(_size_row(statistic.size, statistic.count, total, place))
+        source = linecache.getline(frame.filename, frame.lineno).strip()
+        if source:
+            rows.append(_row("", "", "", "    " + source[:_SOURCE_WIDTH]))
+    others = statistics[limit:]
+    if others:
+        size = sum(statistic.size for statistic in others)
+        count = sum(statistic.count for statistic in others)
+        lines = "1 other line" if len(others) == 1 else f"{len(others):,} other lines"
+        rows.append(_size_row(size, count, total, lines))
+    return _text(rows)
+
+
+def human_size(size: int) -> str:
+    """Write a number of bytes in the unit that fits, as in the text of a `Statistic`."""
+    return _format_size(size, False)
+
+
+def printable(text: str) -> str:
+    """Replace what is not printable by its escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def _size_row(size: int, count: int, total: int, place: str) -> str:
+    share = f"{size / total:.1%}" if total else ""
+    return _row(human_size(size), f"{count:,}", share, place)
+
+
+def _row(size: str, blocks: str, share: str, place: str) -> str:
+    return f"{size:>10} {blocks:>11} {share:>6}  {place}"
+
+
+def _text(rows: Iterable[str]) -> str:
+    return "".join(f"{printable(row)}\n" for row in rows)
+
+
+def _short_name(filename: str, folder: str | None) -> str:
+    if folder is None:
+        return filename
+    prefix = folder.rstrip(os.sep) + os.sep
+    return filename.removeprefix(prefix) if prefix != os.sep else filename

@@ -1,0 +1,174 @@
+"""Puts ctracemalloc in the place of the standard library's `tracemalloc`, and takes it out again.
+
+`install()` does three things:
+
+- If the standard library is tracing, its tracing is stopped and ours starts with the same limit.
+  Its traces have no addresses and cannot live on in our table: they are returned as a `Snapshot`.
+- `sys.modules` gets this package under the names `tracemalloc` and `_tracemalloc`, so that every
+  import from now on finds it (`warnings` and pytest import when they need it; so does `pickle`).
+- Who imported before is served as well: the names inside the two module objects of the standard
+  library are bound to ours, and so are globals of other modules that hold one of its functions or
+  classes (`from tracemalloc import start`). References elsewhere (an attribute of an instance, a
+  default argument, a closure) stay what they are.
+
+`uninstall()` undoes what is still as `install()` left it. Modules that were imported in between and
+took names out of `tracemalloc` keep ours.
+
+The state is that of one interpreter: each subinterpreter has its own `sys.modules`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import RLock
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ctracemalloc import Snapshot
+
+_STDLIB_NAMES = ("tracemalloc", "_tracemalloc")
+_PACKAGE = "ctracemalloc"
+
+
+class _Installation:
+    """What `install()` changed, so that `uninstall()` can change it back."""
+
+    def __init__(self, ours: ModuleType, stdlib_limit: int | None) -> None:
+        self.ours = ours
+        # The limit that the standard library was tracing with; None if it was not tracing.
+        self.stdlib_limit = stdlib_limit
+        self._modules = {name: sys.modules[name] for name in _STDLIB_NAMES if name in sys.modules}
+        self._bindings: list[tuple[dict[str, object], str, object, object]] = []
+
+    def put_in_place(self) -> None:
+        replacements = self._replacements()
+        for module in list(sys.modules.values()):
+            namespace = _namespace(module)
+            if namespace is not None and not _is_own(namespace):
+                self._rebind(namespace, replacements)
+        for name in _STDLIB_NAMES:
+            sys.modules[name] = self.ours
+
+    def take_out(self) -> None:
+        for name in _STDLIB_NAMES:
+            if sys.modules.get(name) is not self.ours:
+                continue
+            if name in self._modules:
+                sys.modules[name] = self._modules[name]
+            else:
+                del sys.modules[name]
+        for namespace, name, theirs, ours in self._bindings:
+            if namespace.get(name) is ours:
+                namespace[name] = theirs
+
+    def _replacements(self) -> dict[int, tuple[object, object]]:
+        """Map the identity of each function and class of the standard library to (it, ours)."""
+        found = {}
+        for module in self._modules.values():
+            for name, theirs in list((_namespace(module) or {}).items()):
+                if getattr(theirs, "__module__", None) not in _STDLIB_NAMES:
+                    continue
+                ours = getattr(self.ours, name, None)
+                if ours is not None and ours is not theirs:
+                    found[id(theirs)] = (theirs, ours)
+        return found
+
+    def _rebind(
+        self, namespace: dict[str, object], replacements: dict[int, tuple[object, object]]
+    ) -> None:
+        for name, value in list(namespace.items()):
+            if id(value) in replacements:
+                theirs, ours = replacements[id(value)]
+                namespace[name] = ours
+                self._bindings.append((namespace, name, theirs, ours))
+
+
+_installation: _Installation | None = None
+_lock = RLock()
+
+
+def install() -> Snapshot | None:
+    """Put ctracemalloc in the place of `tracemalloc`; do nothing if it is there.
+
+    If the standard library was tracing, return its traces, and trace on with its limit.
+    """
+    global _installation
+    with _lock:
+        if _installation is not None:
+            return None
+        # Even where nobody imported it, `-X tracemalloc` may have set it tracing.
+        import _tracemalloc as stdlib
+
+        import ctracemalloc as ours
+
+        snapshot = None
+        limit = None
+        if stdlib.is_tracing():
+            limit = stdlib.get_traceback_limit()
+            traces: Any = stdlib._get_traces()
+            snapshot = ours.Snapshot(traces, limit)
+            stdlib.stop()
+            try:
+                ours.start(limit)
+            except BaseException:
+                stdlib.start(limit)
+                raise
+        _installation = _Installation(ours, limit)
+        _installation.put_in_place()
+        return snapshot
+
+
+def uninstall() -> Snapshot | None:
+    """Undo `install()`; do nothing if ctracemalloc is not in place.
+
+    If `install()` went on with a tracing of the standard library, and it is still going on, it is
+    given back in the same way: ours stops, its traces are returned, the standard library starts.
+    """
+    global _installation
+    with _lock:
+        if _installation is None:
+            return None
+        installation, _installation = _installation, None
+        installation.take_out()
+
+        import _tracemalloc as stdlib
+
+        import ctracemalloc as ours
+
+        if installation.stdlib_limit is None or not ours.is_tracing():
+            return None
+        snapshot = ours.take_snapshot()
+        ours.stop()
+        stdlib.start(installation.stdlib_limit)
+        return snapshot
+
+
+def is_installed() -> bool:
+    """Tell whether ctracemalloc is in the place of `tracemalloc` in this interpreter."""
+    return _installation is not None
+
+
+def _namespace(module: object) -> dict[str, object] | None:
+    """Return a module's globals without waking a module that is loaded when it is first used."""
+    if not issubclass(type(module), ModuleType):
+        return None
+    namespace: dict[str, object] = object.__getattribute__(module, "__dict__")
+    return namespace
+
+
+def _is_own(namespace: dict[str, object]) -> bool:
+    name = namespace.get("__name__")
+    return isinstance(name, str) and (name == _PACKAGE or name.startswith(_PACKAGE + "."))
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = RLock()
+
+
+# A thread that held the lock does not exist in the child of a fork.
+os.register_at_fork(after_in_child=_renew_lock)

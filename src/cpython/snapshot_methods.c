@@ -1,0 +1,448 @@
+/* What SnapshotTable computes: arguments in, the snapshot floor does the work, objects out. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpython/snapshot_file.h"
+#include "cpython/snapshot_type.h"
+#include "cpython/stat_types.h"
+#include "snapshot/diff.h"
+#include "snapshot/filter.h"
+#include "snapshot/group.h"
+
+static struct ctm_table_object *table_of(PyObject *object)
+{
+    return (struct ctm_table_object *)object;
+}
+
+static int parse_key(const char *name, enum ctm_key *key)
+{
+    static const char *const names[] = {"filename", "lineno", "traceback"};
+    static const enum ctm_key keys[] = {CTM_KEY_FILENAME, CTM_KEY_LINENO, CTM_KEY_TRACEBACK};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *key = keys[i];
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError, "unknown key_type: '%.100s'", name);
+    return -1;
+}
+
+/* By the ids of a group or a diff. `*filename` gets a reference that the key borrows. */
+static int make_place_key(struct ctm_tuples *tuples, enum ctm_key by, bool no_frame, uint32_t file,
+                          uint32_t line, uint32_t stack, struct ctm_place_key *key,
+                          PyObject **filename)
+{
+    *key = (struct ctm_place_key){.filename = NULL};
+    *filename = NULL;
+    if (no_frame) {
+        return 0;
+    }
+    if (by == CTM_KEY_TRACEBACK) {
+        key->tuples = tuples;
+        key->stack = stack;
+        return 0;
+    }
+    *filename = ctm_tuples_text(tuples, file);
+    key->filename = *filename;
+    key->line = line;
+    return *filename == NULL ? -1 : 0;
+}
+
+/* ---- statistics ---- */
+
+static PyObject *statistic_from_group(struct ctm_types *types, struct ctm_tuples *tuples,
+                                      enum ctm_key by, const struct ctm_group *group)
+{
+    struct ctm_place_key key;
+    PyObject *filename;
+    if (make_place_key(tuples, by, group->no_frame, group->file, group->line, group->stack, &key,
+                       &filename) < 0) {
+        return NULL;
+    }
+    PyObject *statistic = ctm_statistic_new(types, &key, group->size, group->count);
+    Py_XDECREF(filename);
+    return statistic;
+}
+
+static PyObject *list_statistics(struct ctm_table_object *self, enum ctm_key by,
+                                 const struct ctm_groups *groups)
+{
+    struct ctm_types *types = ctm_types_of(Py_TYPE(self));
+    PyObject *list = types == NULL ? NULL : PyList_New((Py_ssize_t)groups->length);
+    for (size_t i = 0; list != NULL && i < groups->length; i++) {
+        PyObject *statistic = statistic_from_group(types, self->tuples, by, &groups->items[i]);
+        if (statistic == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, statistic);
+        }
+    }
+    return list;
+}
+
+PyDoc_STRVAR(statistics_doc,
+             "statistics($self, key_type, cumulative, /)\n--\n\n"
+             "Return a sorted list of Statistic. OverflowError if a sum does not fit 64 bits.");
+
+static PyObject *statistics(PyObject *object, PyObject *args)
+{
+    struct ctm_table_object *self = table_of(object);
+    const char *name;
+    int cumulative;
+    enum ctm_key by;
+    if (!PyArg_ParseTuple(args, "sp:statistics", &name, &cumulative) || parse_key(name, &by) < 0) {
+        return NULL;
+    }
+    struct ctm_groups groups = {.length = 0};
+    int status;
+    Py_BEGIN_ALLOW_THREADS status = ctm_group(self->snapshot, by, cumulative != 0, &groups);
+    Py_END_ALLOW_THREADS if (status != CTM_OK)
+    {
+        return ctm_raise(status);
+    }
+    PyObject *list = list_statistics(self, by, &groups);
+    ctm_groups_free(&groups);
+    return list;
+}
+
+/* ---- compare ---- */
+
+static PyObject *diff_to_object(struct ctm_types *types, struct ctm_tuples *tuples, enum ctm_key by,
+                                const struct ctm_diff *diff)
+{
+    struct ctm_place_key key;
+    PyObject *filename;
+    if (make_place_key(tuples, by, diff->no_frame, diff->file, diff->line, diff->stack, &key,
+                       &filename) < 0) {
+        return NULL;
+    }
+    PyObject *object =
+        ctm_diff_new(types, &key, diff->size, diff->size_diff, diff->count, diff->count_diff);
+    Py_XDECREF(filename);
+    return object;
+}
+
+static PyObject *list_diffs(struct ctm_table_object *now, struct ctm_table_object *old,
+                            enum ctm_key by, const struct ctm_diffs *diffs)
+{
+    struct ctm_types *types = ctm_types_of(Py_TYPE(now));
+    PyObject *list = types == NULL ? NULL : PyList_New((Py_ssize_t)diffs->length);
+    for (size_t i = 0; list != NULL && i < diffs->length; i++) {
+        const struct ctm_diff *diff = &diffs->items[i];
+        struct ctm_tuples *tuples = diff->from_old ? old->tuples : now->tuples;
+        PyObject *object = diff_to_object(types, tuples, by, diff);
+        if (object == NULL) {
+            Py_CLEAR(list);
+        } else {
+            PyList_SET_ITEM(list, (Py_ssize_t)i, object);
+        }
+    }
+    return list;
+}
+
+PyDoc_STRVAR(compare_doc,
+             "compare($self, old, key_type, cumulative, /)\n--\n\n"
+             "Return a sorted list of StatisticDiff. OverflowError if a sum or a difference does\n"
+             "not fit 64 bits.");
+
+static PyObject *compare(PyObject *object, PyObject *args)
+{
+    struct ctm_table_object *now = table_of(object);
+    PyObject *argument;
+    const char *name;
+    int cumulative;
+    enum ctm_key by;
+    if (!PyArg_ParseTuple(args, "Osp:compare", &argument, &name, &cumulative) ||
+        parse_key(name, &by) < 0) {
+        return NULL;
+    }
+    struct ctm_types *types = ctm_types_of(Py_TYPE(object));
+    struct ctm_table_object *old = types == NULL ? NULL : ctm_table_check(types, argument);
+    if (old == NULL) {
+        return NULL;
+    }
+    struct ctm_diffs diffs = {.length = 0};
+    int status;
+    Py_BEGIN_ALLOW_THREADS status =
+        ctm_diff(now->snapshot, old->snapshot, by, cumulative != 0, &diffs);
+    Py_END_ALLOW_THREADS if (status != CTM_OK)
+    {
+        return ctm_raise(status);
+    }
+    PyObject *list = list_diffs(now, old, by, &diffs);
+    ctm_diffs_free(&diffs);
+    return list;
+}
+
+/* ---- filter ---- */
+
+/* A filter's line or domain: None is any; an int that nothing can equal becomes UINT64_MAX. */
+static int parse_optional(PyObject *value, bool *any, uint64_t *number)
+{
+    *any = value == Py_None;
+    *number = 0;
+    if (*any) {
+        return 0;
+    }
+    *number = PyLong_AsUnsignedLongLong(value);
+    if (*number == UINT64_MAX && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError)) {
+            return -1;
+        }
+        PyErr_Clear();
+    }
+    return 0;
+}
+
+static int match_file(struct ctm_tuples *tuples, uint32_t file, PyObject *matcher, uint8_t *match)
+{
+    PyObject *name = ctm_tuples_text(tuples, file);
+    if (name == NULL) {
+        return -1;
+    }
+    PyObject *answer = PyObject_CallOneArg(matcher, name);
+    Py_DECREF(name);
+    if (answer == NULL) {
+        return -1;
+    }
+    int truth = PyObject_IsTrue(answer);
+    Py_DECREF(answer);
+    *match = truth > 0;
+    return truth < 0 ? -1 : 0;
+}
+
+/* One byte for each string: whether the matcher takes it. Free with free(). NULL: an exception. */
+static uint8_t *match_files(struct ctm_table_object *self, PyObject *matcher)
+{
+    enum { UNSEEN = 2 };
+    const struct ctm_tables *t = self->snapshot->tables;
+    uint8_t *matches = malloc(t->string_count);
+    if (matches == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    memset(matches, UNSEEN, t->string_count);
+    for (size_t i = 0; i < t->frame_count; i++) {
+        uint32_t file = t->frames[i].file;
+        if (matches[file] == UNSEEN &&
+            match_file(self->tuples, file, matcher, &matches[file]) < 0) {
+            free(matches);
+            return NULL;
+        }
+    }
+    return matches;
+}
+
+/* `*matches` is the memory behind filter->file_matches, the caller's to free. */
+static int parse_filter(struct ctm_table_object *self, PyObject *spec, struct ctm_filter *filter,
+                        uint8_t **matches)
+{
+    int inclusive;
+    int all_frames;
+    PyObject *matcher;
+    PyObject *line;
+    PyObject *domain;
+    if (!PyTuple_Check(spec)) {
+        PyErr_SetString(PyExc_TypeError, "a filter must be a tuple");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(spec, "pOOpO:filter", &inclusive, &matcher, &line, &all_frames,
+                          &domain) ||
+        parse_optional(line, &filter->any_line, &filter->line) < 0 ||
+        parse_optional(domain, &filter->any_domain, &filter->domain) < 0) {
+        return -1;
+    }
+    filter->inclusive = inclusive != 0;
+    filter->all_frames = all_frames != 0;
+    if (matcher != Py_None) {
+        *matches = match_files(self, matcher);
+        if (*matches == NULL) {
+            return -1;
+        }
+        filter->file_matches = *matches;
+    }
+    return 0;
+}
+
+static PyObject *apply_filters(struct ctm_table_object *self, const struct ctm_filter *filters,
+                               size_t count)
+{
+    struct ctm_snapshot *kept = NULL;
+    int status;
+    Py_BEGIN_ALLOW_THREADS status = ctm_filter(self->snapshot, filters, count, &kept);
+    Py_END_ALLOW_THREADS return status == CTM_OK ? ctm_table_derive(self, kept) : ctm_raise(status);
+}
+
+PyDoc_STRVAR(filter_doc,
+             "filter($self, filters, /)\n--\n\n"
+             "Return a SnapshotTable of the traces that pass the filters: a sequence of tuples\n"
+             "(inclusive, matches, lineno, all_frames, domain). `matches`, called once for each\n"
+             "file name, says whether the filter means it; None leaves frames out of account.\n"
+             "`lineno` and `domain` are int, or None for any.");
+
+static PyObject *filter(PyObject *object, PyObject *specs)
+{
+    struct ctm_table_object *self = table_of(object);
+    PyObject *result = NULL;
+    /* A copy: the matchers may run any code. */
+    PyObject *fixed = PySequence_Tuple(specs);
+    if (fixed == NULL) {
+        return NULL;
+    }
+    size_t count = (size_t)PyTuple_GET_SIZE(fixed);
+    struct ctm_filter *filters = calloc(count + 1, sizeof *filters);
+    uint8_t **matches = calloc(count + 1, sizeof *matches);
+    if (filters == NULL || matches == NULL) {
+        PyErr_NoMemory();
+        goto out;
+    }
+    for (size_t i = 0; i < count; i++) {
+        PyObject *spec = PyTuple_GET_ITEM(fixed, (Py_ssize_t)i);
+        if (parse_filter(self, spec, &filters[i], &matches[i]) < 0) {
+            goto out;
+        }
+    }
+    result = apply_filters(self, filters, count);
+out:
+    for (size_t i = 0; matches != NULL && i < count; i++) {
+        free(matches[i]);
+    }
+    free(matches);
+    free(filters);
+    Py_DECREF(fixed);
+    return result;
+}
+
+/* ---- rows ---- */
+
+PyDoc_STRVAR(select_doc, "select($self, keep, /)\n--\n\n"
+                         "Return a SnapshotTable of the rows for which `keep`, bytes with one item "
+                         "for each row, is not 0.");
+
+static PyObject *select_rows(PyObject *object, PyObject *argument)
+{
+    struct ctm_table_object *self = table_of(object);
+    const struct ctm_snapshot *s = self->snapshot;
+    if (!PyBytes_Check(argument) || (size_t)PyBytes_GET_SIZE(argument) != s->row_count) {
+        return PyErr_Format(PyExc_ValueError, "expected %zu bytes, one for each row", s->row_count);
+    }
+    const char *keep = PyBytes_AS_STRING(argument);
+    struct ctm_row *rows = malloc((s->row_count + 1) * sizeof *rows);
+    if (rows == NULL) {
+        return PyErr_NoMemory();
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < s->row_count; i++) {
+        if (keep[i] != 0) {
+            rows[count++] = s->rows[i];
+        }
+    }
+    struct ctm_snapshot *kept = NULL;
+    int status = ctm_snapshot_with_rows(self->snapshot, rows, count, &kept);
+    free(rows);
+    return status == CTM_OK ? ctm_table_derive(self, kept) : ctm_raise(status);
+}
+
+PyDoc_STRVAR(rows_doc, "rows($self, /)\n--\n\n"
+                       "Return an iterator over (trace, count), one for each row.");
+
+static PyObject *rows(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return ctm_table_iterate(table_of(object), true);
+}
+
+PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nReturn a table of the same traces.");
+
+static PyObject *copy(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    struct ctm_table_object *self = table_of(object);
+    return ctm_table_derive(self, ctm_snapshot_ref(self->snapshot));
+}
+
+/* ---- about ---- */
+
+PyDoc_STRVAR(
+    is_frameless_doc,
+    "is_frameless($self, /)\n--\n\nReturn True if there may be a trace without any frame.");
+
+static PyObject *is_frameless(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    const struct ctm_tables *t = table_of(object)->snapshot->tables;
+    for (size_t i = 0; i < t->stack_count; i++) {
+        if (t->stacks[i].node == CTM_NO_NODE) {
+            Py_RETURN_TRUE;
+        }
+    }
+    Py_RETURN_FALSE;
+}
+
+PyDoc_STRVAR(info_doc,
+             "info($self, /)\n--\n\n"
+             "Return what was so at the moment of the snapshot, as a dict; 0 is unknown.");
+
+static PyObject *info(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    struct ctm_info info = table_of(object)->snapshot->info;
+    return Py_BuildValue(
+        "{s:K,s:K,s:K,s:K,s:K,s:K,s:I,s:I}", "time_ns", (unsigned long long)info.time_ns,
+        "current_bytes", (unsigned long long)info.current_bytes, "current_blocks",
+        (unsigned long long)info.current_blocks, "peak_bytes", (unsigned long long)info.peak_bytes,
+        "dropped", (unsigned long long)info.dropped, "lost", (unsigned long long)info.lost,
+        "nframe", (unsigned int)info.nframe, "pid", (unsigned int)info.pid);
+}
+
+PyDoc_STRVAR(memory_doc,
+             "memory($self, /)\n--\n\n"
+             "Return the bytes that the rows and the tables take; tables may be shared.");
+
+static PyObject *memory(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return PyLong_FromSize_t(ctm_snapshot_memory(table_of(object)->snapshot));
+}
+
+PyDoc_STRVAR(use_classes_doc, "use_classes($type, statistic, statistic_diff, traceback, /)\n--\n\n"
+                              "Set the classes that the results of this interpreter are made of.");
+
+static PyObject *use_classes(PyObject *type, PyObject *args)
+{
+    PyObject *statistic;
+    PyObject *diff;
+    PyObject *traceback;
+    if (!PyArg_ParseTuple(args, "OOO:use_classes", &statistic, &diff, &traceback)) {
+        return NULL;
+    }
+    struct ctm_types *types = ctm_types_of((PyTypeObject *)type);
+    if (types == NULL || ctm_use_classes(types, statistic, diff, traceback) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyMethodDef ctm_table_methods[] = {
+    {"statistics", statistics, METH_VARARGS, statistics_doc},
+    {"compare", compare, METH_VARARGS, compare_doc},
+    {"filter", filter, METH_O, filter_doc},
+    {"select", select_rows, METH_O, select_doc},
+    {"rows", rows, METH_NOARGS, rows_doc},
+    {"copy", copy, METH_NOARGS, copy_doc},
+    {"__copy__", copy, METH_NOARGS, copy_doc},
+    {"__reduce__", ctm_table_reduce, METH_NOARGS, "For pickle."},
+    {"_restore", ctm_table_restore, METH_O | METH_CLASS, ctm_table_restore_doc},
+    {"about", ctm_table_about, METH_NOARGS, ctm_table_about_doc},
+    {"encode", ctm_table_encode, METH_O, ctm_table_encode_doc},
+    {"write", ctm_table_write, METH_VARARGS, ctm_table_write_doc},
+    {"decode", ctm_table_decode, METH_O | METH_CLASS, ctm_table_decode_doc},
+    {"read", ctm_table_read, METH_O | METH_CLASS, ctm_table_read_doc},
+    {"is_frameless", is_frameless, METH_NOARGS, is_frameless_doc},
+    {"info", info, METH_NOARGS, info_doc},
+    {"memory", memory, METH_NOARGS, memory_doc},
+    {"use_classes", use_classes, METH_VARARGS | METH_CLASS, use_classes_doc},
+    {NULL, NULL, 0, NULL},
+};

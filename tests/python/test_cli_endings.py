@@ -1,0 +1,317 @@
+"""However the program ends: its exit status is its own, and the report is there where promised."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fresh_environment import PROGRAMS, Environment, fresh_environment
+
+ENDINGS = PROGRAMS / "endings.py"
+LINE = 9
+TOP = f"endings.py:{LINE}"
+
+
+@pytest.fixture(scope="module")
+def env() -> Environment:
+    return fresh_environment()
+
+
+class Program:
+    """`endings.py`, plain or under `run`, in a folder of its own."""
+
+    def __init__(self, env: Environment, folder: Path, way: str, *, plain: bool = False) -> None:
+        self.path = folder / "out.ctm"
+        run = () if plain else ("-m", "ctracemalloc", "run", "-n", "3", "-o", self.path)
+        self._process = subprocess.Popen(
+            env.command(*run, ENDINGS, way),
+            env=env.variables(),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+
+    def wait_until_ready(self) -> None:
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def end(self, number: int | None = None) -> tuple[int, str, str]:
+        """Send a signal, wait for the end, return (status, stdout, stderr)."""
+        if number is not None:
+            self.wait_until_ready()
+            self._process.send_signal(number)
+        stdout, stderr = self._process.communicate(timeout=120)
+        return self._process.returncode, stdout, stderr
+
+
+Run = Callable[..., Program]
+
+
+@pytest.fixture
+def program(env: Environment, tmp_path: Path) -> Run:
+    return lambda way, **more: Program(env, tmp_path, way, **more)
+
+
+def assert_reported(env: Environment, ran: Program, stderr: str) -> None:
+    assert TOP in stderr
+    assert stderr.endswith(f"ctracemalloc: snapshot written to {ran.path}\n")
+    snapshot = env.snapshot(ran.path)
+    assert snapshot["limit"] == 3
+    assert [str(ENDINGS), LINE] in snapshot["ends"]
+
+
+@pytest.mark.parametrize("way", ["end", "sys.exit", "message", "exception", "elsewhere"])
+def test_of_its_own(env: Environment, program: Run, way: str) -> None:
+    plain = program(way, plain=True).end()
+    ran = program(way)
+    status, stdout, stderr = ran.end()
+    assert (status, stdout) == plain[:2]
+    # The traceback is the plain one to the last character.
+    assert stderr.startswith(plain[2])
+    assert_reported(env, ran, stderr[len(plain[2]) :])
+
+
+def test_without_sys_stderr(env: Environment, program: Run) -> None:
+    ran = program("no stderr")
+    status, _, stderr = ran.end()
+    assert status == 0
+    assert_reported(env, ran, stderr)
+
+
+def test_interrupted(env: Environment, program: Run) -> None:
+    plain = program("wait", plain=True).end(signal.SIGINT)
+    ran = program("wait")
+    status, _, stderr = ran.end(signal.SIGINT)
+    assert status == plain[0] == -signal.SIGINT
+    traceback, _, report = stderr.partition("KeyboardInterrupt\n")
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert traceback.count("File ") == 3
+    assert_reported(env, ran, report)
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import endings; endings.main()"], ["-m", "endings"]])
+def test_interrupted_in_other_forms(env: Environment, tmp_path: Path, arguments: list[str]) -> None:
+    run = ["-m", "ctracemalloc", "run", "-o", str(tmp_path / "out.ctm")]
+    for command in ([*arguments, "wait"], [*run, *arguments, "wait"]):
+        with subprocess.Popen(
+            env.command(*command),
+            env=env.variables(),
+            cwd=PROGRAMS,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGINT)
+            assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+        assert process.returncode == -signal.SIGINT
+    assert (tmp_path / "out.ctm").exists()
+
+
+def test_terminated(env: Environment, program: Run) -> None:
+    plain = program("wait", plain=True).end(signal.SIGTERM)
+    ran = program("wait")
+    status, stdout, stderr = ran.end(signal.SIGTERM)
+    assert (status, stdout) == plain[:2] == (-signal.SIGTERM, "")
+    assert stderr.startswith("ctracemalloc: ")
+    assert_reported(env, ran, stderr)
+
+
+def test_own_handler(env: Environment, program: Run) -> None:
+    ran = program("own handler")
+    status, stdout, stderr = ran.end(signal.SIGTERM)
+    assert (status, stdout) == (9, "own handler\n")
+    assert_reported(env, ran, stderr)
+
+
+def test_handler_that_calls_the_one_before(env: Environment, program: Run) -> None:
+    ran = program("chained handler")
+    status, stdout, stderr = ran.end(signal.SIGTERM)
+    assert (status, stdout) == (9, "after\n")
+    assert_reported(env, ran, stderr)
+
+
+def test_default_set_by_the_program(program: Run) -> None:
+    ran = program("default")
+    assert ran.end(signal.SIGTERM) == (-signal.SIGTERM, "", "")
+    assert not ran.path.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_at_once(
+    env: Environment, program: Run, number: int, tmp_path: Path
+) -> None:
+    """While the snapshot is being written, which never ends here: the path is a FIFO's folder."""
+    slow = (
+        "import ctracemalloc, os, runpy, sys, time\n"
+        "def dump(self, path, **more):\n"
+        "    os.write(1, b'writing\\n')\n"
+        "    while True: time.sleep(0.01)\n"
+        "ctracemalloc.Snapshot.dump = dump\n"
+        f"sys.argv = ['endings.py', 'wait']; runpy.run_path({str(ENDINGS)!r}, run_name='__main__')"
+    )
+    command = env.command("-m", "ctracemalloc", "run", "-o", tmp_path / "out.ctm", "-c", slow)
+    with subprocess.Popen(
+        command, env=env.variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(number)
+        assert process.wait(timeout=60) == -number
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_terminated_while_it_writes_at_exit(env: Environment, tmp_path: Path) -> None:
+    """The first signal lets the snapshot be finished, then it takes effect."""
+    slow = (
+        "import ctracemalloc, os, time\n"
+        "real = ctracemalloc.Snapshot.dump\n"
+        "def dump(self, path, **more):\n"
+        "    os.write(1, b'writing\\n')\n"
+        "    before = time.monotonic()\n"
+        "    while os.path.exists('hold'): time.sleep(0.01)\n"
+        "    real(self, path, **more)\n"
+        "ctracemalloc.Snapshot.dump = dump\n"
+    )
+    hold = tmp_path / "hold"
+    hold.touch()
+    command = env.command("-m", "ctracemalloc", "run", "-o", "out.ctm", "-c", slow)
+    with subprocess.Popen(
+        command,
+        env=env.variables(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        hold.unlink()
+        assert process.wait(timeout=60) == -signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["out.ctm"]
+
+
+@pytest.mark.parametrize(("way", "status"), [("os._exit", 5), ("exec", 0)])
+def test_nothing_is_written(program: Run, way: str, status: int) -> None:
+    ran = program(way)
+    ended = ran.end()
+    assert (ended[0], ended[2]) == (status, "")
+    assert not ran.path.exists()
+
+
+def test_killed(program: Run) -> None:
+    ran = program("wait")
+    assert ran.end(signal.SIGKILL) == (-signal.SIGKILL, "", "")
+    assert not ran.path.exists()
+
+
+def test_tracing_was_stopped(program: Run) -> None:
+    ran = program("stop")
+    assert ran.end() == (0, "", "ctracemalloc: no snapshot: the program has stopped the tracing\n")
+    assert not ran.path.exists()
+
+
+def test_signals_reach_a_forked_child_as_ever(program: Run) -> None:
+    ran = program("child")
+    ran.wait_until_ready()
+    (child,) = Path(f"/proc/{ran.pid}/task/{ran.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGTERM)
+    status, _, stderr = ran.end()
+    assert status == 0
+    assert stderr.count("snapshot written to") == 1
+
+
+def test_inherited_handlers_stay(env: Environment, tmp_path: Path) -> None:
+    """A signal that is ignored from the start stays ignored."""
+    code = "import signal; print(signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))"
+    run = ("-m", "ctracemalloc", "run", "-o", tmp_path / "out.ctm", "-c", code)
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" TERM INT; exec "$@"', "sh", *env.command(*run)],
+        env=env.variables(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ignored = str(signal.SIG_IGN)
+    assert done.stdout == f"{ignored} {ignored}\n", done.stderr
+
+
+def test_nobody_reads_the_report(env: Environment, tmp_path: Path) -> None:
+    """A closed or full stderr does not change the end of the program."""
+    for redirection in ("2>/dev/full", "2>&-"):
+        command = env.command("-m", "ctracemalloc", "run", "-o", tmp_path / "x.ctm")
+        shell = f'exec "$@" {redirection}'
+        done = subprocess.run(
+            ["sh", "-c", shell, "sh", *command, "-c", "raise SystemExit(6)"],
+            env=env.variables(),
+            check=False,
+        )
+        assert done.returncode == 6
+        (tmp_path / "x.ctm").unlink()
+
+
+def test_file_in_place_of_stderr_stays_as_it_is(env: Environment, tmp_path: Path) -> None:
+    """Where the program began without stderr, descriptor 2 is somebody else's."""
+    code = "import os; print(os.open('data', os.O_WRONLY | os.O_CREAT))"
+    command = env.command("-m", "ctracemalloc", "run", "-o", "x.ctm", "-c", code)
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *command],
+        env=env.variables(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "2\n"
+    assert (tmp_path / "data").read_bytes() == b""
+
+
+def test_report_and_threads(env: Environment, tmp_path: Path) -> None:
+    """Threads that are waited for come before the report, daemon threads do not hold it up."""
+    code = (
+        "import threading, time\n"
+        "def last():\n"
+        "    time.sleep(0.2); print('last', flush=True)\n"
+        "threading.Thread(target=last).start()\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    )
+    out = tmp_path / "x.ctm"
+    done = subprocess.run(
+        env.command("-m", "ctracemalloc", "run", "-o", out, "-c", code),
+        env=env.variables(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("last\nctracemalloc: ")
+
+
+def test_exit_functions_of_the_program_come_first(env: Environment, tmp_path: Path) -> None:
+    code = (
+        "import atexit\n"
+        "kept = []\n"
+        "def late():\n"
+        "    kept.append(bytes(500_000)); print('late')\n"
+        "atexit.register(late)\n"
+    )
+    program = tmp_path / "late.py"
+    program.write_text(code)
+    out = tmp_path / "x.ctm"
+    done = env.run("-m", "ctracemalloc", "run", "--top", "1", "-o", out, program)
+    assert done.stdout == "late\n"
+    assert "late.py:4" in done.stderr
