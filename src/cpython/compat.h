@@ -70,7 +70,7 @@ static inline PyRefTracer PyRefTracer_GetTracer(void **data)
 /* Bytes between the start of an object's block and the object. */
 static inline size_t ctm_object_preheader(const PyObject *object)
 {
-    unsigned long flags = PyType_GetFlags(Py_TYPE(object));
+    unsigned long flags = Py_TYPE(object)->tp_flags; /* PyType_GetFlags is a call */
     size_t size = (flags & Py_TPFLAGS_HAVE_GC) != 0 ? 2 * sizeof(void *) : 0;
 #if PY_VERSION_HEX >= 0x030C0000
     bool managed = (flags & (Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF)) != 0;

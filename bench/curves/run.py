@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Measures how the cost of one allocation grows with line number, depth, chains and live blocks.
+
+run.py --python PYTHON [--config LIST] [--situations LIST] [--into DOCUMENT]
+
+Prints, as Markdown, the nanoseconds that tracing adds to one allocation and its free, at a small
+and a large size of each situation, and their ratio: it should be near 1. README.md in the folder
+above tells how.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
+
+import machine
+from children import ChildError, ask, missing_modules
+from configs import BASE, Config
+from document import table, write_into
+from options import choose, interpreter, parse_configs, pin
+from situations import SITUATIONS
+
+WORKER = Path(__file__).with_name("situations.py")
+DEFAULT_CONFIGS = "ours-1,ours-25,ours-65535,stdlib-1,stdlib-25"
+TIMEOUT = 600
+
+# Nanoseconds by situation, size and configuration.
+Times = dict[tuple[str, int, str], float]
+
+
+def _situations(text: str) -> list[str]:
+    return choose(text, {name: name for name in SITUATIONS})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--python",
+        type=interpreter,
+        default=sys.executable,
+        help="the interpreter to measure (default: this one)",
+    )
+    add(
+        "--config",
+        type=parse_configs,
+        default=DEFAULT_CONFIGS,
+        metavar="LIST",
+        help=f"default: {DEFAULT_CONFIGS}; see configs.py",
+    )
+    add(
+        "--situations",
+        type=_situations,
+        default=",".join(SITUATIONS),
+        metavar="LIST",
+        help=f"default: {','.join(SITUATIONS)}",
+    )
+    add("--rounds", type=int, default=3, metavar="N", help="processes of each kind (default: 3)")
+    add("--cpu", type=int, metavar="N", help="processor to stay on (default: the last; -1: any)")
+    add(
+        "--into",
+        type=Path,
+        metavar="DOCUMENT",
+        help="write between the marks in a document, instead of printing",
+    )
+    return parser
+
+
+def _measure(python: str, situations: list[str], configs: list[Config], rounds: int) -> Times:
+    times: Times = {}
+    for _ in range(rounds):
+        for situation in situations:
+            for size in SITUATIONS[situation][1:]:
+                for config in configs:
+                    arguments = [config.name, situation, str(size)]
+                    taken = ask(python, WORKER, arguments, timeout=TIMEOUT)["ns"]
+                    key = (situation, size, config.name)
+                    times[key] = min(taken, times.get(key, taken))
+                    print(f"{situation} {size} {config.name}: {taken:.1f} ns", file=sys.stderr)
+    return times
+
+
+def _report(times: Times, situations: list[str], configs: list[Config]) -> str:
+    header = ["situation", "configuration", "small", "large", "added: small", "large", "ratio"]
+    rows = []
+    for situation in situations:
+        sizes = SITUATIONS[situation][1:]
+        for config in configs:
+            small, large = (times[situation, size, config.name] for size in sizes)
+            name = f"{situation} {sizes[0]:,} and {sizes[1]:,}" if config.name == BASE else ""
+            row = [name, config.label, f"{small:.1f}", f"{large:.1f}"]
+            if config.name == BASE:
+                row += ["", "", ""]
+            else:
+                added = small - times[situation, sizes[0], BASE]
+                more = large - times[situation, sizes[1], BASE]
+                row += [f"{added:.1f}", f"{more:.1f}", f"{more / added:.2f}x"]
+            rows.append(row)
+    return table(header, rows, names=2)
+
+
+def main() -> int:
+    """Does what the command line says."""
+    options = _parser().parse_args()
+    configs: list[Config] = options.config
+    if missing := missing_modules(options.python, configs):
+        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
+        return 2
+    pin(options.cpu)
+    try:
+        times = _measure(options.python, options.situations, configs, options.rounds)
+    except ChildError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 1
+    about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
+    text = f"{about}\n\n{_report(times, options.situations, configs)}\n"
+    if options.into:
+        write_into(options.into, "curves", text)
+    else:
+        print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Measures what tracing costs: time and memory of real programs, as ratios to no tracing.
+
+    run.py prepare --python PYTHON --venv DIR      make a venv with all that is needed
+    run.py --python PYTHON --config LIST -o FILE   measure
+    run.py report FILE                             print the results as Markdown
+
+See README.md in the folder above for how it is measured.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
+
+import machine
+import report
+from children import missing_modules
+from configs import Config
+from document import write_into
+from measure import Plan, find_benchmarks, measure
+from options import choose, interpreter, parse_configs, pin
+from programs import PROGRAMS, Program
+from results import Results
+from standin import CLOCKS
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent.parent
+DEFAULT_CONFIGS = "ours-1,ours-25,stdlib-1,stdlib-25"
+QUICK_ROUNDS = 3
+_DISTRIBUTIONS = ["ctracemalloc", "memray", "ddtrace", "pyperformance"]
+
+
+def _programs(text: str) -> list[Program]:
+    return choose(text, {program.name: program for program in PROGRAMS})
+
+
+def _measure_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--python",
+        type=interpreter,
+        default=sys.executable,
+        help="the interpreter to measure (default: this one)",
+    )
+    add(
+        "--config",
+        type=parse_configs,
+        default=DEFAULT_CONFIGS,
+        metavar="LIST",
+        help=f"what to compare with no tracing, with commas (default: {DEFAULT_CONFIGS}); "
+        "see configs.py",
+    )
+    add("--programs", type=_programs, metavar="LIST", help="which programs (default: all)")
+    add(
+        "--quick",
+        action="store_true",
+        help=f"a dozen programs, and {QUICK_ROUNDS} rounds unless told otherwise",
+    )
+    add("--rounds", type=int, metavar="N", help="default: 5")
+    add(
+        "--reference-rounds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="rounds in which the tracers of others take part (default: 1)",
+    )
+    add("--values", type=int, default=5, metavar="N", help="timings in each process (default: 5)")
+    add(
+        "--seconds",
+        type=float,
+        default=0.06,
+        metavar="S",
+        help="length of a timing without tracing (default: 0.06)",
+    )
+    add("--clock", choices=CLOCKS, default="cpu", help="default: cpu")
+    add("--cpu", type=int, metavar="N", help="processor to stay on (default: the last; -1: any)")
+    add(
+        "--timeout",
+        type=float,
+        default=600,
+        metavar="S",
+        help="seconds after which a process is given up (default: 600)",
+    )
+    add("--note", default="", help="what else the report should say about the interpreter")
+    add("--resume", action="store_true", help="go on where FILE ends")
+    add("-o", "--output", type=Path, required=True, metavar="FILE", help="the results, as JSON")
+    return parser
+
+
+def _start_results(options: argparse.Namespace, configs: list[Config]) -> Results:
+    settings = {name: getattr(options, name) for name in ("seconds", "values", "clock", "note")}
+    about = machine.describe(options.python, _DISTRIBUTIONS)
+    fresh = Results(about, settings, [config.name for config in configs])
+    if not options.resume or not options.output.exists():
+        return fresh
+    results = Results.load(options.output)
+    for name in ("interpreter", "machine", "versions"):
+        if results.machine[name] != about[name]:
+            raise ValueError(f"{options.output} is of another {name}: {results.machine[name]}")
+    if results.settings != settings:
+        raise ValueError(f"{options.output} was measured with {results.settings}")
+    # What failed is tried again.
+    results.runs = [run for run in results.runs if not run.error]
+    results.configs = list(dict.fromkeys(results.configs + fresh.configs))
+    return results
+
+
+def run_measure(arguments: list[str]) -> int:
+    """Measures; 1 if a program failed."""
+    options = _measure_parser().parse_args(arguments)
+    configs: list[Config] = options.config
+    if missing := missing_modules(options.python, configs):
+        raise ValueError(f"{options.python} cannot import {', '.join(missing)}")
+    programs = options.programs or [
+        program for program in PROGRAMS if program.quick or not options.quick
+    ]
+    plan = Plan(
+        python=options.python,
+        benchmarks=find_benchmarks(options.python),
+        programs=programs,
+        configs=configs,
+        rounds=options.rounds or (QUICK_ROUNDS if options.quick else 5),
+        reference_rounds=options.reference_rounds,
+        seconds=options.seconds,
+        values=options.values,
+        clock=options.clock,
+        timeout=options.timeout,
+    )
+    results = _start_results(options, configs)
+    pin(options.cpu)
+    try:
+        measure(plan, results, options.output)
+    except KeyboardInterrupt:
+        print(f"interrupted: go on with --resume -o {options.output}", file=sys.stderr)
+        return 130
+    print(report.summary(results))
+    return int(report.has_failures(results))
+
+
+def run_report(arguments: list[str]) -> int:
+    """Prints a report, or writes it into a document."""
+    parser = argparse.ArgumentParser(prog="run.py report")
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="DOCUMENT",
+        help="write between the marks in a document, instead of printing",
+    )
+    options = parser.parse_args(arguments)
+    text = report.markdown(Results.load(options.file))
+    if options.into:
+        write_into(options.into, "overhead", text)
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def run_prepare(arguments: list[str]) -> int:
+    """Makes a venv with pyperformance, what its programs need, and the checkout's ctracemalloc."""
+    parser = argparse.ArgumentParser(prog="run.py prepare")
+    parser.add_argument("--python", type=interpreter, default=sys.executable)
+    parser.add_argument("--venv", type=Path, required=True)
+    parser.add_argument("--no-tracer", action="store_true", help="leave out ctracemalloc")
+    parser.add_argument("--others", action="store_true", help="also install memray and ddtrace")
+    options = parser.parse_args(arguments)
+    python = str(options.venv.absolute() / "bin" / "python")
+    install = [python, "-m", "pip", "install", "--quiet"]
+    requirements = str(HERE / "requirements.txt")
+    subprocess.run([options.python, "-m", "venv", str(options.venv)], check=True)
+    subprocess.run([*install, "--no-deps", "-r", requirements], check=True)
+    if options.others:
+        subprocess.run([*install, "-r", str(HERE / "requirements-others.txt")], check=True)
+    if not options.no_tracer:
+        subprocess.run([*install, "--force-reinstall", "--no-deps", str(REPOSITORY)], check=True)
+    print(python)
+    return 0
+
+
+def main() -> int:
+    """Does what the command line says."""
+    commands = {"prepare": run_prepare, "report": run_report}
+    first, rest = sys.argv[1:2], sys.argv[2:]
+    try:
+        if first and first[0] in commands:
+            return commands[first[0]](rest)
+        return run_measure(sys.argv[1:])
+    except (OSError, ValueError) as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
