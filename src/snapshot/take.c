@@ -20,7 +20,11 @@ struct piles {
     bool failed; /* no memory: nothing counts any more */
 };
 
-/* What the builder calls what the tracer calls otherwise; UINT32_MAX: not asked yet. */
+/*
+ * What the builder calls what the tracer calls otherwise. For each kind of id an array that
+ * remembers, UINT32_MAX where it was not asked yet; none (NULL) where one stack is all that is
+ * wanted, since making them costs time and memory for every id there is.
+ */
 struct translation {
     const struct ctm_tracer *tracer;
     const struct ctm_take_options *options;
@@ -89,20 +93,36 @@ static uint32_t *new_ids(uint32_t length)
     return ids;
 }
 
+static uint32_t recall(const uint32_t *ids, uint32_t id)
+{
+    return ids == NULL ? UINT32_MAX : ids[id];
+}
+
+static void remember(uint32_t *ids, uint32_t id, uint32_t translated)
+{
+    if (ids != NULL) {
+        ids[id] = translated;
+    }
+}
+
 static int start_translation(struct translation *t, const struct ctm_tracer *tracer,
                              const struct ctm_take_options *options)
 {
     memset(t, 0, sizeof *t);
     t->tracer = tracer;
     t->options = options;
-    t->strings = new_ids(tracer->names.length);
-    t->frames = new_ids(tracer->stacks.frame_length);
-    t->nodes = new_ids(tracer->stacks.node_length);
-    t->stacks = new_ids(tracer->stacks.node_length);
-    if (t->strings == NULL || t->frames == NULL || t->nodes == NULL || t->stacks == NULL) {
-        return CTM_ENOMEM;
-    }
     return ctm_builder_new(&t->builder);
+}
+
+static int remember_all(struct translation *t)
+{
+    t->strings = new_ids(t->tracer->names.length);
+    t->frames = new_ids(t->tracer->stacks.frame_length);
+    t->nodes = new_ids(t->tracer->stacks.node_length);
+    t->stacks = new_ids(t->tracer->stacks.node_length);
+    bool complete =
+        t->strings != NULL && t->frames != NULL && t->nodes != NULL && t->stacks != NULL;
+    return complete ? CTM_OK : CTM_ENOMEM;
 }
 
 /* The builder must have been consumed, or is freed here. */
@@ -118,35 +138,37 @@ static void end_translation(struct translation *t)
 
 static int translate_string(struct translation *t, uint32_t name, uint32_t *id)
 {
-    if (t->strings[name] == UINT32_MAX) {
-        const struct ctm_name *text = &t->tracer->names.items[name];
-        int error = ctm_builder_string(t->builder, text->bytes, text->length, &t->strings[name]);
-        if (error < 0) {
-            return error;
-        }
+    *id = recall(t->strings, name);
+    if (*id != UINT32_MAX) {
+        return CTM_OK;
     }
-    *id = t->strings[name];
-    return CTM_OK;
+    const struct ctm_name *text = &t->tracer->names.items[name];
+    int error = ctm_builder_string(t->builder, text->bytes, text->length, id);
+    if (error == CTM_OK) {
+        remember(t->strings, name, *id);
+    }
+    return error;
 }
 
 static int translate_frame(struct translation *t, uint32_t frame, uint32_t *id)
 {
-    if (t->frames[frame] == UINT32_MAX) {
-        const struct ctm_location_frame *known = &t->tracer->stacks.frames[frame];
-        struct ctm_frame translated = {.line = known->line};
-        int error = translate_string(t, known->file, &translated.file);
-        if (error == CTM_OK) {
-            error = translate_string(t, known->name, &translated.name);
-        }
-        if (error == CTM_OK) {
-            error = ctm_builder_frame(t->builder, translated, &t->frames[frame]);
-        }
-        if (error < 0) {
-            return error;
-        }
+    *id = recall(t->frames, frame);
+    if (*id != UINT32_MAX) {
+        return CTM_OK;
     }
-    *id = t->frames[frame];
-    return CTM_OK;
+    const struct ctm_location_frame *known = &t->tracer->stacks.frames[frame];
+    struct ctm_frame translated = {.line = known->line};
+    int error = translate_string(t, known->file, &translated.file);
+    if (error == CTM_OK) {
+        error = translate_string(t, known->name, &translated.name);
+    }
+    if (error == CTM_OK) {
+        error = ctm_builder_frame(t->builder, translated, id);
+    }
+    if (error == CTM_OK) {
+        remember(t->frames, frame, *id);
+    }
+    return error;
 }
 
 /* Collect the nodes from `node` to its root into t->path, newest first. */
@@ -175,8 +197,9 @@ static int translate_path(struct translation *t, size_t length, bool whole, uint
     uint32_t parent = CTM_NO_NODE;
     while (length > 0) {
         uint32_t node = t->path[--length];
-        if (whole && t->nodes[node] != UINT32_MAX) {
-            parent = t->nodes[node];
+        uint32_t known = whole ? recall(t->nodes, node) : UINT32_MAX;
+        if (known != UINT32_MAX) {
+            parent = known;
             continue;
         }
         uint32_t frame;
@@ -188,7 +211,7 @@ static int translate_path(struct translation *t, size_t length, bool whole, uint
             return error;
         }
         if (whole) {
-            t->nodes[node] = parent;
+            remember(t->nodes, node, parent);
         }
     }
     *id = parent;
@@ -197,28 +220,29 @@ static int translate_path(struct translation *t, size_t length, bool whole, uint
 
 static int translate_stack(struct translation *t, uint32_t node, uint32_t *id)
 {
-    if (t->stacks[node] == UINT32_MAX) {
-        size_t length;
-        int error = collect_path(t, node, &length);
-        if (error < 0) {
-            return error;
-        }
-        bool whole = length <= t->options->nframe;
-        struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
-        if (t->options->total_nframe) {
-            uint32_t depth = ctm_stacks_depth(&t->tracer->stacks, node);
-            stack.total_nframe = depth < t->options->total_limit ? depth : t->options->total_limit;
-        }
-        error = translate_path(t, whole ? length : t->options->nframe, whole, &stack.node);
-        if (error == CTM_OK) {
-            error = ctm_builder_stack(t->builder, stack, &t->stacks[node]);
-        }
-        if (error < 0) {
-            return error;
-        }
+    *id = recall(t->stacks, node);
+    if (*id != UINT32_MAX) {
+        return CTM_OK;
     }
-    *id = t->stacks[node];
-    return CTM_OK;
+    size_t length;
+    int error = collect_path(t, node, &length);
+    if (error < 0) {
+        return error;
+    }
+    bool whole = length <= t->options->nframe;
+    struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
+    if (t->options->total_nframe) {
+        uint32_t depth = ctm_stacks_depth(&t->tracer->stacks, node);
+        stack.total_nframe = depth < t->options->total_limit ? depth : t->options->total_limit;
+    }
+    error = translate_path(t, whole ? length : t->options->nframe, whole, &stack.node);
+    if (error == CTM_OK) {
+        error = ctm_builder_stack(t->builder, stack, id);
+    }
+    if (error == CTM_OK) {
+        remember(t->stacks, node, *id);
+    }
+    return error;
 }
 
 static int add_row(struct translation *t, uint32_t site_id, uint64_t size, uint64_t count)
@@ -256,6 +280,9 @@ int ctm_take_snapshot(const struct ctm_tracer *tracer, const struct ctm_take_opt
     struct translation t;
     struct piles piles = {.mask = FIRST_PILES - 1};
     int error = start_translation(&t, tracer, options);
+    if (error == CTM_OK) {
+        error = remember_all(&t);
+    }
     if (error < 0) {
         goto done;
     }
