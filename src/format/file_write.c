@@ -161,10 +161,11 @@ static int put_plain(struct writer *w, enum ctm_section section, const struct ct
 
 static uint8_t *put_string_lengths(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *strings = w->used.strings;
     const struct ctm_tables *t = w->snapshot->tables;
 
     for (uint32_t i = 1; i < t->string_count; i++) {
-        if (w->used.strings[i] != CTM_UNUSED) {
+        if (strings[i] != CTM_UNUSED) {
             at = ctm_varint_put(at, t->strings[i].length);
         }
     }
@@ -197,12 +198,14 @@ static int put_strings(struct writer *w)
 
 static uint8_t *put_frame_files(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *strings = w->used.strings;
+    const uint32_t *frames = w->used.frames;
     const struct ctm_tables *t = w->snapshot->tables;
     uint32_t before = 0;
 
     for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (w->used.frames[i] != CTM_UNUSED) {
-            uint32_t file = w->used.strings[t->frames[i].file];
+        if (frames[i] != CTM_UNUSED) {
+            uint32_t file = strings[t->frames[i].file];
             at = ctm_varint_put(at, ctm_step(before, file));
             before = file;
         }
@@ -212,12 +215,14 @@ static uint8_t *put_frame_files(const struct writer *w, uint8_t *at)
 
 static uint8_t *put_frame_names(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *strings = w->used.strings;
+    const uint32_t *frames = w->used.frames;
     const struct ctm_tables *t = w->snapshot->tables;
     uint32_t before = 0;
 
     for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (w->used.frames[i] != CTM_UNUSED) {
-            uint32_t name = w->used.strings[t->frames[i].name];
+        if (frames[i] != CTM_UNUSED) {
+            uint32_t name = strings[t->frames[i].name];
             at = ctm_varint_put(at, ctm_step(before, name));
             before = name;
         }
@@ -227,11 +232,12 @@ static uint8_t *put_frame_names(const struct writer *w, uint8_t *at)
 
 static uint8_t *put_frame_lines(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *frames = w->used.frames;
     const struct ctm_tables *t = w->snapshot->tables;
     uint32_t before = 0;
 
     for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (w->used.frames[i] != CTM_UNUSED) {
+        if (frames[i] != CTM_UNUSED) {
             at = ctm_varint_put(at, ctm_step(before, t->frames[i].line));
             before = t->frames[i].line;
         }
@@ -249,12 +255,13 @@ static int put_frames(struct writer *w)
 /* How far back the parent stands; 0: there is none. */
 static uint8_t *put_node_parents(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *nodes = w->used.nodes;
     const struct ctm_tables *t = w->snapshot->tables;
 
     for (uint32_t i = 0; i < t->node_count; i++) {
-        if (w->used.nodes[i] != CTM_UNUSED) {
+        if (nodes[i] != CTM_UNUSED) {
             uint32_t parent = t->nodes[i].parent;
-            uint32_t up = parent == CTM_NO_NODE ? 0 : w->used.nodes[i] - w->used.nodes[parent];
+            uint32_t up = parent == CTM_NO_NODE ? 0 : nodes[i] - nodes[parent];
             at = ctm_varint_put(at, up);
         }
     }
@@ -263,12 +270,14 @@ static uint8_t *put_node_parents(const struct writer *w, uint8_t *at)
 
 static uint8_t *put_node_frames(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *frames = w->used.frames;
+    const uint32_t *nodes = w->used.nodes;
     const struct ctm_tables *t = w->snapshot->tables;
     uint32_t before = 0;
 
     for (uint32_t i = 0; i < t->node_count; i++) {
-        if (w->used.nodes[i] != CTM_UNUSED) {
-            uint32_t frame = w->used.frames[t->nodes[i].frame];
+        if (nodes[i] != CTM_UNUSED) {
+            uint32_t frame = frames[t->nodes[i].frame];
             at = ctm_varint_put(at, ctm_step(before, frame));
             before = frame;
         }
@@ -286,13 +295,15 @@ static int put_nodes(struct writer *w)
 /* Nodes counted from 1; 0: the stack has none. */
 static uint8_t *put_stack_nodes(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *nodes = w->used.nodes;
+    const uint32_t *stacks = w->used.stacks;
     const struct ctm_tables *t = w->snapshot->tables;
     uint64_t before = 0;
 
     for (uint32_t i = 0; i < t->stack_count; i++) {
-        if (w->used.stacks[i] != CTM_UNUSED) {
+        if (stacks[i] != CTM_UNUSED) {
             uint32_t node = t->stacks[i].node;
-            uint64_t from_one = node == CTM_NO_NODE ? 0 : (uint64_t)w->used.nodes[node] + 1;
+            uint64_t from_one = node == CTM_NO_NODE ? 0 : (uint64_t)nodes[node] + 1;
             at = ctm_varint_put(at, ctm_step(before, from_one));
             before = from_one;
         }
@@ -303,10 +314,11 @@ static uint8_t *put_stack_nodes(const struct writer *w, uint8_t *at)
 /* One more than is so; 0: unknown. */
 static uint8_t *put_stack_totals(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *stacks = w->used.stacks;
     const struct ctm_tables *t = w->snapshot->tables;
 
     for (uint32_t i = 0; i < t->stack_count; i++) {
-        if (w->used.stacks[i] != CTM_UNUSED) {
+        if (stacks[i] != CTM_UNUSED) {
             uint32_t total = t->stacks[i].total_nframe;
             at = ctm_varint_put(at, total == CTM_TOTAL_UNKNOWN ? 0 : (uint64_t)total + 1);
         }
@@ -350,11 +362,12 @@ static uint8_t *put_row_domains(const struct writer *w, uint8_t *at)
 
 static uint8_t *put_row_stacks(const struct writer *w, uint8_t *at)
 {
+    const uint32_t *stacks = w->used.stacks;
     const struct ctm_snapshot *s = w->snapshot;
     uint32_t before = 0;
 
     for (size_t i = 0; i < s->row_count; i++) {
-        uint32_t stack = w->used.stacks[s->rows[i].stack];
+        uint32_t stack = stacks[s->rows[i].stack];
         at = ctm_varint_put(at, ctm_step(before, stack));
         before = stack;
     }

@@ -238,6 +238,8 @@ static const struct ctm_pickle_value *find(const struct ctm_pickle *pickle,
     return found;
 }
 
+/* At most CTM_PLAIN_DEPTH deep. NOLINTBEGIN(misc-no-recursion) */
+
 static int put_value(struct reader *r, struct ctm_buffer *out, const struct ctm_pickle_value *value,
                      unsigned depth);
 
@@ -309,6 +311,8 @@ static int put_value(struct reader *r, struct ctm_buffer *out, const struct ctm_
     }
     return fail_attribute(r, "is not plain data");
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 /* Whether the snapshot's info has room for a traceback_limit. */
 static bool is_limit(const struct ctm_pickle_value *value)

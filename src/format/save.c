@@ -146,6 +146,10 @@ static int replace(char *path, const uint8_t *bytes, size_t length, bool sync,
     const char *folder_path = slash == NULL ? "." : slash == path ? "/" : path;
     int result;
 
+    if (name[0] == '\0') {
+        errno = slash != NULL ? EISDIR : ENOENT;
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot write a snapshot there");
+    }
     if (slash != NULL) {
         *slash = '\0';
     }

@@ -22,46 +22,50 @@ int ctm_used_find(const struct ctm_snapshot *s, struct ctm_used *used)
     size_t entries =
         (size_t)t->string_count + t->frame_count + t->node_count + (size_t)t->stack_count;
 
-    *used = (struct ctm_used){0};
-    used->strings = malloc((entries + 1) * sizeof *used->strings);
-    if (!used->strings) {
+    uint32_t *strings = malloc(entries * sizeof *strings);
+    if (strings == NULL) {
         return CTM_ENOMEM;
     }
-    memset(used->strings, 0xff, entries * sizeof *used->strings);
-    used->frames = used->strings + t->string_count;
-    used->nodes = used->frames + t->frame_count;
-    used->stacks = used->nodes + t->node_count;
+    memset(strings, 0xff, entries * sizeof *strings);
+    uint32_t *frames = strings + t->string_count;
+    uint32_t *nodes = frames + t->frame_count;
+    uint32_t *stacks = nodes + t->node_count;
 
-    used->strings[0] = 0;
+    strings[0] = 0;
     for (size_t i = 0; i < s->row_count; i++) {
-        used->stacks[s->rows[i].stack] = 0;
+        stacks[s->rows[i].stack] = 0;
     }
     for (uint32_t i = 0; i < t->stack_count; i++) {
-        if (used->stacks[i] != CTM_UNUSED && t->stacks[i].node != CTM_NO_NODE) {
-            used->nodes[t->stacks[i].node] = 0;
+        if (stacks[i] != CTM_UNUSED && t->stacks[i].node != CTM_NO_NODE) {
+            nodes[t->stacks[i].node] = 0;
         }
     }
     /* Parents have smaller ids: downwards, a node is marked before its turn comes. */
     for (uint32_t i = t->node_count; i-- > 0;) {
-        if (used->nodes[i] == CTM_UNUSED) {
+        if (nodes[i] == CTM_UNUSED) {
             continue;
         }
-        used->frames[t->nodes[i].frame] = 0;
+        frames[t->nodes[i].frame] = 0;
         if (t->nodes[i].parent != CTM_NO_NODE) {
-            used->nodes[t->nodes[i].parent] = 0;
+            nodes[t->nodes[i].parent] = 0;
         }
     }
     for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (used->frames[i] == CTM_UNUSED) {
-            continue;
+        if (frames[i] != CTM_UNUSED) {
+            strings[t->frames[i].file] = 0;
+            strings[t->frames[i].name] = 0;
         }
-        used->strings[t->frames[i].file] = 0;
-        used->strings[t->frames[i].name] = 0;
     }
-    used->string_count = number(used->strings, t->string_count);
-    used->frame_count = number(used->frames, t->frame_count);
-    used->node_count = number(used->nodes, t->node_count);
-    used->stack_count = number(used->stacks, t->stack_count);
+    *used = (struct ctm_used){
+        .strings = strings,
+        .frames = frames,
+        .nodes = nodes,
+        .stacks = stacks,
+        .string_count = number(strings, t->string_count),
+        .frame_count = number(frames, t->frame_count),
+        .node_count = number(nodes, t->node_count),
+        .stack_count = number(stacks, t->stack_count),
+    };
     return CTM_OK;
 }
 
