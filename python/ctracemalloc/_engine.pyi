@@ -2,6 +2,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import Any, ClassVar, SupportsIndex, TypeAlias, final, overload
 
+from typing_extensions import disjoint_base
+
 from ctracemalloc._filters import Spec
 from ctracemalloc._model import FramesTuple, Statistic, StatisticDiff, Traceback, TraceTuple
 
@@ -11,11 +13,13 @@ _PlainDict: TypeAlias = dict[str, Any]
 
 class FormatError(ValueError): ...
 
+@disjoint_base
 class StatisticFields:
     traceback: Traceback
     size: int
     count: int
 
+@disjoint_base
 class StatisticDiffFields:
     traceback: Traceback
     size: int

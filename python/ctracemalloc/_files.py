@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ctracemalloc._snapshot import Path
 
 _LIMIT = "traceback_limit"
+# What is longer is refused, and not read to its end.
+_MOST_BYTES = 2**30
 
 
 def dump(snapshot: Snapshot, target: Path | int | BinaryIO, fsync: bool) -> None:
@@ -71,9 +73,15 @@ def _read(path: str | bytes) -> tuple[SnapshotTable, dict[str, Any]]:
 
 
 def _decode(file: BinaryIO) -> tuple[SnapshotTable, dict[str, Any]]:
-    content = file.read()
-    if not isinstance(content, bytes):
-        raise TypeError(f"the file must be binary: read() returned {type(content).__name__}")
+    content = b""
+    # A raw file may give less than it is asked for.
+    while len(content) <= _MOST_BYTES:
+        more = file.read(_MOST_BYTES + 1 - len(content))
+        if not isinstance(more, bytes):
+            raise TypeError(f"the file must be binary: read() returned {type(more).__name__}")
+        if not more:
+            break
+        content = content + more if content else more
     return SnapshotTable.decode(content)
 
 

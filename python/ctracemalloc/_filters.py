@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
+from _collections_abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
-
     from ctracemalloc._model import FramesTuple, TraceTuple
 
-    # (inclusive, matches, lineno, all_frames, domain): see SnapshotTable.filter.
-    Spec: TypeAlias = tuple[bool, Callable[[str], bool] | None, int | None, bool, int | None]
+# (inclusive, matches, lineno, all_frames, domain): see SnapshotTable.filter.
+Spec = tuple[bool, Callable[[str], bool] | None, int | None, bool, int | None]
 
 
 def _normalize_filename(filename: str | os.PathLike[str]) -> str:

@@ -10,18 +10,19 @@ from ctracemalloc._engine import SnapshotTable, StatisticDiffFields, StatisticFi
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, SupportsIndex, TypeAlias, TypeVar, overload
+    from typing import Any, SupportsIndex, TypeVar, overload
 
-    FrameTuple: TypeAlias = tuple[str, int]
-    # The newest frame is the first one.
-    FramesTuple: TypeAlias = tuple[FrameTuple, ...]
-    TraceTuple: TypeAlias = tuple[int, int, FramesTuple, int | None]
     _Class = TypeVar("_Class", bound=type)
     _FrameSequence = Sequence["Frame"]
     _TraceSequence = Sequence["Trace"]
 else:
     _FrameSequence = Sequence
     _TraceSequence = Sequence
+
+FrameTuple = tuple[str, int]
+# The newest frame is the first one.
+FramesTuple = tuple[FrameTuple, ...]
+TraceTuple = tuple[int, int, FramesTuple, int | None]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -294,7 +295,7 @@ def _average(size: float, count: int) -> str:
 class Statistic(StatisticFields):
     """The blocks of one place: their number and their bytes."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __init__(self, traceback: Traceback, size: int, count: int) -> None:
         self.traceback = traceback
@@ -333,7 +334,7 @@ class Statistic(StatisticFields):
 class StatisticDiff(StatisticDiffFields):
     """The blocks of one place in a new snapshot, and what changed since an old one."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __init__(
         self, traceback: Traceback, size: int, size_diff: int, count: int, count_diff: int
@@ -380,12 +381,6 @@ class StatisticDiff(StatisticDiffFields):
 
 # The attributes stand in the base classes; what asks a class for its slots (pickle and copy do)
 # finds them as in the standard library's.
-Statistic.__slots__ = ("traceback", "size", "count")  # type: ignore[assignment]
-StatisticDiff.__slots__ = (  # type: ignore[assignment]
-    "traceback",
-    "size",
-    "size_diff",
-    "count",
-    "count_diff",
-)
+Statistic.__slots__ = ("traceback", "size", "count")
+StatisticDiff.__slots__ = ("traceback", "size", "size_diff", "count", "count_diff")
 SnapshotTable.use_classes(Statistic, StatisticDiff, Traceback)

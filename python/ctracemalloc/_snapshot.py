@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from _collections_abc import Iterable, Sequence
 
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._filters import engine_spec
 from ctracemalloc._grouping import _compare_grouped_stats, check_key, group
-from ctracemalloc._model import Statistic, StatisticDiff, _Traces
+from ctracemalloc._model import Statistic, StatisticDiff, TraceTuple, _Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
-    from typing import BinaryIO, TypeAlias
+    from typing import BinaryIO
 
     from ctracemalloc._filters import BaseFilter, Spec
-    from ctracemalloc._model import Traceback, TraceTuple
+    from ctracemalloc._model import Traceback
 
-    Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-    Traces: TypeAlias = SnapshotTable | Sequence[TraceTuple]
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Traces = SnapshotTable | Sequence[TraceTuple]
 
 
 class Snapshot:

@@ -7,6 +7,8 @@
 
 /* ---- to bytes ---- */
 
+/* At most CTM_PLAIN_DEPTH deep. NOLINTBEGIN(misc-no-recursion) */
+
 static int put_value(struct ctm_buffer *out, PyObject *value, unsigned depth);
 
 static int refuse_value(PyObject *value)
@@ -147,6 +149,8 @@ static int put_value(struct ctm_buffer *out, PyObject *value, unsigned depth)
     return 0;
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 /* Say in front of a ValueError where it came from. */
 static void name_key(PyObject *key)
 {
@@ -233,6 +237,8 @@ static PyObject *get_int(const struct ctm_plain_item *item)
     return PyLong_FromLongLong((int64_t)number);
 }
 
+/* At most CTM_PLAIN_DEPTH deep. NOLINTBEGIN(misc-no-recursion) */
+
 static PyObject *get_list(struct ctm_cursor *cursor, uint64_t count)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);
@@ -316,6 +322,8 @@ static PyObject *get_value(struct ctm_cursor *cursor)
     }
     Py_UNREACHABLE();
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 PyObject *ctm_plain_to_dict(const uint8_t *bytes, size_t length)
 {

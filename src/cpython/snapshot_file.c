@@ -103,9 +103,10 @@ PyObject *ctm_table_encode(PyObject *object, PyObject *attributes)
     }
     struct ctm_buffer bytes = {.length = 0};
     struct ctm_file_error error = {.code = CTM_OK};
-    int status;
-    Py_BEGIN_ALLOW_THREADS status = ctm_file_encode(self->snapshot, &metadata, 0, &bytes, &error);
-    Py_END_ALLOW_THREADS ctm_metadata_free(&metadata);
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = ctm_file_encode(self->snapshot, &metadata, 0, &bytes, &error);
+    PyEval_RestoreThread(thread);
+    ctm_metadata_free(&metadata);
     PyObject *result = status == CTM_OK ? PyBytes_FromStringAndSize((const char *)bytes.bytes,
                                                                     (Py_ssize_t)bytes.length)
                                         : raise_file_error(Py_TYPE(object), &error, NULL);
@@ -134,10 +135,11 @@ PyObject *ctm_table_write(PyObject *object, PyObject *args)
     }
     struct ctm_file_error error = {.code = CTM_OK};
     const char *name = PyBytes_AS_STRING(bytes_path);
-    int status;
-    Py_BEGIN_ALLOW_THREADS status =
+    PyThreadState *thread = PyEval_SaveThread();
+    int status =
         ctm_file_write(self->snapshot, &metadata, name, fsync ? CTM_FILE_FSYNC : 0, &error);
-    Py_END_ALLOW_THREADS ctm_metadata_free(&metadata);
+    PyEval_RestoreThread(thread);
+    ctm_metadata_free(&metadata);
     Py_DECREF(bytes_path);
     if (status != CTM_OK) {
         return raise_file_error(Py_TYPE(object), &error, path);
@@ -193,13 +195,12 @@ static PyObject *decode(PyTypeObject *type, const uint8_t *bytes, size_t length,
     struct ctm_metadata metadata = {.about = {.length = 0}};
     struct ctm_file_error error = {.code = CTM_OK};
     struct ctm_limits limits = ctm_limits_default;
-    int status;
-    Py_BEGIN_ALLOW_THREADS status =
-        ctm_pickle_is_one(bytes, length)
-            ? ctm_pickle_read(bytes, length, limits, &snapshot, &metadata, &error)
-            : ctm_file_decode(bytes, length, limits, &snapshot, &metadata, &error);
-    Py_END_ALLOW_THREADS if (status != CTM_OK)
-    {
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = ctm_pickle_is_one(bytes, length)
+                     ? ctm_pickle_read(bytes, length, limits, &snapshot, &metadata, &error)
+                     : ctm_file_decode(bytes, length, limits, &snapshot, &metadata, &error);
+    PyEval_RestoreThread(thread);
+    if (status != CTM_OK) {
         return raise_file_error(type, &error, path);
     }
     PyObject *result = make_result(type, snapshot, &metadata);
@@ -236,18 +237,14 @@ PyObject *ctm_table_read(PyObject *type, PyObject *path)
     struct ctm_buffer bytes = {.length = 0};
     struct ctm_file_error error = {.code = CTM_OK};
     PyObject *result;
-    int status;
-    Py_BEGIN_ALLOW_THREADS status = ctm_file_load(name, ctm_limits_default, &bytes, &error);
-    Py_END_ALLOW_THREADS if (status != CTM_OK)
-    {
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = ctm_file_load(name, ctm_limits_default, &bytes, &error);
+    PyEval_RestoreThread(thread);
+    if (status != CTM_OK) {
         result = raise_file_error((PyTypeObject *)type, &error, path);
-    }
-    else if (ctm_pickle_is_one(bytes.bytes, bytes.length))
-    {
+    } else if (ctm_pickle_is_one(bytes.bytes, bytes.length)) {
         result = Py_NewRef(Py_None);
-    }
-    else
-    {
+    } else {
         result = decode((PyTypeObject *)type, bytes.bytes, bytes.length, path);
     }
     Py_DECREF(bytes_path);

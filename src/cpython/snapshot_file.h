@@ -5,13 +5,13 @@
 #include <Python.h>
 
 /* For the type's table of methods; each as its doc string says. */
-PyObject *ctm_table_about(PyObject *self, PyObject *unused);
-PyObject *ctm_table_encode(PyObject *self, PyObject *attributes);
-PyObject *ctm_table_write(PyObject *self, PyObject *args);
+PyObject *ctm_table_about(PyObject *object, PyObject *unused);
+PyObject *ctm_table_encode(PyObject *object, PyObject *attributes);
+PyObject *ctm_table_write(PyObject *object, PyObject *args);
 PyObject *ctm_table_decode(PyObject *type, PyObject *bytes);
 PyObject *ctm_table_read(PyObject *type, PyObject *path);
 PyObject *ctm_table_restore(PyObject *type, PyObject *bytes);
-PyObject *ctm_table_reduce(PyObject *self, PyObject *unused);
+PyObject *ctm_table_reduce(PyObject *object, PyObject *unused);
 
 extern const char ctm_table_about_doc[];
 extern const char ctm_table_encode_doc[];

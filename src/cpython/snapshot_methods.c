@@ -96,10 +96,10 @@ static PyObject *statistics(PyObject *object, PyObject *args)
         return NULL;
     }
     struct ctm_groups groups = {.length = 0};
-    int status;
-    Py_BEGIN_ALLOW_THREADS status = ctm_group(self->snapshot, by, cumulative != 0, &groups);
-    Py_END_ALLOW_THREADS if (status != CTM_OK)
-    {
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = ctm_group(self->snapshot, by, cumulative != 0, &groups);
+    PyEval_RestoreThread(thread);
+    if (status != CTM_OK) {
         return ctm_raise(status);
     }
     PyObject *list = list_statistics(self, by, &groups);
@@ -164,11 +164,10 @@ static PyObject *compare(PyObject *object, PyObject *args)
         return NULL;
     }
     struct ctm_diffs diffs = {.length = 0};
-    int status;
-    Py_BEGIN_ALLOW_THREADS status =
-        ctm_diff(now->snapshot, old->snapshot, by, cumulative != 0, &diffs);
-    Py_END_ALLOW_THREADS if (status != CTM_OK)
-    {
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = ctm_diff(now->snapshot, old->snapshot, by, cumulative != 0, &diffs);
+    PyEval_RestoreThread(thread);
+    if (status != CTM_OK) {
         return ctm_raise(status);
     }
     PyObject *list = list_diffs(now, old, by, &diffs);
@@ -270,9 +269,10 @@ static PyObject *apply_filters(struct ctm_table_object *self, const struct ctm_f
                                size_t count)
 {
     struct ctm_snapshot *kept = NULL;
-    int status;
-    Py_BEGIN_ALLOW_THREADS status = ctm_filter(self->snapshot, filters, count, &kept);
-    Py_END_ALLOW_THREADS return status == CTM_OK ? ctm_table_derive(self, kept) : ctm_raise(status);
+    PyThreadState *thread = PyEval_SaveThread();
+    int status = ctm_filter(self->snapshot, filters, count, &kept);
+    PyEval_RestoreThread(thread);
+    return status == CTM_OK ? ctm_table_derive(self, kept) : ctm_raise(status);
 }
 
 PyDoc_STRVAR(filter_doc,

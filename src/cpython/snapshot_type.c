@@ -301,7 +301,7 @@ PyDoc_STRVAR(table_doc,
              "in their usual ranges.");
 
 static PyType_Slot table_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t)table_doc},
+    {Py_tp_doc, (void *)table_doc},
     {Py_tp_new, table_new},
     {Py_tp_dealloc, table_dealloc},
     {Py_tp_repr, table_repr},

@@ -94,32 +94,21 @@ static int settle_traceback(struct stat_object *self)
     return 0;
 }
 
-/* The closure of an attribute is where it stands in the struct. */
-static PyObject **attribute_place(PyObject *object, void *closure)
+/* What the closure of an attribute points to. */
+struct attribute {
+    const char *name;
+    size_t offset; /* into struct stat_object */
+};
+
+static PyObject **attribute_place(PyObject *object, const struct attribute *attribute)
 {
-    return (PyObject **)((char *)object + (uintptr_t)closure);
+    return (PyObject **)((char *)object + attribute->offset);
 }
 
-static const char *attribute_name(void *closure)
-{
-    switch ((uintptr_t)closure) {
-    case offsetof(struct stat_object, traceback):
-        return "traceback";
-    case offsetof(struct stat_object, size):
-        return "size";
-    case offsetof(struct stat_object, count):
-        return "count";
-    case offsetof(struct stat_object, size_diff):
-        return "size_diff";
-    default:
-        return "count_diff";
-    }
-}
-
-static PyObject *refuse_unset(PyObject *object, void *closure)
+static PyObject *refuse_unset(PyObject *object, const struct attribute *attribute)
 {
     return PyErr_Format(PyExc_AttributeError, "'%.100s' object has no attribute '%s'",
-                        Py_TYPE(object)->tp_name, attribute_name(closure));
+                        Py_TYPE(object)->tp_name, attribute->name);
 }
 
 static PyObject *get_attribute(PyObject *object, void *closure)
@@ -150,24 +139,34 @@ static int set_attribute(PyObject *object, PyObject *value, void *closure)
     return 0;
 }
 
-#define ATTRIBUTE(name, doc)                                                                       \
-    {                                                                                              \
-#name, get_attribute, set_attribute, doc, (void *)offsetof(struct stat_object, name)       \
-    }
+static struct attribute traceback_attribute = {"traceback",
+                                               offsetof(struct stat_object, traceback)};
+static struct attribute size_attribute = {"size", offsetof(struct stat_object, size)};
+static struct attribute count_attribute = {"count", offsetof(struct stat_object, count)};
+static struct attribute size_diff_attribute = {"size_diff",
+                                               offsetof(struct stat_object, size_diff)};
+static struct attribute count_diff_attribute = {"count_diff",
+                                                offsetof(struct stat_object, count_diff)};
 
 static PyGetSetDef statistic_attributes[] = {
-    ATTRIBUTE(traceback, "Traceback where the blocks were allocated."),
-    ATTRIBUTE(size, "Bytes of all blocks."),
-    ATTRIBUTE(count, "Number of blocks."),
+    {"traceback", get_attribute, set_attribute, "Traceback where the blocks were allocated.",
+     &traceback_attribute},
+    {"size", get_attribute, set_attribute, "Bytes of all blocks.", &size_attribute},
+    {"count", get_attribute, set_attribute, "Number of blocks.", &count_attribute},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyGetSetDef diff_attributes[] = {
-    ATTRIBUTE(traceback, "Traceback where the blocks were allocated."),
-    ATTRIBUTE(size, "Bytes of all blocks in the new snapshot."),
-    ATTRIBUTE(size_diff, "Bytes more than in the old snapshot."),
-    ATTRIBUTE(count, "Number of blocks in the new snapshot."),
-    ATTRIBUTE(count_diff, "Number of blocks more than in the old snapshot."),
+    {"traceback", get_attribute, set_attribute, "Traceback where the blocks were allocated.",
+     &traceback_attribute},
+    {"size", get_attribute, set_attribute, "Bytes of all blocks in the new snapshot.",
+     &size_attribute},
+    {"size_diff", get_attribute, set_attribute, "Bytes more than in the old snapshot.",
+     &size_diff_attribute},
+    {"count", get_attribute, set_attribute, "Number of blocks in the new snapshot.",
+     &count_attribute},
+    {"count_diff", get_attribute, set_attribute, "Number of blocks more than in the old snapshot.",
+     &count_diff_attribute},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -204,33 +203,33 @@ static void stat_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
-#define STAT_SPEC(type_name, attributes)                                                           \
-    {                                                                                              \
-        .name = type_name, .basicsize = sizeof(struct stat_object),                                \
-        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,                    \
-        .slots = attributes,                                                                       \
-    }
+PyDoc_STRVAR(statistic_doc, "The attributes of a Statistic.");
+PyDoc_STRVAR(diff_doc, "The attributes of a StatisticDiff.");
 
 static PyType_Slot statistic_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "The attributes of a Statistic."},
-    {Py_tp_getset, statistic_attributes},
-    {Py_tp_traverse, stat_traverse},
-    {Py_tp_clear, stat_clear},
-    {Py_tp_dealloc, stat_dealloc},
-    {0, NULL},
+    {Py_tp_doc, (void *)statistic_doc}, {Py_tp_getset, statistic_attributes},
+    {Py_tp_traverse, stat_traverse},    {Py_tp_clear, stat_clear},
+    {Py_tp_dealloc, stat_dealloc},      {0, NULL},
 };
 
 static PyType_Slot diff_slots[] = {
-    {Py_tp_doc, (void *)(uintptr_t) "The attributes of a StatisticDiff."},
-    {Py_tp_getset, diff_attributes},
-    {Py_tp_traverse, stat_traverse},
-    {Py_tp_clear, stat_clear},
-    {Py_tp_dealloc, stat_dealloc},
-    {0, NULL},
+    {Py_tp_doc, (void *)diff_doc}, {Py_tp_getset, diff_attributes}, {Py_tp_traverse, stat_traverse},
+    {Py_tp_clear, stat_clear},     {Py_tp_dealloc, stat_dealloc},   {0, NULL},
 };
 
-PyType_Spec ctm_statistic_spec = STAT_SPEC("ctracemalloc._engine.StatisticFields", statistic_slots);
-PyType_Spec ctm_diff_spec = STAT_SPEC("ctracemalloc._engine.StatisticDiffFields", diff_slots);
+PyType_Spec ctm_statistic_spec = {
+    .name = "ctracemalloc._engine.StatisticFields",
+    .basicsize = sizeof(struct stat_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = statistic_slots,
+};
+
+PyType_Spec ctm_diff_spec = {
+    .name = "ctracemalloc._engine.StatisticDiffFields",
+    .basicsize = sizeof(struct stat_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = diff_slots,
+};
 
 /* An instance without a call of the class: its numbers are still missing. */
 static struct stat_object *new_pending(PyTypeObject *class, const struct ctm_place_key *key)

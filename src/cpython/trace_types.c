@@ -63,7 +63,7 @@ void ctm_tuples_unref(struct ctm_tuples *tuples)
 static PyObject **kept(PyObject ***objects, size_t count, size_t index)
 {
     if (*objects == NULL) {
-        *objects = calloc(count, sizeof **objects);
+        *objects = calloc(count, sizeof(PyObject *));
         if (*objects == NULL) {
             PyErr_NoMemory();
             return NULL;

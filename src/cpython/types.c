@@ -15,22 +15,22 @@ static int add_format_error(PyObject *module, struct ctm_types *types)
     return PyModule_AddObjectRef(module, "FormatError", types->format_error);
 }
 
-static int add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
+static int make_type(PyObject *module, PyType_Spec *spec, PyTypeObject **out)
 {
     *out = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
-    if (*out == NULL) {
-        return -1;
-    }
-    return PyModule_AddType(module, *out);
+    return *out == NULL ? -1 : 0;
 }
 
 int ctm_types_init(PyObject *module, struct ctm_types *types)
 {
     if (add_format_error(module, types) < 0 ||
-        add_type(module, &ctm_table_spec, &types->table) < 0 ||
-        add_type(module, &ctm_table_iterator_spec, &types->table_iterator) < 0 ||
-        add_type(module, &ctm_statistic_spec, &types->statistic_fields) < 0 ||
-        add_type(module, &ctm_diff_spec, &types->diff_fields) < 0) {
+        make_type(module, &ctm_table_spec, &types->table) < 0 ||
+        make_type(module, &ctm_table_iterator_spec, &types->table_iterator) < 0 ||
+        make_type(module, &ctm_statistic_spec, &types->statistic_fields) < 0 ||
+        make_type(module, &ctm_diff_spec, &types->diff_fields) < 0 ||
+        PyModule_AddType(module, types->table) < 0 ||
+        PyModule_AddType(module, types->statistic_fields) < 0 ||
+        PyModule_AddType(module, types->diff_fields) < 0) {
         return -1;
     }
     return 0;

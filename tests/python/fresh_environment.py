@@ -7,7 +7,6 @@ the interpreter of an environment that is there already, and that the tests may 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 import os
 import subprocess
@@ -103,17 +102,8 @@ def make_environment() -> Environment:
     folder = Path(tempfile.mkdtemp(prefix="venv-", dir=_folder()))
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin" / "python"
-    install: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-index",
-        "--no-deps",
-        wheel(),
-    ]
-    subprocess.run(install, check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*pip, wheel()], check=True)
     return Environment(python)
 
 
@@ -123,12 +113,11 @@ def wheel() -> Path:
     given = os.environ.get("CTM_TEST_WHEEL")
     if given is not None:
         return Path(given).resolve()
-    folder = _folder() / "wheel"
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
-    if importlib.util.find_spec("mesonpy") is not None:
-        command.append("--no-build-isolation")
-    subprocess.run([*command, CHECKOUT], check=True)
-    (built,) = folder.glob("*.whl")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = _folder() / "build"
+    builder = CHECKOUT / "tools" / "wheel-venv.sh"
+    subprocess.run([builder, version, folder], stdout=subprocess.DEVNULL, check=True)
+    (built,) = folder.glob("wheel/*.whl")
     return built
 
 

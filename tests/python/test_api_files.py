@@ -101,6 +101,27 @@ def test_ways_to_name_a_file(tmp_path: Path) -> None:
     assert_same(ours.Snapshot.load(os.open(path, os.O_RDONLY)), snapshot)
 
 
+def test_files_that_give_a_little_at_a_time() -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert size > 0
+            return super().read(min(size, 7))
+
+    for content in (SnapshotTable(TRACES).encode({}), as_dump(TRACES)):
+        assert list(ours.Snapshot.load(Slow(content)).traces._traces) == TRACES
+
+
+def test_files_that_do_not_end() -> None:
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            return b"\x80\x04" + bytes(size - 2) if size > 1 else bytes(size)
+
+    with pytest.raises(ours.FormatError, match="more than the limit"):
+        ours.Snapshot.load(Endless())
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     snapshot = ours.Snapshot(TRACES, 2)
     with pytest.raises(FileNotFoundError) as caught:

@@ -145,11 +145,12 @@ def test_default_set_by_the_program(program: Run) -> None:
     assert not ran.path.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_second_signal_ends_at_once(
-    env: Environment, program: Run, number: int, tmp_path: Path
+    env: Environment, first: signal.Signals, second: signal.Signals, tmp_path: Path
 ) -> None:
-    """While the snapshot is being written, which never ends here: the path is a FIFO's folder."""
+    """While the snapshot is being written, which never ends here."""
     slow = (
         "import ctracemalloc, os, runpy, sys, time\n"
         "def dump(self, path, **more):\n"
@@ -164,10 +165,10 @@ def test_second_signal_ends_at_once(
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(number)
+        process.send_signal(first)
         assert process.stdout.readline() == "writing\n"
-        process.send_signal(number)
-        assert process.wait(timeout=60) == -number
+        process.send_signal(second)
+        assert process.wait(timeout=60) == -second
     assert list(tmp_path.iterdir()) == []
 
 
@@ -231,6 +232,28 @@ def test_signals_reach_a_forked_child_as_ever(program: Run) -> None:
     status, _, stderr = ran.end()
     assert status == 0
     assert stderr.count("snapshot written to") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_first_process_of_a_container(env: Environment, tmp_path: Path) -> None:
+    """SIGTERM does nothing to it by default, so it goes on, and reports again at its end."""
+    code = (
+        "import os, signal, time\n"
+        "os.kill(1, signal.SIGTERM)\n"
+        "print(os.getpid(), os.path.exists('out.ctm'))\n"
+        "os.remove('out.ctm')\n"
+    )
+    run = ("-m", "ctracemalloc", "run", "--top", "0", "-o", "out.ctm", "-c", code)
+    done = subprocess.run(
+        ["unshare", "--pid", "--fork", *env.command(*run)],
+        env=env.variables(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "1 True\n"), done.stderr
+    assert (tmp_path / "out.ctm").exists()
 
 
 def test_inherited_handlers_stay(env: Environment, tmp_path: Path) -> None:

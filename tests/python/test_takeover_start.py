@@ -197,6 +197,22 @@ def test_snapshot_at_exit(env: Environment, tmp_path: Path) -> None:
     assert [str(STATE), 5] in snapshot["ends"]
 
 
+def test_start_in_a_folder_that_is_gone(env: Environment, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    out = tmp_path / "out.ctm"
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *env.command(STATE)],
+        env=env.variables({**ENVIRONMENT, "CTRACEMALLOC_OUT": str(out)}),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(done.stdout)["module"] == "ctracemalloc", done.stderr
+    assert out.exists()
+
+
 def test_bad_template(env: Environment, tmp_path: Path) -> None:
     state = env.state(STATE, env={**ENVIRONMENT, "CTRACEMALLOC_OUT": "%q.ctm"}, cwd=tmp_path)
     assert state["stderr"] == (

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import _thread
 import atexit
-import contextlib
 import os
 import signal
 import sys
-from types import FrameType
 
 import ctracemalloc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 # The last of multiprocessing's own exit functions to run.
 _LAST = -(10**9)
@@ -51,7 +53,7 @@ class Ending:
     """
 
     def __init__(self, template: str, top: int = 0, is_told: bool = False) -> None:
-        self._folder = os.getcwd()  # noqa: PTH109 (it would import pathlib)
+        self._folder = _current_folder()
         self._template = template
         self._top = top
         self._is_told = is_told
@@ -73,19 +75,16 @@ class Ending:
         if not self._is_due():
             return
         in_main_thread = _thread.get_ident() == self._main_thread
-        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # A KeyboardInterrupt would reach nobody now.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-        # What the program printed comes first. Its own flush, later, tells of errors.
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
+        was_interrupted = _was_interrupted()
+        if in_main_thread:
+            _let_interrupt_kill()
+            if was_interrupted:
+                # Whatever signal comes now is the second one.
+                self._disarm_signal()
+        _flush_streams()
         self._finish()
-        if _was_interrupted():
-            # Every `eval` of a text (of which one is in namedtuple) makes the interpreter forget
-            # that its exit status has to be that of SIGINT, unless it ends by this.
-            with contextlib.suppress(KeyboardInterrupt):
-                exec("raise KeyboardInterrupt")
+        if was_interrupted:
+            _renew_interrupt()
         if in_main_thread:
             self._disarm_signal()
 
@@ -96,8 +95,15 @@ class Ending:
         if self._is_busy:
             self._late_signal = number
             return
+        interrupt = signal.getsignal(signal.SIGINT)
+        _let_interrupt_kill()
         self._finish()
         signal.raise_signal(number)
+        # Only the first process of a PID namespace outlives the default action.
+        self._is_done = False
+        if interrupt is not None:
+            signal.signal(signal.SIGINT, interrupt)
+        signal.signal(number, self._on_signal)
 
     def _on_fork(self) -> None:
         self._is_busy = False
@@ -146,7 +152,8 @@ class Ending:
             return
         current, peak = ctracemalloc.get_traced_memory()
         snapshot = ctracemalloc.take_snapshot()
-        path = os.path.join(self._folder, expand_path(self._template, os.getpid()))  # noqa: PTH118
+        path = expand_path(self._template, os.getpid())
+        path = os.path.join(self._folder or "", path)  # noqa: PTH118 (it would import pathlib)
         try:
             snapshot.dump(path)
             outcome = f"snapshot written to {path}"
@@ -163,8 +170,44 @@ class Ending:
                 f" at exit, peak {text.human_size(peak)}\n"
             )
             _say(text.top_lines(snapshot, self._top, self._folder))
+            _say(_losses())
         if is_told:
             _say(f"ctracemalloc: {outcome}\n")
+
+
+def _current_folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 (it would import pathlib)
+    except OSError:
+        # It was removed, or may not be read.
+        return None
+
+
+def _losses() -> str:
+    dropped = ctracemalloc.get_dropped()
+    lost = ctracemalloc.get_lost()
+    lines = ""
+    if dropped:
+        lines += f"ctracemalloc: {dropped:,} allocations left no trace: out of memory\n"
+    if lost:
+        lines += f"ctracemalloc: {lost:,} traces are lost: another tool had removed our hooks\n"
+    return lines
+
+
+def _let_interrupt_kill() -> None:
+    """Have SIGINT end the process where it would raise a KeyboardInterrupt, which nobody awaits."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _flush_streams() -> None:
+    """Have what the program printed come first."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            # The interpreter's own flush, later, meets the same error and tells of it.
+            continue
 
 
 def _was_interrupted() -> bool:
@@ -172,6 +215,18 @@ def _was_interrupted() -> bool:
     if sys.flags.interactive or sys.flags.inspect or hasattr(sys, "ps1"):
         return False
     return getattr(sys, "last_type", None) is KeyboardInterrupt
+
+
+def _renew_interrupt() -> None:
+    """Have the interpreter end with the status of SIGINT after all.
+
+    It forgets that it has to when a text is evaluated, as namedtuple does, unless that is how the
+    evaluation ends.
+    """
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return
 
 
 def _say(text: str) -> None:
