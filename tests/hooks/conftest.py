@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 PRELUDE = """
 import ctm_native as native
 import ctracemalloc as t
+from ctracemalloc import _engine as engine
 RAW, MEM, OBJ = 0, 1, 2
 def traces(size):
     return [trace for trace in t._get_traces() if trace[1] == size]

@@ -93,8 +93,8 @@ def test_no_memory_for_traces(run: Run) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         print(t.get_dropped())
         before = t.get_dropped()
-        native.malloc(OBJ, 31)
-        assert len(traces(31)) == 1
+        native.malloc(OBJ, 31_337)
+        assert len(traces(31_337)) == 1
         assert t.get_dropped() == before
     """)
     assert int(out) > 0
@@ -209,17 +209,17 @@ def test_hooked_above(run: Run) -> None:
         on_top = native.allocator_of(MEM)
         t.stop()
         assert native.allocator_of(MEM) == on_top
-        block = native.malloc(MEM, 333)
+        block = native.malloc(MEM, 33_331)
         t.start()
         assert native.allocator_of(MEM) == on_top  # not hooked a second time
-        assert t._hooks_info()["mem"] == "below another"
-        again = native.malloc(MEM, 333)
-        assert len(traces(333)) == 1
+        assert engine._hooks_info()["mem"] == "below another"
+        again = native.malloc(MEM, 33_331)
+        assert len(traces(33_331)) == 1
         native.free(MEM, again)
         native.free(MEM, block)
-        assert not traces(333)
+        assert not traces(33_331)
         native.layer_off()
-        assert t._hooks_info()["mem"] == "on top"
+        assert engine._hooks_info()["mem"] == "on top"
         t.stop()
     """)
 
@@ -233,7 +233,7 @@ def test_memory_as_the_kernel_sees_it(run: Run) -> None:
         keep = [(i, str(i)) for i in range(200_000)]
         raw = [bytes(1000) for i in range(20_000)]
         said = t.get_tracemalloc_memory()
-        mappings = t._mappings()
+        mappings = engine._mappings()
         resident = 0
         inside = False
         for line in open("/proc/self/smaps"):
@@ -264,8 +264,8 @@ def test_code_objects_die_and_their_addresses_return(run: Run) -> None:
             blocks = []
             exec(code)
             del code
-            [trace] = traces(77) if i % 500 == 0 else [None]
-            if trace:
+            found = traces(77) if i % 500 == 0 else []
+            for trace in [trace for trace in found if trace[2][0][0].startswith("file")]:
                 assert trace[2] == ((name, i % 313 + 1),), (trace, name, i % 313 + 1)
             native.free(OBJ, blocks[0])
         assert len(addresses) < 10_000  # else this test tests nothing
@@ -317,7 +317,7 @@ def test_stop_while_other_threads_are_in_hooks(run: Run) -> None:
         done = threading.Event()
         def busy():
             while not done.is_set():
-                native.raw_detached(64, 500, 500)
+                native.raw_detached(6_101, 500, 500)
         threads = [threading.Thread(target=busy) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -334,8 +334,8 @@ def test_stop_while_other_threads_are_in_hooks(run: Run) -> None:
         for thread in threads:
             thread.join()
         t.start()
-        native.raw_detached(64, 500, 500)
-        assert not traces(64)
+        native.raw_detached(6_101, 500, 500)
+        assert not traces(6_101)
     """)
 
 
@@ -371,25 +371,25 @@ def test_hooks_taken_away(run: Run) -> None:
         native.layer_off()
         t.start()
         native.layer_on()
-        kept = native.malloc(MEM, 555)
+        kept = native.malloc(MEM, 55_511)
         native.layer_off()       # what layer_on saw: our hooks
-        assert len(traces(555)) == 1
+        assert len(traces(55_511)) == 1
         t.stop()
         native.layer_on()        # remembers the allocators without us
         t.start()
-        stale = native.malloc(MEM, 556)
+        stale = native.malloc(MEM, 55_611)
         native.layer_off()       # takes ours away with its own
         native.free(MEM, stale)  # unseen
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            assert not traces(556)
-            assert not traces(556)
+            assert not traces(55_611)
+            assert not traces(55_611)
         [warning] = caught
         assert warning.category is RuntimeWarning
         assert "removed ctracemalloc's hooks" in str(warning.message)
         assert t.get_lost() > 0
-        block = native.malloc(MEM, 557)
-        assert len(traces(557)) == 1
+        block = native.malloc(MEM, 55_711)
+        assert len(traces(55_711)) == 1
     """)
 
 
@@ -400,16 +400,16 @@ def test_stdlib_started_first_and_stopped_in_between(run: Run, limit: int) -> No
         import tracemalloc, warnings
         tracemalloc.start({limit})
         t.start({limit})
-        block = native.malloc(OBJ, 444)
-        assert len(traces(444)) == 1
+        block = native.malloc(OBJ, 44_411)
+        assert len(traces(44_411)) == 1
         tracemalloc.stop()
         native.free(OBJ, block)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            assert not traces(444)
+            assert not traces(44_411)
         assert len(caught) == 1, caught
-        native.malloc(OBJ, 445)
-        assert len(traces(445)) == 1
+        native.malloc(OBJ, 44_511)
+        assert len(traces(44_511)) == 1
         t.stop()
     """)
 
@@ -418,10 +418,11 @@ def test_stdlib_started_first_and_stopped_in_between(run: Run, limit: int) -> No
 def test_missed_free_is_replaced(run: Run, size: int) -> None:
     """A block freed behind our back and handed out again has the newer trace alone."""
     run(f"""
+        def once(): return native.malloc(OBJ, {size})
         def again(): return native.malloc(OBJ, {size})
         native.layer_on()
         t.start()
-        first = native.malloc(OBJ, {size})
+        first = once()
         native.free_unseen(OBJ, first)
         for _ in range(1000):
             memory = t.get_traced_memory()[0]
@@ -431,7 +432,8 @@ def test_missed_free_is_replaced(run: Run, size: int) -> None:
         assert second == first  # else this tests nothing
         assert t.get_traced_memory()[0] - memory < {size}
         lines = [trace[2][0][1] for trace in traces({size})]
-        assert set(lines) == {{again.__code__.co_firstlineno}}, lines
+        assert once.__code__.co_firstlineno not in lines, lines
+        assert again.__code__.co_firstlineno in lines, lines
         native.free(OBJ, second)
     """)
 
@@ -472,7 +474,7 @@ def test_ref_tracer_taken_away(run: Run) -> None:
             t.get_traced_memory()
             t.get_traced_memory()
         assert len(caught) == 1, caught
-        assert t._hooks_info()["ref_tracer"]
+        assert engine._hooks_info()["ref_tracer"]
     """)
 
 
