@@ -41,8 +41,8 @@ static const char *check_index(const struct ctm_index *index, size_t expected)
 }
 
 /*
- * Entries are looked up by interning them again into a copy of the table's head that cannot grow:
- * for what is there that changes nothing.
+ * Entries are looked up by interning them again, into a copy of the table's head that is full and
+ * gets no memory: what is there is found, what is not fails and changes nothing.
  */
 static const char *check_names(const struct ctm_names *names)
 {
@@ -52,6 +52,7 @@ static const char *check_names(const struct ctm_names *names)
     struct ctm_names copy = *names;
     copy.arena = &no_arena;
     copy.index.pages = &none;
+    copy.length = copy.capacity;
     for (uint32_t id = 0; id < names->length; id++) {
         const struct ctm_name *name = &names->items[id];
         uint32_t found;
@@ -76,6 +77,7 @@ static const char *check_frames(const struct ctm_tracer *tracer)
     struct ctm_stacks copy = *stacks;
     copy.pages = &none;
     copy.frame_index.pages = &none;
+    copy.frame_length = copy.frame_capacity;
     for (uint32_t id = 0; id < stacks->frame_length; id++) {
         const struct ctm_location_frame *frame = &stacks->frames[id];
         uint32_t found;
@@ -106,6 +108,7 @@ static const char *check_nodes(const struct ctm_tracer *tracer)
     struct ctm_stacks copy = *stacks;
     copy.pages = &none;
     copy.node_index.pages = &none;
+    copy.node_length = copy.node_capacity;
     for (uint32_t id = 0; id < stacks->node_length; id++) {
         const struct ctm_context *node = &stacks->nodes[id];
         uint32_t found;
@@ -136,6 +139,7 @@ static const char *check_sites(const struct ctm_tracer *tracer)
     struct ctm_sites copy = *sites;
     copy.pages = &none;
     copy.domain_index.pages = &none;
+    copy.length = copy.capacity;
     size_t indexed = 0;
     for (uint32_t id = 1; id < sites->length; id++) {
         const struct ctm_site *site = &sites->items[id];

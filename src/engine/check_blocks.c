@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/check_parts.h"
 
@@ -44,25 +45,40 @@ static bool is_unused(const struct ctm_page *page)
     return page->entries == NULL && (page->grain | page->live | page->hashed | page->watched) == 0;
 }
 
-/* Checks the pages of a leaf; their counters are added to *hashed and *watched. */
-static const char *check_leaf(const struct ctm_tracer *tracer, const struct ctm_leaf *leaf,
-                              uint64_t number, size_t *hashed, size_t *watched)
+/* Checks the pages of a group; their counters are added to *hashed and *watched. */
+static const char *check_group(const struct ctm_tracer *tracer, const struct ctm_page *pages,
+                               uint64_t number, size_t *hashed, size_t *watched)
 {
-    for (uint64_t i = 0; i < UINT64_C(1) << CTM_LEAF_BITS; i++) {
-        const struct ctm_page *page = &leaf->pages[i];
-        uint64_t group = i / CTM_GROUP_PAGES;
-        if (is_unused(page)) {
+    for (uint64_t i = 0; i < CTM_GROUP_PAGES; i++) {
+        if (is_unused(&pages[i])) {
             continue;
         }
-        if ((leaf->used_groups[group / 64] >> group % 64 & 1) == 0) {
-            return "blocks: a page in use in a group that is not on record";
-        }
-        const char *broken = check_page(tracer, page, number << CTM_LEAF_BITS | i);
+        const char *broken = check_page(tracer, &pages[i], number + i);
         if (broken != NULL) {
             return broken;
         }
-        *hashed += page->hashed;
-        *watched += page->watched;
+        *hashed += pages[i].hashed;
+        *watched += pages[i].watched;
+    }
+    return NULL;
+}
+
+/* Checks the groups of a leaf, whose first page has this number. */
+static const char *check_leaf(const struct ctm_tracer *tracer, const struct ctm_leaf *leaf,
+                              uint64_t number, size_t *hashed, size_t *watched)
+{
+    static const struct ctm_page unused[CTM_GROUP_PAGES];
+    for (uint64_t group = 0; group < CTM_LEAF_GROUPS; group++) {
+        const struct ctm_page *pages = &leaf->pages[group * CTM_GROUP_PAGES];
+        const char *broken = NULL;
+        if ((leaf->used_groups[group / 64] >> group % 64 & 1) != 0) {
+            broken = check_group(tracer, pages, number + group * CTM_GROUP_PAGES, hashed, watched);
+        } else if (memcmp(pages, unused, sizeof unused) != 0) {
+            broken = "blocks: a page in use in a group that is not on record";
+        }
+        if (broken != NULL) {
+            return broken;
+        }
     }
     return NULL;
 }
@@ -83,7 +99,7 @@ static const char *check_dense(const struct ctm_tracer *tracer, size_t *hashed, 
         if (!ctm_check_owns_mapping(&tracer->pages, leaf, sizeof *leaf)) {
             return "blocks: a leaf without a mapping";
         }
-        const char *broken = check_leaf(tracer, leaf, number, hashed, watched);
+        const char *broken = check_leaf(tracer, leaf, number << CTM_LEAF_BITS, hashed, watched);
         if (broken != NULL) {
             return broken;
         }

@@ -1,0 +1,214 @@
+/* Sites: their ids, their counters, and what the peak was made of. */
+#include "support.h"
+
+#include <string.h>
+
+#include "engine/blocks.h"
+#include "engine/hash.h"
+#include "engine/sites.h"
+
+struct fixture {
+    struct test_refusal refusal;
+    struct ctm_pages pages;
+    struct ctm_sites sites;
+};
+
+static void open_fixture(struct fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    ctm_pages_init(&f->pages);
+    test_refuse(&f->pages, &f->refusal);
+    assert_int_equal(ctm_sites_init(&f->sites, &f->pages), CTM_OK);
+}
+
+static uint32_t new_site(struct fixture *f, uint32_t node)
+{
+    uint32_t site = 0;
+    assert_int_equal(ctm_sites_add(&f->sites, node, &site), CTM_OK);
+    assert_int_equal(f->sites.items[site].node, node);
+    assert_int_equal(f->sites.items[site].domain, 0);
+    return site;
+}
+
+static uint32_t domain_site(struct fixture *f, uint32_t domain, uint32_t node)
+{
+    uint32_t site = 0;
+    assert_int_equal(ctm_sites_domain(&f->sites, domain, node, &site), CTM_OK);
+    assert_int_equal(f->sites.items[site].node, node);
+    assert_int_equal(f->sites.items[site].domain, domain);
+    return site;
+}
+
+static void assert_at_peak(const struct fixture *f, uint32_t site, uint64_t bytes, uint64_t blocks)
+{
+    const struct ctm_site *s = &f->sites.items[site];
+    assert_int_equal(ctm_site_peak_bytes(&f->sites, s), bytes);
+    assert_int_equal(ctm_site_peak_blocks(&f->sites, s), blocks);
+}
+
+static void ids_begin_at_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    assert_int_equal(new_site(&f, 100), 1);
+    assert_int_equal(new_site(&f, 101), 2);
+    assert_int_equal(domain_site(&f, 389047, 100), 3);
+    assert_int_equal(domain_site(&f, 389047, 101), 4);
+    assert_int_equal(domain_site(&f, 7, 100), 5);
+    assert_int_equal(domain_site(&f, 389047, 100), 3);
+    assert_int_equal(domain_site(&f, 7, 100), 5);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void many_sites_are_found_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 10000; i++) {
+            assert_int_equal(domain_site(&f, 1 + i % 3, i / 3), i + 1);
+        }
+    }
+    ctm_pages_deinit(&f.pages);
+}
+
+/* Keys that the index cannot tell apart: the same tag and the same first slot. */
+static void equal_hashes_are_not_equal_sites(void **state)
+{
+    (void)state;
+    static const uint32_t nodes[] = {7306750, 8969090};
+    uint64_t differ = ctm_hash_pair(389047, nodes[0]) ^ ctm_hash_pair(389047, nodes[1]);
+    assert_int_equal(differ >> 32, 0);
+    assert_int_equal(differ & 511, 0);
+    struct fixture f;
+    open_fixture(&f);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(domain_site(&f, 389047, nodes[0]), 1);
+        assert_int_equal(domain_site(&f, 389047, nodes[1]), 2);
+    }
+    ctm_pages_deinit(&f.pages);
+}
+
+static void the_peak_is_what_lived_then(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = new_site(&f, 1);
+    uint32_t b = new_site(&f, 2);
+    ctm_sites_gain(&f.sites, a, 100);
+    ctm_sites_gain(&f.sites, b, 50); /* 150: the peak */
+    assert_at_peak(&f, a, 100, 1);
+    assert_at_peak(&f, b, 50, 1);
+    ctm_sites_lose(&f.sites, a, 100);
+    ctm_sites_gain(&f.sites, b, 60); /* 110 */
+    uint32_t c = new_site(&f, 3);
+    ctm_sites_gain(&f.sites, c, 40); /* 150 again: the first time counts */
+    assert_int_equal(f.sites.current_bytes, 150);
+    assert_int_equal(f.sites.peak_bytes, 150);
+    assert_int_equal(f.sites.peak_blocks, 2);
+    assert_at_peak(&f, a, 100, 1);
+    assert_at_peak(&f, b, 50, 1);
+    assert_at_peak(&f, c, 0, 0);
+    ctm_sites_gain(&f.sites, c, 1); /* 151: a new one */
+    assert_at_peak(&f, a, 0, 0);
+    assert_at_peak(&f, b, 110, 2);
+    assert_at_peak(&f, c, 41, 2);
+    assert_int_equal(f.sites.peak_blocks, 4);
+    ctm_sites_gain(&f.sites, a, 0); /* a block without bytes is no new peak */
+    assert_at_peak(&f, a, 0, 0);
+    assert_int_equal(f.sites.peak_blocks, 4);
+    assert_int_equal(f.sites.current_blocks, 5);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void a_reset_peak_is_what_lives_now(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = new_site(&f, 1);
+    uint32_t b = new_site(&f, 2);
+    ctm_sites_reset_peak(&f.sites);
+    assert_int_equal(f.sites.peak_bytes, 0);
+    ctm_sites_gain(&f.sites, a, 10);
+    ctm_sites_gain(&f.sites, b, 20);
+    ctm_sites_lose(&f.sites, b, 20);
+    ctm_sites_reset_peak(&f.sites);
+    ctm_sites_reset_peak(&f.sites);
+    assert_int_equal(f.sites.peak_bytes, 10);
+    assert_int_equal(f.sites.peak_blocks, 1);
+    assert_at_peak(&f, a, 10, 1);
+    assert_at_peak(&f, b, 0, 0);
+    ctm_sites_lose(&f.sites, a, 10);
+    assert_at_peak(&f, a, 10, 1);
+    ctm_sites_reset_peak(&f.sites);
+    ctm_sites_gain(&f.sites, b, 0);
+    assert_at_peak(&f, a, 0, 0);
+    assert_at_peak(&f, b, 0, 0);
+    assert_int_equal(f.sites.peak_blocks, 0);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void a_refusal_loses_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    memset(&f, 0, sizeof f);
+    ctm_pages_init(&f.pages);
+    test_refuse(&f.pages, &f.refusal);
+    test_refuse_next(&f.refusal, 1);
+    assert_int_equal(ctm_sites_init(&f.sites, &f.pages), CTM_ENOMEM);
+    open_fixture(&f);
+    uint32_t made = 0;
+    size_t refused = 0;
+    for (uint32_t i = 0; i < 3000; i++) {
+        uint32_t site = UINT32_MAX;
+        size_t asked = f.refusal.asked;
+        test_refuse_next(&f.refusal, 1);
+        int error = i % 2 == 0 ? ctm_sites_add(&f.sites, i, &site)
+                               : ctm_sites_domain(&f.sites, 3, i, &site);
+        if (f.refusal.asked != asked) {
+            assert_int_equal(error, CTM_ENOMEM);
+            assert_int_equal(f.sites.length, made + 1);
+            refused++;
+            site = i % 2 == 0 ? new_site(&f, i) : domain_site(&f, 3, i);
+        }
+        assert_int_equal(site, ++made);
+    }
+    assert_true(refused >= 6);
+    for (uint32_t i = 1; i < 3000; i += 2) {
+        assert_int_equal(domain_site(&f, 3, i), i + 1);
+    }
+    ctm_pages_deinit(&f.pages);
+}
+
+static void sites_have_a_limit(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint32_t site = 77;
+    open_fixture(&f);
+    f.sites.length = CTM_SITE_MAX + 1; /* as if it were full */
+    assert_int_equal(ctm_sites_add(&f.sites, 1, &site), CTM_ELIMIT);
+    assert_int_equal(ctm_sites_domain(&f.sites, 2, 1, &site), CTM_ELIMIT);
+    assert_int_equal(site, 77);
+    assert_int_equal(f.sites.domain_index.used, 0);
+    ctm_pages_deinit(&f.pages);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_begin_at_one),
+        cmocka_unit_test(many_sites_are_found_again),
+        cmocka_unit_test(equal_hashes_are_not_equal_sites),
+        cmocka_unit_test(the_peak_is_what_lived_then),
+        cmocka_unit_test(a_reset_peak_is_what_lives_now),
+        cmocka_unit_test(a_refusal_loses_nothing),
+        cmocka_unit_test(sites_have_a_limit),
+    };
+    return cmocka_run_group_tests_name("sites", tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/*
+ * Snapshots of a tracer against the naive model: each trace with its size, domain and frames, cut
+ * to nframe, as often as the model has it. The build compiles the snapshot floor for this test so
+ * that it calls the functions here in place of malloc and its kin, and each of them can fail.
+ */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/platform.h"
+#include "snapshot/take.h"
+#include "world.h"
+
+void *failing_malloc(size_t size);
+void *failing_calloc(size_t count, size_t size);
+void *failing_realloc(void *old, size_t size);
+void failing_free(void *address);
+
+static struct {
+    size_t until;  /* requests that succeed before one fails; 0: none fails */
+    size_t failed; /* requests that failed */
+    long live;     /* blocks */
+} heap;
+
+static bool must_fail(void)
+{
+    if (heap.until == 0 || --heap.until != 0) {
+        return false;
+    }
+    heap.failed++;
+    return true;
+}
+
+void *failing_malloc(size_t size)
+{
+    void *address = must_fail() ? NULL : malloc(size);
+    heap.live += address != NULL ? 1 : 0;
+    return address;
+}
+
+void *failing_calloc(size_t count, size_t size)
+{
+    void *address = must_fail() ? NULL : calloc(count, size);
+    heap.live += address != NULL ? 1 : 0;
+    return address;
+}
+
+void *failing_realloc(void *old, size_t size)
+{
+    void *address = must_fail() ? NULL : realloc(old, size);
+    heap.live += old == NULL && address != NULL ? 1 : 0;
+    return address;
+}
+
+void failing_free(void *address)
+{
+    heap.live -= address != NULL ? 1 : 0;
+    free(address);
+}
+
+enum { STACKS = 60, PLACES = 3000, SIZES = 7 };
+
+static const struct ctm_take_options all_frames = {
+    .nframe = 100, .total_nframe = true, .total_limit = 65535};
+
+/* Many blocks of few sizes at few stacks: rows with counts. */
+static void populate(struct world *w)
+{
+    struct test_random random = test_random_stream(80);
+    world_open(w, STACKS);
+    assert_true(world_start(w));
+    for (uint32_t i = 0; i < PLACES; i++) {
+        uint32_t domain = i % 5 == 0 ? 1 + i / 5 % 2 : 0;
+        size_t place = world_add_place(w, domain, 0x7f0000000030 + 64 * (uintptr_t)i);
+        uint64_t size = test_random_below(&random, SIZES) * 100;
+        world_track(w, place, size, (uint32_t)test_random_below(&random, STACKS));
+    }
+    for (uint32_t i = 0; i < PLACES; i += 7) {
+        world_untrack(w, i);
+    }
+    world_compare(w);
+}
+
+/* The row's frames are those of the stack, newest first, cut to nframe. */
+static bool row_is_of(const struct world *w, const struct ctm_snapshot *s,
+                      const struct ctm_row *row, uint32_t stack, uint32_t nframe)
+{
+    const struct ctm_tables *tables = s->tables;
+    uint32_t node = tables->stacks[row->stack].node;
+    uint32_t depth = world_depth(stack);
+    for (uint32_t age = 0; age < depth && age < nframe; age++) {
+        if (node == CTM_NO_NODE) {
+            return false;
+        }
+        const struct ctm_frame *frame = &tables->frames[tables->nodes[node].frame];
+        const struct ctm_string *file = &tables->strings[frame->file];
+        const struct ctm_string *name = &tables->strings[frame->name];
+        if (!world_frame_is(w, stack, age, (struct ctm_name){file->bytes, file->length},
+                            (struct ctm_name){name->bytes, name->length}, frame->line)) {
+            return false;
+        }
+        node = tables->nodes[node].parent;
+    }
+    return node == CTM_NO_NODE;
+}
+
+/* The row is the trace of this live place. */
+static bool row_is_at(const struct world *w, const struct ctm_snapshot *s,
+                      const struct ctm_row *row, const struct world_place *place,
+                      const struct ctm_take_options *options)
+{
+    uint32_t total = world_total(place->stack);
+    total = total < options->total_limit ? total : options->total_limit;
+    total = options->total_nframe ? total : CTM_TOTAL_UNKNOWN;
+    return place->live && place->size == row->size && world_domains[place->domain] == row->domain &&
+           s->tables->stacks[row->stack].total_nframe == total &&
+           row_is_of(w, s, row, place->stack, options->nframe);
+}
+
+/* Each row has as many places as it says, no two rows are equal, and they come in order. */
+static void compare_rows(const struct world *w, const struct ctm_snapshot *s,
+                         const struct ctm_take_options *options)
+{
+    uint64_t traces = 0;
+    for (size_t i = 0; i < s->row_count; i++) {
+        const struct ctm_row *row = &s->rows[i];
+        uint64_t count = 0;
+        for (size_t k = 0; k < w->place_count; k++) {
+            count += row_is_at(w, s, row, &w->places[k], options) ? 1 : 0;
+        }
+        assert_int_equal(count, row->count);
+        assert_true(i == 0 || s->rows[i - 1].size * s->rows[i - 1].count >= row->size * row->count);
+        traces += row->count;
+    }
+    assert_int_equal(traces, w->current.blocks);
+    assert_int_equal(s->trace_count, w->current.blocks);
+}
+
+static void a_snapshot_has_every_trace(void **state)
+{
+    (void)state;
+    struct world w;
+    populate(&w);
+    w.tracer.dropped = 5;
+    w.tracer.lost = 6;
+    struct ctm_snapshot *s = NULL;
+    uint64_t before = ctm_os_wall_clock();
+    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK);
+    compare_rows(&w, s, &all_frames);
+    assert_true(s->row_count < w.current.blocks / 2);
+    assert_int_equal(s->info.current_bytes, w.current.bytes);
+    assert_int_equal(s->info.current_blocks, w.current.blocks);
+    assert_int_equal(s->info.peak_bytes, w.at_peak.bytes);
+    assert_int_equal(s->info.dropped, 5);
+    assert_int_equal(s->info.lost, 6);
+    assert_int_equal(s->info.nframe, 100);
+    assert_int_equal(s->info.pid, ctm_os_process());
+    assert_true(s->info.time_ns >= before && s->info.time_ns <= ctm_os_wall_clock());
+    ctm_snapshot_unref(s);
+    assert_int_equal(heap.live, 0);
+    world_close(&w);
+}
+
+static void stacks_are_cut_to_nframe(void **state)
+{
+    (void)state;
+    static const struct ctm_take_options options[] = {
+        {.nframe = 1, .total_nframe = true, .total_limit = 65535},
+        {.nframe = 3, .total_nframe = true, .total_limit = 12},
+        {.nframe = 4, .total_nframe = false},
+        {.nframe = 100, .total_nframe = true, .total_limit = 1},
+    };
+    struct world w;
+    populate(&w);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        struct ctm_snapshot *s = NULL;
+        assert_int_equal(ctm_take_snapshot(&w.tracer, &options[i], &s), CTM_OK);
+        compare_rows(&w, s, &options[i]);
+        ctm_snapshot_unref(s);
+    }
+    world_close(&w);
+}
+
+static void one_block_is_one_row(void **state)
+{
+    (void)state;
+    struct world w;
+    populate(&w);
+    for (size_t i = 0; i < w.place_count; i += 50) {
+        const struct world_place *place = &w.places[i];
+        struct ctm_snapshot *s = NULL;
+        assert_int_equal(ctm_take_block(&w.tracer, &all_frames, world_domains[place->domain],
+                                        place->address, &s),
+                         CTM_OK);
+        assert_int_equal(s->row_count, place->live ? 1 : 0);
+        if (place->live) {
+            assert_int_equal(s->rows[0].count, 1);
+            assert_int_equal(s->rows[0].size, place->size);
+            assert_int_equal(s->rows[0].domain, world_domains[place->domain]);
+            assert_true(row_is_of(&w, s, &s->rows[0], place->stack, all_frames.nframe));
+        }
+        ctm_snapshot_unref(s);
+    }
+    assert_int_equal(heap.live, 0);
+    world_close(&w);
+}
+
+static void a_tracer_without_traces_has_none(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ctm_snapshot *s = NULL;
+    world_open(&w, STACKS);
+    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK); /* not started */
+    assert_int_equal(s->row_count, 0);
+    ctm_snapshot_unref(s);
+    assert_true(world_start(&w));
+    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK);
+    assert_int_equal(s->row_count, 0);
+    ctm_snapshot_unref(s);
+    world_close(&w);
+}
+
+/* Each allocation refused once: an error without a leak, or a snapshot that is right. */
+static void no_memory_is_told(void **state)
+{
+    (void)state;
+    struct world w;
+    populate(&w);
+    size_t failed = 0;
+    for (size_t nth = 1; nth == 1 || heap.failed != 0; nth++) {
+        struct ctm_snapshot *s = NULL;
+        heap.until = nth;
+        heap.failed = 0;
+        int error = ctm_take_snapshot(&w.tracer, &all_frames, &s);
+        heap.until = 0;
+        failed += heap.failed;
+        if (error == CTM_OK) {
+            compare_rows(&w, s, &all_frames);
+            ctm_snapshot_unref(s);
+        } else {
+            assert_int_equal(error, CTM_ENOMEM);
+            assert_int_equal(heap.failed, 1);
+        }
+        assert_int_equal(heap.live, 0);
+    }
+    assert_true(failed > 10);
+    for (size_t nth = 1; nth == 1 || heap.failed != 0; nth++) {
+        struct ctm_snapshot *s = NULL;
+        heap.until = nth;
+        heap.failed = 0;
+        int error = ctm_take_block(&w.tracer, &all_frames, 0, w.places[1].address, &s);
+        heap.until = 0;
+        if (error == CTM_OK) {
+            assert_int_equal(s->row_count, 1);
+            ctm_snapshot_unref(s);
+        } else {
+            assert_int_equal(error, CTM_ENOMEM);
+        }
+        assert_int_equal(heap.live, 0);
+    }
+    world_compare(&w);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_snapshot_has_every_trace),
+        cmocka_unit_test(stacks_are_cut_to_nframe),
+        cmocka_unit_test(one_block_is_one_row),
+        cmocka_unit_test(a_tracer_without_traces_has_none),
+        cmocka_unit_test(no_memory_is_told),
+    };
+    return cmocka_run_group_tests_name("take", tests, NULL, NULL);
+}
