@@ -1,0 +1,53 @@
+"""Run one program under both tracers in this process, and write how they differ as JSON.
+
+measure.py PROGRAM NFRAME RESULT
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import both
+import compare
+import following
+
+PROGRAMS = Path(__file__).with_name("programs")
+
+
+def measure(name: str, nframe: int, follow: bool) -> compare.Comparison:
+    """Trace a program's `main` by both tracers and compare while its result is alive."""
+    program = importlib.import_module(name)
+    # Forking with threads around is what is meant here: nothing is done in the children but read.
+    warnings.filterwarnings("ignore", ".*fork.*", DeprecationWarning)
+    if not follow:
+        following.find()
+    both.start(nframe, follow_reuse=follow)
+    kept = program.main()
+    if follow:
+        stdlib, ours, stdlib_again = both.read()
+    else:
+        stdlib, ours, stdlib_again = both.read(prepare=following.switch_on)
+        following.switch_on()
+    both.stop()
+    del kept
+    stdlib_alone = follow and following.CAN_BE_SWITCHED_OFF
+    return compare.compare(stdlib, ours, stdlib_again, stdlib_alone=stdlib_alone)
+
+
+def main() -> None:
+    """Run as told by the command line."""
+    name, nframe, reuse, result = sys.argv[1:]
+    if reuse not in ("follow", "ignore"):
+        raise SystemExit(__doc__)
+    sys.path.insert(0, str(PROGRAMS))
+    comparison = measure(name, int(nframe), reuse == "follow")
+    Path(result).write_text(json.dumps(dataclasses.asdict(comparison)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
