@@ -1,0 +1,59 @@
+# `make demo` and `make test` are all that a fresh Debian machine needs; `make help` lists the rest.
+# Everything is built below build/; interpreters and venvs that are worth keeping stay in ~/.cache/ctracemalloc.
+
+# What `make test` and `make demo` use: 3.11, 3.12, ..., or "default" for that of python3.
+PYTHON_VERSION ?= default
+# What `make compat` and `make oracle` use; those that are not on this machine come from a Debian sid chroot.
+PYTHON_VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
+# What `make bench` hands over.
+BENCH ?= --quick
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize cross bench clean
+
+help: ## list what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## install the packages that a build needs, if they are missing (Debian)
+	@tools/pythons.sh host-packages
+
+tools: setup ## install the packages that the checks need beyond a build
+	@.ci/packages
+
+demo: setup ## trace a real program; snapshot and report in demo-out/
+	tools/demo.sh $(PYTHON_VERSION) demo-out
+
+test: setup ## build, and run the tests in C and in Python
+	tools/c-tests.sh gcc
+	tools/check.sh $(PYTHON_VERSION) tests
+
+dev: setup ## make .venv, with an editable install that rebuilds itself
+	tools/dev-venv.sh .venv
+
+compat: setup ## CPython's own test.test_tracemalloc, on all versions
+	for version in $(PYTHON_VERSIONS); do tools/check.sh $$version compat || failed=1; done; exit $${failed:-0}
+
+oracle: setup ## stdlib's tracer and ours at the same time, on all versions
+	for version in $(PYTHON_VERSIONS); do tools/check.sh $$version oracle || failed=1; done; exit $${failed:-0}
+
+stubs: setup ## the type stubs against the built extension
+	tools/check.sh $(PYTHON_VERSION) stubs
+
+lint: tools stubs ## formatters, linters and type checkers
+	tools/lint.sh
+
+format: tools ## format all sources
+	tools/lint.sh --fix
+
+sanitize: setup ## the C tests under the sanitizers
+	tools/c-tests.sh asan
+	tools/c-tests.sh tsan --suite engine --suite snapshot
+
+cross: tools ## the C tests for aarch64, under qemu-user
+	tests/cross/run.sh build/c-aarch64
+
+bench: setup ## what tracing costs; takes long and wants a quiet machine
+	tools/bench.sh $(PYTHON_VERSION) $(BENCH)
+
+clean: ## remove what was built, not what is kept in the cache
+	rm -rf build demo-out .venv
