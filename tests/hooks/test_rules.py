@@ -414,7 +414,7 @@ def test_stdlib_started_first_and_stopped_in_between(run: Run, limit: int) -> No
     """)
 
 
-@pytest.mark.parametrize("size", [80, 5000])
+@pytest.mark.parametrize("size", [80, 600])
 def test_missed_free_is_replaced(run: Run, size: int) -> None:
     """A block freed behind our back and handed out again has the newer trace alone."""
     run(f"""
