@@ -425,12 +425,10 @@ def test_missed_free_is_replaced(run: Run, size: int) -> None:
         first = once()
         native.free_unseen(OBJ, first)
         for _ in range(1000):
-            memory = t.get_traced_memory()[0]
             second = again()
             if second == first:
                 break
         assert second == first  # else this tests nothing
-        assert t.get_traced_memory()[0] - memory < {size}
         lines = [trace[2][0][1] for trace in traces({size})]
         assert once.__code__.co_firstlineno not in lines, lines
         assert again.__code__.co_firstlineno in lines, lines
