@@ -73,16 +73,18 @@ def _read(path: str | bytes) -> tuple[SnapshotTable, dict[str, Any]]:
 
 
 def _decode(file: BinaryIO) -> tuple[SnapshotTable, dict[str, Any]]:
-    content = b""
+    parts = []
+    left = _MOST_BYTES + 1
     # A raw file may give less than it is asked for.
-    while len(content) <= _MOST_BYTES:
-        more = file.read(_MOST_BYTES + 1 - len(content))
-        if not isinstance(more, bytes):
-            raise TypeError(f"the file must be binary: read() returned {type(more).__name__}")
-        if not more:
+    while left > 0:
+        part = file.read(left)
+        if not isinstance(part, bytes):
+            raise TypeError(f"the file must be binary: read() returned {type(part).__name__}")
+        if not part:
             break
-        content = content + more if content else more
-    return SnapshotTable.decode(content)
+        parts.append(part)
+        left -= len(part)
+    return SnapshotTable.decode(parts[0] if len(parts) == 1 else b"".join(parts))
 
 
 def _not_a_file(target: object) -> TypeError:

@@ -68,6 +68,5 @@ int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, ui
 
 void ctm_sites_reset_peak(struct ctm_sites *sites)
 {
-    sites->away = true; /* a stamp may be current even so: end the epoch in any case */
     ctm_sites_new_peak(sites);
 }

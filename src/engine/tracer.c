@@ -74,6 +74,7 @@ void ctm_tracer_stop(struct ctm_tracer *tracer)
 {
     tracer->tracing = false;
     tracer->generation++;
+    tracer->era++;
     ctm_pages_deinit(&tracer->pages);
     empty_tables(tracer);
 }

@@ -124,8 +124,8 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
 }
 
 /*
- * The opposite of ctm_tracer_freed_hook: the block is as it was. Not to be called if the tracer was
- * stopped or cleared since: `old` then names a site of tables that are gone.
+ * The opposite of ctm_tracer_freed_hook: the block is as it was. Not to be called if `era` has
+ * changed since: `old` then names a site of tables that are gone.
  */
 void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
 

@@ -37,7 +37,7 @@ static int reserve(struct ctm_pickle_machine *m, void **array, size_t *capacity,
         return CTM_OK;
     }
     size_t larger = *capacity + *capacity / 2 + more + 64;
-    void *moved = reallocarray(*array, larger, size);
+    void *moved = realloc(*array, larger * size);
     if (moved == NULL) {
         return fail_memory(m);
     }

@@ -252,6 +252,7 @@ static void a_dead_owner_is_forgotten(void **state)
         (void)own(&f, address + 2048);
         assert_true(is_known(&f, address));
         uint64_t generation = f.tracer.generation;
+        uint64_t era = f.tracer.era;
         switch (way) {
         case 0: /* it had no trace */
             assert_false(ctm_tracer_freed_hook(&f.tracer, address, &old));
@@ -274,6 +275,7 @@ static void a_dead_owner_is_forgotten(void **state)
         assert_false(is_known(&f, address));
         assert_true(is_known(&f, address + 2048)); /* a neighbour in the same page lives on */
         assert_true(f.tracer.generation != generation);
+        assert_int_equal(f.tracer.era, era); /* ids are what they were */
     }
     uint64_t generation = f.tracer.generation;
     ctm_tracer_allocated_hook(&f.tracer, BLOCK + 16, 16, a);
@@ -312,9 +314,11 @@ static void stop_gives_all_memory_back(void **state)
     f.tracer.dropped = 4;
     f.tracer.missed_frees = 5;
     uint64_t generation = f.tracer.generation;
+    uint64_t era = f.tracer.era;
     ctm_tracer_stop(&f.tracer);
     assert_false(f.tracer.tracing);
     assert_true(f.tracer.generation != generation);
+    assert_true(f.tracer.era != era);
     assert_int_equal(f.tracer.pages.mapped, 0);
     assert_int_equal(ctm_pages_resident(&f.tracer.pages), 0);
     assert_null(ctm_tracer_check(&f.tracer));
@@ -341,9 +345,11 @@ static void clear_forgets_the_traces_only(void **state)
     f.tracer.dropped = 4;
     f.tracer.missed_frees = 5;
     uint64_t generation = f.tracer.generation;
+    uint64_t era = f.tracer.era;
     assert_int_equal(ctm_tracer_clear(&f.tracer), CTM_OK);
     assert_true(f.tracer.tracing);
     assert_true(f.tracer.generation != generation);
+    assert_true(f.tracer.era != era);
     assert_int_equal(f.tracer.lost, 3);
     assert_int_equal(f.tracer.dropped, 4);
     assert_int_equal(f.tracer.missed_frees, 5);

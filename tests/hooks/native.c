@@ -68,10 +68,8 @@ static PyObject *raw_detached(PyObject *module, PyObject *args)
         return NULL;
     }
     job.blocks = calloc(job.count, sizeof *job.blocks);
-    Py_BEGIN_ALLOW_THREADS
-    allocate_raw(&job);
-    Py_END_ALLOW_THREADS
-    return capsule_of(&job);
+    Py_BEGIN_ALLOW_THREADS allocate_raw(&job);
+    Py_END_ALLOW_THREADS return capsule_of(&job);
 }
 
 /* ---- single calls ---- */
@@ -80,14 +78,16 @@ enum domain { RAW, MEM, OBJ };
 
 static void *call_malloc(int domain, size_t size)
 {
-    return domain == RAW ? PyMem_RawMalloc(size)
-                         : domain == MEM ? PyMem_Malloc(size) : PyObject_Malloc(size);
+    return domain == RAW   ? PyMem_RawMalloc(size)
+           : domain == MEM ? PyMem_Malloc(size)
+                           : PyObject_Malloc(size);
 }
 
 static void *call_realloc(int domain, void *block, size_t size)
 {
-    return domain == RAW ? PyMem_RawRealloc(block, size)
-                         : domain == MEM ? PyMem_Realloc(block, size) : PyObject_Realloc(block, size);
+    return domain == RAW   ? PyMem_RawRealloc(block, size)
+           : domain == MEM ? PyMem_Realloc(block, size)
+                           : PyObject_Realloc(block, size);
 }
 
 static void call_free(int domain, void *block)
@@ -255,8 +255,7 @@ static PyObject *layer_info(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     return Py_BuildValue("(nnnO)", (Py_ssize_t)layers[0].calls, (Py_ssize_t)layers[1].calls,
-                         (Py_ssize_t)layers[2].calls,
-                         layers[0].wrong_ctx ? Py_True : Py_False);
+                         (Py_ssize_t)layers[2].calls, layers[0].wrong_ctx ? Py_True : Py_False);
 }
 
 /* The function pointers and ctx of a domain's allocator: (ctx, malloc, calloc, realloc, free). */
@@ -351,8 +350,8 @@ static PyMethodDef methods[] = {
 
 static PyModuleDef_Slot slots[] = {{0, NULL}};
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "ctm_native", .m_methods = methods, .m_slots = slots};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "ctm_native",
+                                        .m_methods = methods, .m_slots = slots};
 
 PyMODINIT_FUNC PyInit_ctm_native(void)
 {

@@ -297,9 +297,11 @@ print(wrong, len(seen) < count / 10)
 def test_many_execs(run: Run) -> None:
     """Code objects come and go at the same addresses; no trace names a dead one's line."""
     # A block that native code allocates is never from a free list.
-    code = EXEC_MANY.replace("value = [0] * 3", "value = bytes(599)").replace(
-        'compile("', 'compile("n = 599;" + "'
-    ).replace("bytes(599)", "bytes(n)")
+    code = (
+        EXEC_MANY.replace("value = [0] * 3", "value = bytes(599)")
+        .replace('compile("', 'compile("n = 599;" + "')
+        .replace("bytes(599)", "bytes(n)")
+    )
     count = 100_000 if "CTM_LONG" not in __import__("os").environ else 1_000_000
     out = run(code, str(count)).split()
     assert out == ["0", "True"]

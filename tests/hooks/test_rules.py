@@ -259,7 +259,8 @@ def test_code_objects_die_and_their_addresses_return(run: Run) -> None:
         addresses = set()
         for i in range(20_000):
             name = f"file{i % 977}"
-            code = compile("\\n" * (i % 313) + "blocks.append(native.malloc(OBJ, 77))", name, "exec")
+            source = "\\n" * (i % 313) + "blocks.append(native.malloc(OBJ, 77))"
+            code = compile(source, name, "exec")
             addresses.add(id(code))
             blocks = []
             exec(code)

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import ctracemalloc
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,9 @@ many_cases = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+# Many cases take long, and may.
+patient = pytest.mark.timeout(300 + CASES)
 
 KEYS = [
     ("filename", False),

@@ -14,9 +14,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from api_support import KEYS, frames, in_both, many_cases, ours, outcome, stdlib
+from api_support import KEYS, frames, in_both, many_cases, ours, outcome, patient, stdlib
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytestmark = patient
 
 CLASSES = [
     "Frame",

@@ -16,6 +16,7 @@ from api_support import (
     odd_filters,
     odd_traces,
     ours,
+    patient,
     plain_traces,
     shown_statistic,
     shown_statistics,
@@ -27,6 +28,8 @@ from ctracemalloc._grouping import group
 from ctracemalloc._snapshot import as_table
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytestmark = patient
 
 
 def table_snapshot(traces: list[Any]) -> Any:

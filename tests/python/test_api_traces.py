@@ -8,10 +8,21 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from api_support import in_both, many_cases, ours, outcome, plain_traces, stdlib, surrogate_text
+from api_support import (
+    in_both,
+    many_cases,
+    ours,
+    outcome,
+    patient,
+    plain_traces,
+    stdlib,
+    surrogate_text,
+)
 from ctracemalloc._engine import SnapshotTable
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytestmark = patient
 
 TRACES: list[Any] = [
     *[(0, 10, (("a.py", 2), ("b.py", 4)), 3)] * 3,

@@ -1,0 +1,199 @@
+/* Dumps of the standard library: what is read, and what memory that takes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "format/pickle.h"
+#include "format/plain.h"
+#include "unit.h"
+
+/*
+ * A snapshot with the traces (0, 5, (("a.py", 1), ("b.py", 2)), 2), twice, and
+ * (7, 300, (("a.py", 1),), None), traceback_limit 2 and note ["x", -1].
+ */
+static const char dump[] = "\x80\x04"
+                           "\x8c\x0btracemalloc\x94\x8c\x08Snapshot\x93)\x81}("
+                           "\x8c\x06traces"
+                           "h\0\x8c\x07_Traces\x93)\x81}\x8c\x07_traces]("
+                           "(K\0K\5\x8c\4a.pyK\1\x86\x94\x8c\4b.pyK\2\x86\x86\x94K\2t"
+                           "(K\0K\5h\2K\2t"
+                           "(K\7M\x2c\1h\1\x85Nt"
+                           "esb"
+                           "\x8c\x0ftraceback_limitK\2"
+                           "\x8c\4note](\x8c\1xJ\xff\xff\xff\xff"
+                           "e"
+                           "ub.";
+
+static int read_bytes(const void *bytes, size_t length, struct ctm_snapshot **s,
+                      struct ctm_metadata *metadata, struct ctm_file_error *error)
+{
+    *error = (struct ctm_file_error){0};
+    return ctm_pickle_read(bytes, length, ctm_limits_default, s, metadata, error);
+}
+
+static void assert_text(const struct ctm_tables *t, uint32_t string, const char *text)
+{
+    assert_int_equal(t->strings[string].length, strlen(text));
+    assert_memory_equal(t->strings[string].bytes, text, strlen(text));
+}
+
+static void assert_frame(const struct ctm_tables *t, uint32_t node, const char *file, uint32_t line)
+{
+    struct ctm_frame frame = t->frames[t->nodes[node].frame];
+    assert_text(t, frame.file, file);
+    assert_text(t, frame.name, "");
+    assert_int_equal(frame.line, line);
+}
+
+static void reads_a_dump(void **state)
+{
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    struct ctm_file_error error;
+    (void)state;
+
+    assert_true(ctm_pickle_is_one((const uint8_t *)dump, sizeof dump - 1));
+    assert_int_equal(read_bytes(dump, sizeof dump - 1, &s, &metadata, &error), CTM_OK);
+    const struct ctm_tables *t = s->tables;
+    assert_int_equal(s->trace_count, 3);
+    assert_int_equal(s->row_count, 2);
+    assert_int_equal(s->info.nframe, 2);
+    assert_int_equal(s->rows[0].count, 2);
+    assert_int_equal(s->rows[0].domain, 0);
+    assert_int_equal(s->rows[0].size, 5);
+    assert_int_equal(s->rows[1].domain, 7);
+    assert_int_equal(s->rows[1].size, 300);
+
+    struct ctm_stack first = t->stacks[s->rows[0].stack];
+    assert_int_equal(first.total_nframe, 2);
+    assert_frame(t, first.node, "a.py", 1);
+    assert_frame(t, t->nodes[first.node].parent, "b.py", 2);
+    struct ctm_stack second = t->stacks[s->rows[1].stack];
+    assert_int_equal(second.total_nframe, CTM_TOTAL_UNKNOWN);
+    assert_frame(t, second.node, "a.py", 1);
+    assert_int_equal(t->nodes[second.node].parent, CTM_NO_NODE);
+
+    struct ctm_cursor value;
+    struct ctm_plain_item item;
+    assert_int_equal(metadata.about.length, 0);
+    assert_true(
+        ctm_plain_find(metadata.attributes.bytes, metadata.attributes.length, "note", &value));
+    assert_null(ctm_plain_next(&value, &item));
+    assert_int_equal(item.kind, CTM_PLAIN_LIST);
+    assert_int_equal(item.count, 2);
+    ctm_metadata_free(&metadata);
+    ctm_snapshot_unref(s);
+}
+
+static void is_refused_at_every_length(void **state)
+{
+    (void)state;
+
+    for (size_t length = 0; length < sizeof dump - 1; length++) {
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        /* Of exactly this size, so that a reader that goes past it is seen. */
+        void *copy = malloc(length + 1);
+        assert_non_null(copy);
+        memcpy(copy, dump, length);
+        assert_int_equal(read_bytes(copy, length, &s, &metadata, &error), CTM_EFORMAT);
+        assert_true(error.text[0] != '\0');
+        free(copy);
+    }
+}
+
+static void survives_without_memory(void **state)
+{
+    size_t failures = 0;
+    (void)state;
+
+    for (size_t nth = 1;; nth++) {
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        alloc_measure();
+        alloc_fail_at(nth);
+        int result = read_bytes(dump, sizeof dump - 1, &s, &metadata, &error);
+        bool has_failed = alloc_has_failed();
+        alloc_fail_at(0);
+        if (result == CTM_OK) {
+            /* A table that cannot be made smaller stays as it is. */
+            assert_int_equal(s->trace_count, 3);
+            ctm_metadata_free(&metadata);
+            ctm_snapshot_unref(s);
+        } else {
+            assert_int_equal(result, CTM_ENOMEM);
+            assert_int_equal(error.code, CTM_ENOMEM);
+            assert_non_null(strstr(error.text, "memory"));
+            failures++;
+        }
+        assert_int_equal(alloc_held(), 0);
+        if (!has_failed) {
+            assert_int_equal(result, CTM_OK);
+            break;
+        }
+    }
+    assert_true(failures > 8);
+}
+
+/* What makes the most of each byte: containers, marks, values that are remembered. */
+static void memory_is_proportional(void **state)
+{
+    static const char *const repeated[] = {")",  "]",      "(",    "N", "\x94",
+                                           "N]", "]N\x94", ")h\0", "(e"};
+    static const uint8_t start[] = {0x80, 4, ']', 0x94};
+    enum { LENGTH = 1 << 20 };
+    char *bytes = malloc(LENGTH);
+    (void)state;
+
+    assert_non_null(bytes);
+    for (size_t i = 0; i < sizeof repeated / sizeof *repeated; i++) {
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        size_t unit = strlen(repeated[i]);
+        memcpy(bytes, start, sizeof start);
+        for (size_t at = sizeof start; at < LENGTH; at++) {
+            bytes[at] = repeated[i][(at - sizeof start) % unit];
+        }
+        alloc_measure();
+        assert_int_equal(read_bytes(bytes, LENGTH, &s, &metadata, &error), CTM_EFORMAT);
+        assert_true(alloc_most() < 100 * (size_t)LENGTH);
+        assert_int_equal(alloc_held(), 0);
+    }
+    free(bytes);
+}
+
+static void limits_are_kept(void **state)
+{
+    struct ctm_limits limits = ctm_limits_default;
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    struct ctm_file_error error;
+    (void)state;
+
+    limits.file_length = sizeof dump - 2;
+    assert_int_equal(
+        ctm_pickle_read((const uint8_t *)dump, sizeof dump - 1, limits, &s, &metadata, &error),
+        CTM_ELIMIT);
+    assert_non_null(strstr(error.text, "more than the limit"));
+    limits = ctm_limits_default;
+    limits.raw_length = 5;
+    assert_int_equal(
+        ctm_pickle_read((const uint8_t *)dump, sizeof dump - 1, limits, &s, &metadata, &error),
+        CTM_ELIMIT);
+    assert_non_null(strstr(error.text, "attributes"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_a_dump),
+        cmocka_unit_test(is_refused_at_every_length),
+        cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(memory_is_proportional),
+        cmocka_unit_test(limits_are_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
