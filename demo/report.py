@@ -22,10 +22,13 @@ def main() -> int:
     size = sum(statistic.size for statistic in files)
     count = sum(statistic.count for statistic in files)
     print(f"{path}: {size} bytes in {count} blocks, {snapshot.traceback_limit} frames each")
-    for title, key_type, limit in (("file", "filename", FILES), ("line", "lineno", LINES)):
-        print(f"\nBy {title}")
-        for statistic in snapshot.statistics(key_type)[:limit]:
-            print(f"  {statistic}")
+    print("\nBy file")
+    for statistic in files[:FILES]:
+        name = statistic.traceback[0].filename
+        print(f"  {name}: {statistic.size} bytes in {statistic.count} blocks")
+    print("\nBy line")
+    for statistic in snapshot.statistics("lineno")[:LINES]:
+        print(f"  {statistic}")
     for statistic in snapshot.statistics("traceback")[:TRACEBACKS]:
         print(f"\n{statistic.size} bytes in {statistic.count} blocks from")
         print("\n".join(statistic.traceback.format()))
