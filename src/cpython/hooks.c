@@ -305,9 +305,6 @@ static const PyMemAllocatorEx our_functions[DOMAINS] = {
 static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
 {
     (void)data;
-    if (CTM_UNLIKELY(hooks.next_ref_tracer != NULL)) {
-        (void)hooks.next_ref_tracer(object, event, hooks.next_ref_data);
-    }
     if (event != PyRefTracer_CREATE || object == NULL) {
         return 0;
     }
@@ -324,13 +321,17 @@ static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
     struct caller caller = who_calls(self, 2);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     if (CTM_LIKELY(hooks.tracer.tracing)) {
-        uint32_t site = ctm_blocks_site(&hooks.tracer.blocks, block);
-        if (site != 0) {
-            ctm_tracer_reused_hook(&hooks.tracer, block, site, capture(self, caller.state));
-        }
+        ctm_tracer_reused_hook(&hooks.tracer, block, capture(self, caller.state));
     }
     ctm_gate_leave(&hooks.gate, pass);
     return 0;
+}
+
+/* The same where another tool had been told of all births and deaths, and goes on being told. */
+static int ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    (void)hooks.next_ref_tracer(object, event, hooks.next_ref_data);
+    return ref_tracer(object, event, data);
 }
 
 /* ---- taking our place, and leaving it ---- */
@@ -428,7 +429,8 @@ static void unhook_domains(void)
 static bool have_ref_tracer(void)
 {
     void *data;
-    return PyRefTracer_GetTracer(&data) == ref_tracer;
+    PyRefTracer tracer = PyRefTracer_GetTracer(&data);
+    return tracer == ref_tracer || tracer == ref_tracer_before_next;
 }
 
 static int hook_references(void)
@@ -440,7 +442,7 @@ static int hook_references(void)
     PyRefTracer next = PyRefTracer_GetTracer(&data);
     hooks.next_ref_data = data;
     hooks.next_ref_tracer = next;
-    return PyRefTracer_SetTracer(ref_tracer, NULL);
+    return PyRefTracer_SetTracer(next == NULL ? ref_tracer : ref_tracer_before_next, NULL);
 }
 
 static void unhook_references(void)
@@ -617,6 +619,10 @@ int ctm_hooks_clear_traces(void)
     int error = CTM_OK;
     if (hooks.tracer.tracing) {
         error = ctm_tracer_clear(&hooks.tracer);
+    }
+    for (struct ctm_walker *walker = hooks.walkers; walker != NULL; walker = walker->next) {
+        /* Maybe the hooks had been taken away, and captures were missed. */
+        walker->last_depth = 0;
     }
     ctm_gate_leave(&hooks.gate, pass);
     if (error < 0) {

@@ -139,18 +139,25 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
     return found == NULL ? NULL : &found->pages[number & ((1u << CTM_LEAF_BITS) - 1)];
 }
 
-/* The site of the block of domain 0 at `address`, 0 if there is none. */
-static inline uint32_t ctm_blocks_site(const struct ctm_blocks *blocks, uintptr_t address)
+/* An entry of a page's array: where it is, and the size class of the page. */
+struct ctm_dense {
+    uint32_t *entry; /* site << 4 | slack, not 0; NULL: the block is in no array */
+    uint32_t class_size;
+};
+
+/* The entry of the block at `address`. Valid until a block is put or taken. */
+static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks, uintptr_t address)
 {
+    struct ctm_dense dense = {NULL, 0};
     const struct ctm_page *page = ctm_blocks_page(blocks, address);
     if (CTM_LIKELY(page != NULL && page->live != 0)) {
         uint32_t slot = ctm_page_slot(address, page->grain);
         if (CTM_LIKELY(slot != UINT32_MAX && page->entries[slot] != 0)) {
-            return page->entries[slot] >> 4;
+            dense.entry = &page->entries[slot];
+            dense.class_size = (uint32_t)page->grain << CTM_GRAIN_BITS;
         }
     }
-    struct ctm_block block;
-    return ctm_blocks_get(blocks, address, &block) ? block.site : 0;
+    return dense;
 }
 
 static inline int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,

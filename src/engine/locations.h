@@ -10,6 +10,8 @@
 #ifndef CTM_ENGINE_LOCATIONS_H
 #define CTM_ENGINE_LOCATIONS_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "engine/address_map.h"
 
@@ -23,6 +25,8 @@ struct ctm_location {
      * instructions are always reached the same way. */
     uint32_t parent;
     uint32_t node;
+    /* For the host: no frame that stands here is one of those that it hides. */
+    bool shown;
 };
 
 struct ctm_owner {

@@ -116,4 +116,18 @@ static inline void ctm_sites_lose(struct ctm_sites *sites, uint32_t site, uint64
     s->live_blocks--;
 }
 
+/* A live block passes from one site to another. What is live in all stays, so it is no new peak. */
+static inline void ctm_sites_pass(struct ctm_sites *sites, uint32_t from, uint32_t to,
+                                  uint64_t size)
+{
+    struct ctm_site *giver = &sites->items[from];
+    struct ctm_site *taker = &sites->items[to];
+    ctm_site_save(sites, giver);
+    ctm_site_save(sites, taker);
+    giver->live_bytes -= size;
+    giver->live_blocks--;
+    taker->live_bytes += size;
+    taker->live_blocks++;
+}
+
 #endif

@@ -183,7 +183,7 @@ void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr
     }
 }
 
-void ctm_tracer_moved_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node)
+void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node)
 {
     struct ctm_block block;
     if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
@@ -197,7 +197,8 @@ void ctm_tracer_moved_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_
         return;
     }
     uint32_t site = tracer->stacks.nodes[node].site;
-    ctm_blocks_move(&tracer->blocks, address, site);
-    ctm_sites_lose(&tracer->sites, block.site, block.size);
-    ctm_sites_gain(&tracer->sites, site, block.size);
+    if (site != block.site) {
+        ctm_blocks_move(&tracer->blocks, address, site);
+        ctm_sites_pass(&tracer->sites, block.site, site, block.size);
+    }
 }

@@ -129,14 +129,24 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
  */
 void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
 
-/* The block of `site` at `address` was handed to a new object: it is `node`'s now. */
-void ctm_tracer_moved_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node);
+/* The same as ctm_tracer_reused_hook, for what that does not do itself. */
+void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node);
 
+/* The block at `address`, if it has a trace, was handed to a new object: it is `node`'s now. */
 static inline void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address,
-                                          uint32_t site, uint32_t node)
+                                          uint32_t node)
 {
-    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT || tracer->stacks.nodes[node].site != site)) {
-        ctm_tracer_moved_hook(tracer, address, node);
+    struct ctm_dense dense = ctm_blocks_dense(&tracer->blocks, address);
+    uint32_t site = node == CTM_NO_CONTEXT ? CTM_NO_SITE : tracer->stacks.nodes[node].site;
+    if (CTM_UNLIKELY(dense.entry == NULL || site == CTM_NO_SITE)) {
+        ctm_tracer_reused_slow_hook(tracer, address, node);
+        return;
+    }
+    uint32_t before = *dense.entry;
+    if (before >> 4 != site) {
+        uint32_t slack = before & 15;
+        *dense.entry = site << 4 | slack;
+        ctm_sites_pass(&tracer->sites, before >> 4, site, dense.class_size - slack);
     }
 }
 

@@ -38,14 +38,18 @@ static void assert_there(const struct fixture *f, uintptr_t address, uint64_t si
     assert_true(ctm_blocks_get(&f->blocks, address, &block));
     assert_int_equal(block.size, size);
     assert_int_equal(block.site, site);
-    assert_int_equal(ctm_blocks_site(&f->blocks, address), site);
+    struct ctm_dense dense = ctm_blocks_dense(&f->blocks, address);
+    if (dense.entry != NULL) {
+        assert_int_equal(*dense.entry >> 4, site);
+        assert_int_equal(dense.class_size - (*dense.entry & 15), size);
+    }
 }
 
 static void assert_absent(struct fixture *f, uintptr_t address)
 {
     struct ctm_block block;
     assert_false(ctm_blocks_get(&f->blocks, address, &block));
-    assert_int_equal(ctm_blocks_site(&f->blocks, address), 0);
+    assert_null(ctm_blocks_dense(&f->blocks, address).entry);
     assert_int_equal(ctm_blocks_take(&f->blocks, address, &block), CTM_TAKEN_NOTHING);
 }
 

@@ -220,8 +220,7 @@ static void step(struct actor *actor)
         }
     } else if (kind < 990) {
         note(actor, REUSED, place)->stack = stack;
-        ctm_tracer_reused_hook(tracer, address, ctm_blocks_site(&tracer->blocks, address),
-                               scene->nodes[stack]);
+        ctm_tracer_reused_hook(tracer, address, scene->nodes[stack]);
     } else if (kind < 992) {
         (void)note(actor, RESET, place);
         ctm_sites_reset_peak(&tracer->sites);

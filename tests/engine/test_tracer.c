@@ -118,6 +118,12 @@ static void a_missed_free_is_counted(void **state)
     close_fixture(&f);
 }
 
+static bool has_block(const struct fixture *f, uintptr_t address)
+{
+    struct ctm_block block;
+    return ctm_blocks_get(&f->tracer.blocks, address, &block);
+}
+
 static void a_reused_block_is_the_new_lines(void **state)
 {
     (void)state;
@@ -126,23 +132,22 @@ static void a_reused_block_is_the_new_lines(void **state)
     uint32_t a = node_of(&f.tracer, "a.py", 1);
     uint32_t b = node_of(&f.tracer, "b.py", 1);
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 24, a);
-    uint32_t site = ctm_blocks_site(&f.tracer.blocks, BLOCK);
-    ctm_tracer_reused_hook(&f.tracer, BLOCK, site, a);
+    ctm_tracer_reused_hook(&f.tracer, BLOCK, a);
     assert_int_equal(site_of(&f.tracer, a)->live_bytes, 24);
-    ctm_tracer_reused_hook(&f.tracer, BLOCK, site, b);
+    ctm_tracer_reused_hook(&f.tracer, BLOCK, b);
     assert_int_equal(site_of(&f.tracer, a)->live_bytes, 0);
     assert_int_equal(site_of(&f.tracer, b)->live_bytes, 24);
     assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, site_of(&f.tracer, a)), 24);
     assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, site_of(&f.tracer, b)), 0);
     assert_int_equal(f.tracer.sites.current_blocks, 1);
     /* Without a trace there is nothing to hand over. */
-    ctm_tracer_moved_hook(&f.tracer, BLOCK + 32, b);
-    assert_int_equal(ctm_blocks_site(&f.tracer.blocks, BLOCK + 32), 0);
+    ctm_tracer_reused_hook(&f.tracer, BLOCK + 32, b);
+    assert_false(has_block(&f, BLOCK + 32));
     /* Without a stack there is no trace: better than one of the wrong line. */
-    ctm_tracer_reused_hook(&f.tracer, BLOCK, f.tracer.stacks.nodes[b].site, CTM_NO_CONTEXT);
+    ctm_tracer_reused_hook(&f.tracer, BLOCK, CTM_NO_CONTEXT);
     assert_int_equal(f.tracer.dropped, 1);
     assert_int_equal(f.tracer.sites.current_blocks, 0);
-    assert_int_equal(ctm_blocks_site(&f.tracer.blocks, BLOCK), 0);
+    assert_false(has_block(&f, BLOCK));
     close_fixture(&f);
 }
 
@@ -354,7 +359,7 @@ static void clear_forgets_the_traces_only(void **state)
     assert_int_equal(f.tracer.dropped, 4);
     assert_int_equal(f.tracer.missed_frees, 5);
     assert_int_equal(f.tracer.sites.peak_bytes, 0);
-    assert_int_equal(ctm_blocks_site(&f.tracer.blocks, BLOCK), 0);
+    assert_false(has_block(&f, BLOCK));
     assert_false(is_known(&f, BLOCK + 4096));
 
     test_refuse_next(&f.refusal, 1);

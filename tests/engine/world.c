@@ -381,12 +381,10 @@ void world_fail_realloc(struct world *w, const struct world_held *held)
 void world_reuse(struct world *w, size_t number, uint32_t stack)
 {
     struct world_place *place = &w->places[number];
-    uint32_t site = ctm_blocks_site(&w->tracer.blocks, place->address);
-    assert_true((site != 0) == place->live);
+    ctm_tracer_reused_hook(&w->tracer, place->address, node_of(w, stack));
     if (!place->live) {
         return;
     }
-    ctm_tracer_reused_hook(&w->tracer, place->address, site, node_of(w, stack));
     if (was_dropped(w)) {
         forget(w, place);
         place->watched = false;
