@@ -117,16 +117,16 @@ static inline uintptr_t bytecode_of(const PyCodeObject *code)
     return (uintptr_t)code->co_code_adaptive;
 }
 
+static inline uintptr_t first_traceable(const PyCodeObject *code)
+{
+    return bytecode_of(code) + (uintptr_t)code->_co_firsttraceable * sizeof(_Py_CODEUNIT);
+}
+
 /* Pushed, but not yet at its first traceable instruction: the public API hides it, so do we. */
 static inline bool is_incomplete(const frame_type *frame)
 {
-    if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-        return false;
-    }
-    const PyCodeObject *code = code_of(frame);
-    uintptr_t traceable =
-        bytecode_of(code) + (uintptr_t)code->_co_firsttraceable * sizeof(_Py_CODEUNIT);
-    return instruction_of(frame) < traceable;
+    return frame->owner != FRAME_OWNED_BY_GENERATOR &&
+           instruction_of(frame) < first_traceable(code_of(frame));
 }
 
 /* The first frame from here that the public API would show. */
@@ -227,7 +227,11 @@ add_location(struct ctm_tracer *tracer, const PyCodeObject *code, uintptr_t inst
     if (ctm_stacks_frame(&tracer->stacks, frame, &id) < 0) {
         return NULL;
     }
-    return ctm_locations_add(&tracer->locations, instruction, id);
+    struct ctm_location *location = ctm_locations_add(&tracer->locations, instruction, id);
+    if (location != NULL) {
+        location->shown = instruction >= first_traceable(code);
+    }
+    return location;
 }
 
 /* What is known of the instruction at which a frame stands. NULL: no memory. */
@@ -329,9 +333,30 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
     }
 }
 
+/* Frames on the stack, `newest` being the first that is shown, where some of them are hidden or may
+ * be: those with the numbers [0, low) are not. */
+static CTM_NOINLINE uint32_t depth_without_hidden(struct ctm_walker *walker, const frame_type *top,
+                                                  const frame_type *newest, uint32_t depth,
+                                                  uint32_t low)
+{
+    if (top != newest) {
+        uint32_t first = depth - hidden_above(top, newest);
+        low = first < low ? first : low;
+    }
+    if (low >= depth) {
+        return depth;
+    }
+    uint32_t hidden;
+    if (!count_hidden(walker, top, depth, low, &hidden)) {
+        walker->count_frames = true;
+        return count_frames(newest);
+    }
+    return depth - hidden;
+}
+
 /* Frames that the public API would show of the state's stack; `newest` is the first of them. */
 static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
-                                const struct ctm_tracer *tracer, const frame_type *newest)
+                                const frame_type *newest)
 {
     uint32_t depth = recursion_depth(state);
     if (CTM_UNLIKELY(depth == 0)) {
@@ -340,11 +365,6 @@ static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
     if (CTM_UNLIKELY(walker->state != state || walker->chunk != state->datastack_chunk)) {
         check_data_stack(walker, state);
     }
-    if (CTM_UNLIKELY(walker->depth_generation != tracer->era)) {
-        /* There were no captures for a while. */
-        walker->depth_generation = tracer->era;
-        walker->last_depth = 0;
-    }
     if (CTM_UNLIKELY(walker->count_frames)) {
         return count_frames(newest);
     }
@@ -352,16 +372,10 @@ static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
         walker->lowest_hidden < walker->last_depth ? walker->lowest_hidden : walker->last_depth;
     walker->last_depth = depth;
     const frame_type *top = newest_of(state);
-    if (CTM_UNLIKELY(top != newest)) {
-        uint32_t first = depth - hidden_above(top, newest);
-        low = first < low ? first : low;
+    if (CTM_LIKELY(low >= depth && top == newest)) {
+        return depth;
     }
-    uint32_t hidden = 0;
-    if (low < depth && CTM_UNLIKELY(!count_hidden(walker, top, depth, low, &hidden))) {
-        walker->count_frames = true;
-        return count_frames(newest);
-    }
-    return depth - hidden;
+    return depth_without_hidden(walker, top, newest, depth, low);
 }
 
 /* ---- capture ---- */
@@ -369,6 +383,11 @@ static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
 static inline bool remembers(const struct ctm_walker *walker, uint32_t level)
 {
     return level - walker->low < walker->high - walker->low;
+}
+
+static inline struct ctm_place *place_at(const struct ctm_walker *walker, uint32_t level)
+{
+    return &walker->places[level & walker->mask];
 }
 
 static inline struct ctm_level *level_at(const struct ctm_walker *walker, uint32_t level)
@@ -380,17 +399,18 @@ static inline struct ctm_level *level_at(const struct ctm_walker *walker, uint32
 static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t level,
                              const frame_type *frame, uintptr_t instruction)
 {
+    struct ctm_place *place = place_at(walker, level);
     struct ctm_level *known = level_at(walker, level);
     bool remembered = remembers(walker, level);
-    known->frame = frame;
-    if (remembered && known->instruction == instruction) {
+    place->frame = frame;
+    if (remembered && place->instruction == instruction) {
         return 0;
     }
     const struct ctm_location *location = locate(tracer, frame, instruction);
     if (location == NULL) {
         return CTM_ENOMEM;
     }
-    known->instruction = instruction;
+    place->instruction = instruction;
     if (remembered && known->frame_id == location->frame) {
         return 0;
     }
@@ -402,17 +422,17 @@ static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *trace
 enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
 
 /*
- * Verify the levels [base, depth - 1) and renew those that changed; *changed becomes the lowest
- * level whose node must be found anew, if that is lower than what it is.
+ * Verify the levels [base, level), `frame` standing at `level`, and renew those that changed;
+ * *changed becomes the lowest level whose node must be found anew, if that is lower than what it
+ * is.
  */
-static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                 const frame_type *frame, uint32_t depth, uint32_t base,
-                                 uint32_t *changed)
+static CTM_NOINLINE enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                              const frame_type *frame, uint32_t level,
+                                              uint32_t base, uint32_t *changed)
 {
-    uint32_t level = depth - 1;
     while (level > base) {
         const frame_type *caller = frame->previous;
-        const struct ctm_level *known = level_at(walker, level - 1);
+        const struct ctm_place *known = place_at(walker, level - 1);
         /* Load through the remembered pointer once it is verified, not through the one just read:
          * then the loads of many levels run at the same time. */
         if (CTM_LIKELY(known->frame == caller && caller != NULL && remembers(walker, level - 1))) {
@@ -436,12 +456,41 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
         }
         frame = caller;
     }
-    if (base == 0) {
-        if (first_complete(frame->previous) != NULL) {
-            return WALK_WRONG_DEPTH;
-        }
+    if (base == 0 && first_complete(frame->previous) != NULL) {
+        return WALK_WRONG_DEPTH;
     }
     return WALK_DONE;
+}
+
+/*
+ * The same for levels that are all remembered, as long as nothing changed: moves *frame and *level
+ * down to the first level below which something did. True: nothing did.
+ */
+static inline bool skip_unchanged(const struct ctm_walker *walker, uint32_t base,
+                                  const frame_type **frame, uint32_t *level)
+{
+    const frame_type *at = *frame;
+    uint32_t left = *level - base;
+    while (left > 0) {
+        /* Down to the base, or to where the ring begins. */
+        const struct ctm_place *place = place_at(walker, base + left - 1);
+        uint32_t below = (uint32_t)(place - walker->places) + 1;
+        uint32_t stop = below < left ? left - below : 0;
+        for (; left > stop; left--, place--) {
+            const frame_type *caller = place->frame;
+            if (CTM_UNLIKELY(caller != at->previous) && caller != first_complete(at->previous)) {
+                goto out;
+            }
+            if (CTM_UNLIKELY(place->instruction != instruction_of(caller))) {
+                goto out;
+            }
+            at = caller;
+        }
+    }
+out:
+    *frame = at;
+    *level = base + left;
+    return left == 0 && (base != 0 || first_complete(at->previous) == NULL);
 }
 
 static inline uint32_t root_of(const struct ctm_capture_options *options, uint32_t left_out)
@@ -449,12 +498,12 @@ static inline uint32_t root_of(const struct ctm_capture_options *options, uint32
     return ctm_stacks_root(options->total_nframe ? left_out : 0);
 }
 
-/* Find the nodes of the levels [changed, depth - 1) anew. */
+/* Find the nodes of the levels [changed, top) anew. */
 static bool renew_nodes(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
-                        uint32_t base, uint32_t changed, uint32_t depth)
+                        uint32_t base, uint32_t changed, uint32_t top)
 {
     uint32_t parent = changed == base ? root : level_at(walker, changed - 1)->node;
-    for (uint32_t level = changed; level < depth - 1; level++) {
+    for (uint32_t level = changed; level < top; level++) {
         struct ctm_level *known = level_at(walker, level);
         if (ctm_stacks_child(&tracer->stacks, parent, known->frame_id, &known->node) < 0) {
             return false;
@@ -471,80 +520,104 @@ static uint32_t forget(struct ctm_walker *walker)
     return CTM_NO_CONTEXT;
 }
 
-/* The node of a stack of more than one frame, or of a limit of more than one. */
-static uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                               const struct ctm_capture_options *options, const frame_type *newest,
-                               uint32_t depth)
+/*
+ * Verify the levels below `top`, `newest` standing there, and find the nodes of those that changed.
+ * True: their nodes are right. False: nothing is remembered any more, and either there is no
+ * memory, or the depth is wrong and from now on frames are counted.
+ */
+static CTM_NOINLINE bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                      uint32_t root, const frame_type *newest, uint32_t base,
+                                      uint32_t top)
 {
-    uint32_t base = depth <= options->nframe
-                        ? 0
-                        : (depth - options->nframe) / options->stride * options->stride;
-    if (CTM_UNLIKELY(walker->generation != tracer->generation)) {
+    if (walker->generation != tracer->generation) {
         walker->generation = tracer->generation;
         (void)forget(walker);
     }
-
-    /* Level `top` is the newest frame; a node is found anew from `changed` on. */
-    uint32_t top = depth - 1;
     bool same_base = walker->low == base && walker->high > base;
     uint32_t changed = same_base ? (walker->high < top ? walker->high : top) : base;
-    enum walk_end end = walk_levels(walker, tracer, newest, depth, base, &changed);
-    if (CTM_UNLIKELY(end != WALK_DONE)) {
-        (void)forget(walker);
-        if (end == WALK_NO_MEMORY || walker->count_frames) {
+    enum walk_end end = walk_levels(walker, tracer, newest, top, base, &changed);
+    if (end == WALK_DONE &&
+        (changed >= top || renew_nodes(walker, tracer, root, base, changed, top))) {
+        if (!same_base || changed < top) {
+            /* What was remembered above is no longer true. */
+            walker->high = top;
+        }
+        walker->low = base;
+        return true;
+    }
+    (void)forget(walker);
+    if (end == WALK_WRONG_DEPTH) {
+        walker->count_frames = true;
+    }
+    return false;
+}
+
+/* The node of a stack of `depth` frames, with a limit of more than one. */
+static inline uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                      const struct ctm_capture_options *options,
+                                      const frame_type *newest, struct ctm_location *location,
+                                      uint32_t depth)
+{
+    uint32_t base =
+        depth <= options->nframe ? 0 : (depth - options->nframe) & ~(options->stride - 1);
+    uint32_t root = root_of(options, base);
+    uint32_t top = depth - 1;
+    uintptr_t instruction = instruction_of(newest);
+    const frame_type *frame = newest;
+    uint32_t level = top;
+    if (CTM_UNLIKELY(walker->generation != tracer->generation || walker->low != base ||
+                     walker->high < top || !skip_unchanged(walker, base, &frame, &level))) {
+        if (!renew_levels(walker, tracer, root, newest, base, top)) {
             return CTM_NO_CONTEXT;
         }
-        walker->count_frames = true;
-        return capture_window(walker, tracer, options, newest, count_frames(newest));
+        /* It moves when others are added. */
+        location = ctm_locations_find(&tracer->locations, instruction);
     }
-
-    uint32_t root = root_of(options, base);
-    if (changed < top && !renew_nodes(walker, tracer, root, base, changed, depth)) {
-        return forget(walker);
-    }
-    struct ctm_level *known = level_at(walker, top);
-    uintptr_t instruction = instruction_of(newest);
-    bool below_unchanged = changed >= top;
-    if (below_unchanged && same_base && remembers(walker, top)) {
-        known->frame = newest;
-        if (CTM_LIKELY(known->instruction == instruction)) {
-            return known->node;
-        }
-    }
-    struct ctm_location *location = locate(tracer, newest, instruction);
+    uint32_t at = top & walker->mask;
     uint32_t parent = top == base ? root : level_at(walker, top - 1)->node;
-    uint32_t node = location == NULL ? CTM_NO_CONTEXT : child_of(tracer, location, parent);
+    uint32_t node = child_of(tracer, location, parent);
     if (CTM_UNLIKELY(node == CTM_NO_CONTEXT)) {
         return forget(walker);
     }
-    /* What is remembered above the newest frame stays true only if nothing changed up to it. */
-    if (!(below_unchanged && same_base && remembers(walker, top) && known->node == node)) {
+    if (walker->high <= top || walker->levels[at].node != node) {
+        /* What is remembered above the newest frame stays true only under the same node. */
         walker->high = depth;
     }
-    walker->low = base;
-    *known = (struct ctm_level){newest, instruction, location->frame, node};
+    walker->places[at] = (struct ctm_place){newest, instruction};
+    walker->levels[at] = (struct ctm_level){location->frame, node};
     return node;
 }
 
 uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
                           struct ctm_tracer *tracer, const struct ctm_capture_options *options)
 {
-    if (CTM_UNLIKELY(state == NULL)) {
-        return CTM_UNKNOWN_NODE;
-    }
-    const frame_type *newest = first_complete(newest_of(state));
+    const frame_type *newest = state == NULL ? NULL : newest_of(state);
     if (CTM_UNLIKELY(newest == NULL)) {
         return CTM_UNKNOWN_NODE;
     }
+    /* An instruction at which all frames are shown tells that this one is, without a look at it. */
+    struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
+    if (CTM_UNLIKELY(location == NULL || !location->shown)) {
+        newest = first_complete(newest);
+        if (newest == NULL) {
+            return CTM_UNKNOWN_NODE;
+        }
+        location = locate(tracer, newest, instruction_of(newest));
+        if (location == NULL) {
+            return CTM_NO_CONTEXT;
+        }
+    }
     if (options->nframe > 1) {
-        return capture_window(walker, tracer, options, newest,
-                              depth_of(walker, state, tracer, newest));
+        uint32_t depth = depth_of(walker, state, newest);
+        uint32_t node = capture_window(walker, tracer, options, newest, location, depth);
+        if (CTM_UNLIKELY(node == CTM_NO_CONTEXT && walker->count_frames)) {
+            node = capture_window(walker, tracer, options, newest,
+                                  ctm_locations_find(&tracer->locations, instruction_of(newest)),
+                                  count_frames(newest));
+        }
+        return node;
     }
-    uint32_t left_out = options->total_nframe ? depth_of(walker, state, tracer, newest) - 1 : 0;
-    struct ctm_location *location = locate(tracer, newest, instruction_of(newest));
-    if (CTM_UNLIKELY(location == NULL)) {
-        return CTM_NO_CONTEXT;
-    }
+    uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest) - 1 : 0;
     return child_of(tracer, location, root_of(options, left_out));
 }
 
@@ -552,32 +625,48 @@ uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
 
 enum { LARGEST_STRIDE = 16 };
 
+/* The largest power of two up to a quarter of the window and LARGEST_STRIDE. */
+static uint32_t stride_for(uint32_t nframe)
+{
+    uint32_t stride = 1;
+    while (stride < LARGEST_STRIDE && stride * 8 <= nframe) {
+        stride *= 2;
+    }
+    return stride;
+}
+
 void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,
                               bool total_nframe)
 {
-    uint32_t stride = nframe / 4;
     options->nframe = nframe;
-    options->stride = stride == 0 ? 1 : stride > LARGEST_STRIDE ? LARGEST_STRIDE : stride;
+    options->stride = stride_for(nframe);
     options->total_nframe = total_nframe;
+}
+
+static size_t rings_size(uint32_t mask)
+{
+    return ((size_t)mask + 1) * (sizeof(struct ctm_place) + sizeof(struct ctm_level));
 }
 
 int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
                     const struct ctm_capture_options *options)
 {
+    walker->last_depth = 0;
     uint32_t window = options->nframe + options->stride;
-    if (walker->levels != NULL && walker->mask >= window) {
+    if (walker->places != NULL && walker->mask >= window) {
         return CTM_OK;
     }
     uint32_t mask = 1;
     while (mask < window) {
         mask = mask * 2 + 1;
     }
-    struct ctm_level *levels = ctm_pages_map(pages, (mask + (size_t)1) * sizeof *levels);
-    if (levels == NULL) {
+    struct ctm_place *places = ctm_pages_map(pages, rings_size(mask));
+    if (places == NULL) {
         return CTM_ENOMEM;
     }
-    ctm_pages_unmap(pages, walker->levels, (walker->mask + (size_t)1) * sizeof *levels);
-    walker->levels = levels;
+    ctm_pages_unmap(pages, walker->places, rings_size(walker->mask));
+    walker->places = places;
+    walker->levels = (struct ctm_level *)(places + mask + 1);
     walker->mask = mask;
     (void)forget(walker);
     return CTM_OK;

@@ -22,14 +22,18 @@
 
 struct ctm_capture_options {
     uint32_t nframe;   /* newest frames to keep, 1 to 65535 */
-    uint32_t stride;   /* the window's lower end moves in steps of so many levels */
+    uint32_t stride;   /* the window's lower end moves in steps of so many levels, a power of two */
     bool total_nframe; /* nodes know the depth of the whole stack */
 };
 
-/* One level of a remembered stack. */
-struct ctm_level {
+/* One level of a remembered stack, in two halves: what every capture verifies, and what is known of
+ * it. */
+struct ctm_place {
     const void *frame;
     uintptr_t instruction;
+};
+
+struct ctm_level {
     uint32_t frame_id;
     uint32_t node;
 };
@@ -37,19 +41,19 @@ struct ctm_level {
 struct ctm_walker {
     struct ctm_walker *next; /* in the list of all walkers */
     struct ctm_walker *next_unused;
-    struct ctm_level *levels; /* a ring; level 0 is the oldest frame of the thread */
-    uint32_t mask;            /* of the ring */
+    struct ctm_place *places; /* a ring; level 0 is the oldest frame of the thread */
+    struct ctm_level *levels; /* a ring of the same length, in the same mapping */
+    uint32_t mask;            /* of the rings */
     uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
     uint32_t high;
     uint64_t generation; /* of the tracer, when they were */
     /* Depth of the stack, by the recursion counter of `state` where that can be trusted. */
     const void *state;
-    const void *chunk;         /* newest chunk of the data stack at the last capture */
-    const void *root_chunk;    /* the oldest one */
-    uint64_t depth_generation; /* the tracer's era of the last capture */
-    uint32_t last_depth;       /* by the counter, at the last capture */
-    uint32_t lowest_hidden;    /* number of the oldest frame that is counted and not shown */
-    bool count_frames;         /* the counter is not to be trusted here */
+    const void *chunk;      /* newest chunk of the data stack at the last capture */
+    const void *root_chunk; /* the oldest one */
+    uint32_t last_depth;    /* by the counter, at the last capture; 0: captures were missed */
+    uint32_t lowest_hidden; /* number of the oldest frame that is counted and not shown */
+    bool count_frames;      /* the counter is not to be trusted here */
     /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once it
      * is freed. */
     PyThreadState *attached;
@@ -61,7 +65,8 @@ struct ctm_walker {
 void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,
                               bool total_nframe);
 
-/* Make a walker fit for these options; its memory is from `pages`. CTM_ENOMEM. */
+/* Make a walker fit for these options, after a time without captures; its memory is from `pages`.
+ * CTM_ENOMEM. */
 CTM_MUST_CHECK int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
                                    const struct ctm_capture_options *options);
 
