@@ -7,9 +7,11 @@ PYTHON_VERSION ?= default
 PYTHON_VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
 # What `make bench` hands over.
 BENCH ?= --quick
+# How long `make fuzz` runs each target.
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize cross bench clean
+.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz cross bench clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +50,10 @@ format: tools ## format all sources
 sanitize: setup ## the C tests under the sanitizers
 	tools/c-tests.sh asan
 	tools/c-tests.sh tsan --suite engine --suite snapshot
+
+fuzz: tools ## fuzz what reads files and filters, each target for FUZZ_SECONDS; then the lines reached
+	tools/fuzz.sh run $(FUZZ_SECONDS)
+	tools/fuzz.sh coverage
 
 cross: tools ## the C tests for aarch64, under qemu-user
 	tests/cross/run.sh build/c-aarch64

@@ -348,3 +348,46 @@ bool model_keeps(const struct model_filter *filters, size_t count, const struct 
     }
     return wanted || !any_inclusive;
 }
+
+void model_check_filter(struct ctm_snapshot *s, const struct model_filter *plain, size_t count)
+{
+    static struct model given;
+    struct ctm_filter filters[MODEL_FILTERS];
+    uint8_t matches[MODEL_FILTERS][MODEL_STRINGS];
+    assert_true(count <= MODEL_FILTERS && s->tables->string_count <= MODEL_STRINGS);
+    for (size_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < s->tables->string_count; k++) {
+            matches[i][k] = 0;
+            for (size_t file = 0; file < MODEL_FILES; file++) {
+                bool same = model_compare_strings(s->tables->strings[k], model_file(file)) == 0;
+                matches[i][k] |= same && plain[i].files[file] ? 0x10 : 0;
+            }
+        }
+        filters[i] = (struct ctm_filter){
+            .inclusive = plain[i].inclusive,
+            .file_matches = plain[i].any_file ? NULL : matches[i],
+            .any_line = plain[i].any_line,
+            .line = plain[i].line,
+            .all_frames = plain[i].all_frames,
+            .any_domain = plain[i].any_domain,
+            .domain = plain[i].domain,
+        };
+    }
+    struct ctm_snapshot *kept;
+    assert_ok(ctm_filter(s, filters, count, &kept));
+    assert_ptr_equal(kept->tables, s->tables);
+    model_of_snapshot(&given, s);
+    size_t at = 0;
+    uint64_t traces = 0;
+    for (size_t i = 0; i < s->row_count; i++) {
+        if (model_keeps(plain, count, &given.traces[i])) {
+            assert_true(at < kept->row_count);
+            assert_memory_equal(&kept->rows[at], &s->rows[i], sizeof *s->rows);
+            traces += s->rows[i].count;
+            at++;
+        }
+    }
+    assert_int_equal(at, kept->row_count);
+    assert_int_equal(traces, kept->trace_count);
+    ctm_snapshot_unref(kept);
+}

@@ -14,6 +14,8 @@ enum {
     MODEL_DEPTH = 6,
     MODEL_TRACES = 60,
     MODEL_FILES = 14,
+    MODEL_STRINGS = MODEL_FILES + 8, /* at most, names of functions included */
+    MODEL_FILTERS = 5,               /* at most, in one filtering */
     MODEL_GROUPS = MODEL_TRACES * MODEL_DEPTH,
 };
 
@@ -87,6 +89,9 @@ void model_group(const struct model *m, enum ctm_key key, bool cumulative,
 void model_diff(const struct model *now, const struct model *old, enum ctm_key key, bool cumulative,
                 struct model_groups *out);
 bool model_keeps(const struct model_filter *filters, size_t count, const struct model_trace *trace);
+
+/* Filter a snapshot that model_snapshot() made: the same rows must be kept, in their order. */
+void model_check_filter(struct ctm_snapshot *s, const struct model_filter *plain, size_t count);
 
 /* The traceback that a group by `key` stands for. */
 void model_key(const struct ctm_tables *t, enum ctm_key key, bool no_frame, uint32_t file,

@@ -19,7 +19,6 @@ enum {
 /* Too large for a stack of 8 MiB to be sure of. */
 static struct model first;
 static struct model second;
-static struct model given;
 static struct model_groups expected;
 
 static uint32_t first_stack_with(const struct ctm_snapshot *s, const struct model_traceback *wanted)
@@ -174,60 +173,17 @@ static void test_diff_shared_tables(void **state)
     run_rounds(1000, diff_shared_round);
 }
 
-static void check_filter(struct ctm_snapshot *s, const struct model_filter *plain, size_t count,
-                         uint8_t (*matches)[MODEL_FILES + 8])
-{
-    struct ctm_filter filters[5];
-    for (size_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; k < s->tables->string_count; k++) {
-            matches[i][k] = 0;
-            for (size_t file = 0; file < MODEL_FILES; file++) {
-                bool same = model_compare_strings(s->tables->strings[k], model_file(file)) == 0;
-                matches[i][k] |= same && plain[i].files[file] ? 0x10 : 0;
-            }
-        }
-        filters[i] = (struct ctm_filter){
-            .inclusive = plain[i].inclusive,
-            .file_matches = plain[i].any_file ? NULL : matches[i],
-            .any_line = plain[i].any_line,
-            .line = plain[i].line,
-            .all_frames = plain[i].all_frames,
-            .any_domain = plain[i].any_domain,
-            .domain = plain[i].domain,
-        };
-    }
-    struct ctm_snapshot *kept;
-    assert_ok(ctm_filter(s, filters, count, &kept));
-    assert_ptr_equal(kept->tables, s->tables);
-    model_of_snapshot(&given, s);
-    size_t at = 0;
-    uint64_t traces = 0;
-    for (size_t i = 0; i < s->row_count; i++) {
-        if (model_keeps(plain, count, &given.traces[i])) {
-            assert_true(at < kept->row_count);
-            assert_memory_equal(&kept->rows[at], &s->rows[i], sizeof *s->rows);
-            traces += s->rows[i].count;
-            at++;
-        }
-    }
-    assert_int_equal(at, kept->row_count);
-    assert_int_equal(traces, kept->trace_count);
-    ctm_snapshot_unref(kept);
-}
-
 static void filter_round(struct rng *rng)
 {
-    struct model_filter filters[5];
-    uint8_t matches[5][MODEL_FILES + 8];
+    struct model_filter filters[MODEL_FILTERS];
     model_random(&first, rng, rng_chance(rng, 30));
     struct ctm_snapshot *s = model_snapshot(&first, rng_chance(rng, 50));
-    assert_true(s->tables->string_count <= MODEL_FILES + 8);
     for (size_t k = 0; k < 4; k++) {
-        size_t count = rng_below(rng, 6);
+        size_t count = rng_below(rng, MODEL_FILTERS + 1);
         for (size_t i = 0; i < count; i++) {
             model_random_filter(&filters[i], rng);
         }
-        check_filter(s, filters, count, matches);
+        model_check_filter(s, filters, count);
     }
     ctm_snapshot_unref(s);
 }
