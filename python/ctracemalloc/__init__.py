@@ -21,6 +21,7 @@ from ctracemalloc._engine import (
     get_traced_memory,
     get_tracemalloc_memory,
     is_tracing,
+    reset_churn,
     reset_peak,
     start,
     stop,
@@ -79,6 +80,7 @@ __all__ = [
     "linecache",
     "os",
     "pickle",
+    "reset_churn",
     "reset_peak",
     "start",
     "stop",
@@ -110,12 +112,23 @@ def get_object_traceback(obj: object) -> Traceback | None:
     return None if frames is None else Traceback(frames)
 
 
-def take_snapshot() -> Snapshot:
-    """Return a snapshot of the traces of all memory blocks."""
+def take_snapshot(*, at: str = "now") -> Snapshot:
+    """Return a snapshot of the traces of all memory blocks.
+
+    `at="peak"` gives what was live when traced memory was at its peak, `at="churn"` all that was
+    allocated, live or not, since `start()` or `reset_churn()`, and `at="reuse"` the part of the
+    churn that the interpreter took from its free lists. These know the bytes and blocks of each
+    traceback, and no single blocks.
+    """
     if not is_tracing():
         raise RuntimeError(
             "the tracemalloc module must be tracing memory allocations to take a snapshot"
         )
+    if at != "now":
+        if at not in ("peak", "churn", "reuse"):
+            raise ValueError(f"at must be 'now', 'peak', 'churn' or 'reuse', not {at!r}")
+        totals = _engine._take_table(at)
+        return Snapshot([] if totals is None else totals, get_traceback_limit())
     # Who replaced the function wants its traces to be taken.
     if _get_traces is _engine._get_traces:
         # None if another thread stopped tracing just now: the standard library takes nothing then.

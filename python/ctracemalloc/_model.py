@@ -284,6 +284,8 @@ class _Traces(_TraceSequence):
         return NotImplemented
 
     def __repr__(self) -> str:
+        if isinstance(self._traces, SnapshotTable) and self._traces.kind() != "live":
+            return f"<Traces of the {self._traces.kind()}>"
         return f"<Traces len={len(self)}>"
 
 

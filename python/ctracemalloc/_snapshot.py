@@ -32,6 +32,12 @@ class Snapshot:
         self.traces = _Traces(traces)
         self.traceback_limit = traceback_limit
 
+    @property
+    def kind(self) -> str:
+        """What the blocks are, as in `take_snapshot()`: 'live', 'peak', 'churn' or 'reuse'."""
+        traces = self.traces._traces
+        return traces.kind() if isinstance(traces, SnapshotTable) else "live"
+
     def dump(self, filename: Path | int | BinaryIO, *, fsync: bool = False) -> None:
         """Write the snapshot to a file: all or nothing, if it is given by a path.
 

@@ -666,6 +666,15 @@ void ctm_hooks_reset_peak(void)
     ctm_gate_leave(&hooks.gate, pass);
 }
 
+void ctm_hooks_reset_churn(void)
+{
+    enum ctm_pass pass = enter();
+    if (hooks.tracer.tracing) {
+        ctm_sites_reset_churn(&hooks.tracer.sites);
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
 struct ctm_memory ctm_hooks_memory(void)
 {
     enum ctm_pass pass = enter();
@@ -711,11 +720,15 @@ static struct ctm_take_options take_options(void)
                                      .total_limit = TOTAL_NFRAME_LIMIT};
 }
 
-int ctm_hooks_snapshot(struct ctm_snapshot **out)
+int ctm_hooks_snapshot(enum ctm_kind kind, struct ctm_snapshot **out)
 {
     struct ctm_take_options options = take_options();
     enum ctm_pass pass = enter();
-    int error = hooks.tracer.tracing ? ctm_take_snapshot(&hooks.tracer, &options, out) : CTM_EINVAL;
+    int error = CTM_EINVAL;
+    if (hooks.tracer.tracing) {
+        error = kind == CTM_KIND_LIVE ? ctm_take_snapshot(&hooks.tracer, &options, out)
+                                      : ctm_take_totals(&hooks.tracer, &options, kind, out);
+    }
     ctm_gate_leave(&hooks.gate, pass);
     return error;
 }

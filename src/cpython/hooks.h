@@ -58,6 +58,7 @@ int ctm_hooks_restore(void);
 /* 0, or -1 with an exception (MemoryError: tracing has stopped). */
 int ctm_hooks_clear_traces(void);
 void ctm_hooks_reset_peak(void);
+void ctm_hooks_reset_churn(void);
 struct ctm_memory ctm_hooks_memory(void);
 /* Resident bytes of the tracer's own mappings. */
 size_t ctm_hooks_tracer_memory(void);
@@ -66,7 +67,7 @@ uint64_t ctm_hooks_lost(void);
 struct ctm_hooks_info ctm_hooks_info(void);
 
 /* The caller owns *out. 0 or CTM_E...; no exception is set. */
-CTM_MUST_CHECK int ctm_hooks_snapshot(struct ctm_snapshot **out);
+CTM_MUST_CHECK int ctm_hooks_snapshot(enum ctm_kind kind, struct ctm_snapshot **out);
 CTM_MUST_CHECK int ctm_hooks_block(uint32_t domain, uintptr_t address, struct ctm_snapshot **out);
 
 /* The tracer's mappings, copied: the caller frees *items. CTM_ENOMEM. */

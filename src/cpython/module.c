@@ -160,6 +160,24 @@ static PyObject *reset_peak(PyObject *module, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(
+    reset_churn_doc,
+    "reset_churn($module, /)\n"
+    "--\n"
+    "\n"
+    "Begin anew to count what is allocated and reused: what take_snapshot(at='churn') and\n"
+    "take_snapshot(at='reuse') show.\n"
+    "\n"
+    "Does nothing if memory is not traced.");
+
+static PyObject *reset_churn(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    ctm_hooks_reset_churn();
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(get_traced_memory_doc,
              "get_traced_memory($module, /)\n"
              "--\n"
@@ -211,33 +229,37 @@ static PyObject *get_traceback_limit(PyObject *module, PyObject *unused)
 
 /* ---- traces ---- */
 
-/* A SnapshotTable of all live blocks. The caller has seen that we trace. */
-static PyObject *take(PyObject *module)
+/* A SnapshotTable. The caller has seen that we trace. */
+static PyObject *take(PyObject *module, enum ctm_kind kind)
 {
     struct ctm_snapshot *snapshot;
-    int error = ctm_hooks_snapshot(&snapshot);
+    int error = ctm_hooks_snapshot(kind, &snapshot);
     if (error < 0) {
         return ctm_raise(error);
     }
     return ctm_snapshot_object_new(&state_of(module)->types, snapshot);
 }
 
-PyDoc_STRVAR(take_table_doc,
-             "_take_table($module, /)\n"
-             "--\n"
-             "\n"
-             "Return a SnapshotTable of all traces, or None if memory is not traced.");
+PyDoc_STRVAR(
+    take_table_doc,
+    "_take_table($module, kind='live', /)\n"
+    "--\n"
+    "\n"
+    "Return a SnapshotTable of the blocks of a kind ('live', 'peak', 'churn' or 'reuse'), or\n"
+    "None if memory is not traced.");
 
-static PyObject *take_table(PyObject *module, PyObject *unused)
+static PyObject *take_table(PyObject *module, PyObject *args)
 {
-    (void)unused;
-    if (ctm_hooks_restore() < 0) {
+    const char *name = "live";
+    enum ctm_kind kind;
+    if (!PyArg_ParseTuple(args, "|s:_take_table", &name) || ctm_kind_parse(name, &kind) < 0 ||
+        ctm_hooks_restore() < 0) {
         return NULL;
     }
     if (!ctm_hooks_tracing()) {
         Py_RETURN_NONE;
     }
-    return take(module);
+    return take(module, kind);
 }
 
 PyDoc_STRVAR(get_traces_doc,
@@ -256,7 +278,7 @@ static PyObject *get_traces(PyObject *module, PyObject *unused)
     if (!ctm_hooks_tracing()) {
         return PyList_New(0);
     }
-    PyObject *table = take(module);
+    PyObject *table = take(module, CTM_KIND_LIVE);
     if (table == NULL) {
         return NULL;
     }
@@ -407,10 +429,11 @@ static PyMethodDef methods[] = {
     {"is_tracing", is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", clear_traces, METH_NOARGS, clear_traces_doc},
     {"reset_peak", reset_peak, METH_NOARGS, reset_peak_doc},
+    {"reset_churn", reset_churn, METH_NOARGS, reset_churn_doc},
     {"get_traced_memory", get_traced_memory, METH_NOARGS, get_traced_memory_doc},
     {"get_tracemalloc_memory", get_tracemalloc_memory, METH_NOARGS, get_tracemalloc_memory_doc},
     {"get_traceback_limit", get_traceback_limit, METH_NOARGS, get_traceback_limit_doc},
-    {"_take_table", take_table, METH_NOARGS, take_table_doc},
+    {"_take_table", take_table, METH_VARARGS, take_table_doc},
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
     {"get_dropped", get_dropped, METH_NOARGS, get_dropped_doc},

@@ -51,7 +51,7 @@ static bool rows_equal(const struct ctm_snapshot *a, const struct ctm_snapshot *
 
 int ctm_snapshots_equal(const struct ctm_snapshot *a, const struct ctm_snapshot *b)
 {
-    if (a->trace_count != b->trace_count) {
+    if (a->trace_count != b->trace_count || a->info.kind != b->info.kind) {
         return 0;
     }
     uint32_t *matches = calloc((size_t)a->tables->stack_count + 1, sizeof *matches);

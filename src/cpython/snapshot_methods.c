@@ -397,6 +397,15 @@ static PyObject *info(PyObject *object, PyObject *unused)
         "nframe", (unsigned int)info.nframe, "pid", (unsigned int)info.pid);
 }
 
+PyDoc_STRVAR(kind_doc, "kind($self, /)\n--\n\n"
+                       "Return what the blocks are: 'live', 'peak', 'churn' or 'reuse'.");
+
+static PyObject *kind(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return PyUnicode_FromString(ctm_kind_name(table_of(object)->snapshot->info.kind));
+}
+
 PyDoc_STRVAR(memory_doc,
              "memory($self, /)\n--\n\n"
              "Return the bytes that the rows and the tables take; tables may be shared.");
@@ -442,6 +451,7 @@ PyMethodDef ctm_table_methods[] = {
     {"read", ctm_table_read, METH_O | METH_CLASS, ctm_table_read_doc},
     {"is_frameless", is_frameless, METH_NOARGS, is_frameless_doc},
     {"info", info, METH_NOARGS, info_doc},
+    {"kind", kind, METH_NOARGS, kind_doc},
     {"memory", memory, METH_NOARGS, memory_doc},
     {"use_classes", use_classes, METH_VARARGS | METH_CLASS, use_classes_doc},
     {NULL, NULL, 0, NULL},

@@ -2,9 +2,48 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpython/snapshot_build.h"
 #include "cpython/snapshot_equal.h"
+
+static const char *const kind_names[CTM_KIND_COUNT] = {
+    [CTM_KIND_LIVE] = "live",
+    [CTM_KIND_PEAK] = "peak",
+    [CTM_KIND_CHURN] = "churn",
+    [CTM_KIND_REUSE] = "reuse",
+};
+
+int ctm_kind_parse(const char *name, enum ctm_kind *kind)
+{
+    for (enum ctm_kind i = CTM_KIND_LIVE; i < CTM_KIND_COUNT; i++) {
+        if (strcmp(name, kind_names[i]) == 0) {
+            *kind = i;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError, "unknown kind of snapshot: '%.100s'", name);
+    return -1;
+}
+
+const char *ctm_kind_name(enum ctm_kind kind)
+{
+    return kind_names[kind];
+}
+
+/* 0 if the single blocks are known, else -1 with a ValueError. */
+static int need_blocks(const struct ctm_table_object *self)
+{
+    enum ctm_kind kind = self->snapshot->info.kind;
+    if (kind == CTM_KIND_LIVE) {
+        return 0;
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "a snapshot of the %s knows the bytes and blocks of each traceback, but no single "
+                 "blocks: use statistics() or compare_to()",
+                 kind_names[kind]);
+    return -1;
+}
 
 /* Consumes both references, also on failure. `tuples` may be NULL with an exception. */
 static PyObject *make_table(PyTypeObject *type, struct ctm_snapshot *s, struct ctm_tuples *tuples)
@@ -79,6 +118,11 @@ static PyObject *table_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static PyObject *table_repr(PyObject *object)
 {
     struct ctm_table_object *self = (struct ctm_table_object *)object;
+    if (self->snapshot->info.kind != CTM_KIND_LIVE) {
+        return PyUnicode_FromFormat("<SnapshotTable kind=%s blocks=%llu>",
+                                    kind_names[self->snapshot->info.kind],
+                                    (unsigned long long)self->snapshot->trace_count);
+    }
     return PyUnicode_FromFormat("<SnapshotTable len=%llu>",
                                 (unsigned long long)self->snapshot->trace_count);
 }
@@ -86,6 +130,9 @@ static PyObject *table_repr(PyObject *object)
 static Py_ssize_t table_length(PyObject *object)
 {
     struct ctm_table_object *self = (struct ctm_table_object *)object;
+    if (need_blocks(self) < 0) {
+        return -1;
+    }
     if (self->snapshot->trace_count > PY_SSIZE_T_MAX) {
         PyErr_SetString(PyExc_OverflowError, "cannot fit 'int' into an index-sized integer");
         return -1;
@@ -164,6 +211,9 @@ static PyObject *get_slice(struct ctm_table_object *self, PyObject *slice)
 static PyObject *table_item(PyObject *object, Py_ssize_t index)
 {
     struct ctm_table_object *self = (struct ctm_table_object *)object;
+    if (need_blocks(self) < 0) {
+        return NULL;
+    }
     if (index < 0 || (uint64_t)index >= self->snapshot->trace_count) {
         PyErr_SetString(PyExc_IndexError, "list index out of range");
         return NULL;
@@ -201,7 +251,8 @@ static PyObject *table_subscript(PyObject *object, PyObject *key)
 
 static PyObject *table_iter(PyObject *object)
 {
-    return ctm_table_iterate((struct ctm_table_object *)object, false);
+    struct ctm_table_object *self = (struct ctm_table_object *)object;
+    return need_blocks(self) < 0 ? NULL : ctm_table_iterate(self, false);
 }
 
 /* What traces must have to equal one: nothing else is made into tuples to be compared. */
@@ -236,6 +287,9 @@ static int table_contains(PyObject *object, PyObject *trace)
 {
     struct ctm_table_object *self = (struct ctm_table_object *)object;
     const struct ctm_snapshot *s = self->snapshot;
+    if (need_blocks(self) < 0) {
+        return -1;
+    }
     struct wanted wanted = look_at_wanted(trace);
     for (size_t i = 0; i < s->row_count; i++) {
         const struct ctm_row *row = &s->rows[i];
@@ -257,7 +311,8 @@ static int table_contains(PyObject *object, PyObject *trace)
 
 static int equal_to_list(struct ctm_table_object *self, PyObject *list)
 {
-    if ((uint64_t)PyList_GET_SIZE(list) != self->snapshot->trace_count) {
+    if (self->snapshot->info.kind != CTM_KIND_LIVE ||
+        (uint64_t)PyList_GET_SIZE(list) != self->snapshot->trace_count) {
         return 0;
     }
     PyObject *own = PySequence_List((PyObject *)self);

@@ -33,6 +33,10 @@ PyObject *ctm_table_derive(struct ctm_table_object *from, struct ctm_snapshot *s
 /* The object itself, borrowed, if it is a SnapshotTable; else NULL with a TypeError. */
 struct ctm_table_object *ctm_table_check(struct ctm_types *types, PyObject *object);
 
+/* The kind of a name: 0, or -1 with a ValueError. */
+int ctm_kind_parse(const char *name, enum ctm_kind *kind);
+const char *ctm_kind_name(enum ctm_kind kind);
+
 /* An iterator over traces, or, if `counted`, over (trace, count) of each row. */
 PyObject *ctm_table_iterate(struct ctm_table_object *table, bool counted);
 

@@ -159,7 +159,9 @@ static const char *check_sites(const struct ctm_tracer *tracer)
         }
     }
     if (!ctm_check_owns_mapping(sites->pages, sites->items,
-                                sites->capacity * sizeof *sites->items)) {
+                                sites->capacity * sizeof *sites->items) ||
+        !ctm_check_owns_mapping(sites->pages, sites->reused,
+                                sites->reuse_capacity * sizeof *sites->reused)) {
         return "sites: items without a mapping";
     }
     return check_index(&sites->domain_index, indexed);

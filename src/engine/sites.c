@@ -6,6 +6,17 @@
 #include "engine/blocks.h"
 #include "engine/hash.h"
 
+static int reserve(struct ctm_sites *sites, uint32_t length)
+{
+    int error = ctm_array_reserve(sites->pages, (void **)&sites->items, &sites->capacity, length,
+                                  sizeof *sites->items);
+    if (error == CTM_OK) {
+        error = ctm_array_reserve(sites->pages, (void **)&sites->reused, &sites->reuse_capacity,
+                                  length, sizeof *sites->reused);
+    }
+    return error;
+}
+
 int ctm_sites_init(struct ctm_sites *sites, struct ctm_pages *pages)
 {
     memset(sites, 0, sizeof *sites);
@@ -13,8 +24,7 @@ int ctm_sites_init(struct ctm_sites *sites, struct ctm_pages *pages)
     sites->length = 1; /* site 0 means none */
     sites->epoch = 1;
     ctm_index_init(&sites->domain_index, pages);
-    return ctm_array_reserve(pages, (void **)&sites->items, &sites->capacity, 0,
-                             sizeof *sites->items);
+    return reserve(sites, 0);
 }
 
 static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
@@ -22,11 +32,11 @@ static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t
     if (sites->length > CTM_SITE_MAX) {
         return CTM_ELIMIT;
     }
-    int error = ctm_array_reserve(sites->pages, (void **)&sites->items, &sites->capacity,
-                                  sites->length, sizeof *sites->items);
+    int error = reserve(sites, sites->length);
     if (error < 0) {
         return error;
     }
+    sites->reused[sites->length] = (struct ctm_reuse){0};
     sites->items[sites->length] = (struct ctm_site){.node = node, .domain = domain};
     *site = sites->length++;
     return CTM_OK;
@@ -69,4 +79,13 @@ int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, ui
 void ctm_sites_reset_peak(struct ctm_sites *sites)
 {
     ctm_sites_new_peak(sites);
+}
+
+void ctm_sites_reset_churn(struct ctm_sites *sites)
+{
+    for (uint32_t i = 1; i < sites->length; i++) {
+        sites->items[i].total_bytes = 0;
+        sites->items[i].total_blocks = 0;
+        sites->reused[i] = (struct ctm_reuse){0};
+    }
 }

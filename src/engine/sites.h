@@ -25,16 +25,25 @@ struct ctm_site {
     uint64_t live_blocks;
     uint64_t saved_bytes; /* at the peak, if stamp is the current epoch */
     uint64_t saved_blocks;
-    uint64_t total_bytes; /* ever allocated here, live or not */
+    uint64_t total_bytes; /* allocated here since start or ctm_sites_reset_churn, live or not */
     uint64_t total_blocks;
     uint64_t stamp;
     uint32_t node; /* id in the stacks */
     uint32_t domain;
 };
 
+/* Blocks handed to new objects without a call of the allocator. Apart from struct ctm_site, which
+ * fills one cache line. */
+struct ctm_reuse {
+    uint64_t bytes;
+    uint64_t blocks;
+};
+
 struct ctm_sites {
     struct ctm_pages *pages;
-    struct ctm_site *items; /* by site id; item 0 is unused */
+    struct ctm_site *items;   /* by site id; item 0 is unused */
+    struct ctm_reuse *reused; /* by site id, as long as `items` */
+    uint32_t reuse_capacity;
     uint32_t length;
     uint32_t capacity;
     struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
@@ -58,6 +67,9 @@ CTM_MUST_CHECK int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, ui
 
 /* The current memory becomes the peak. */
 void ctm_sites_reset_peak(struct ctm_sites *sites);
+
+/* Forget what was allocated and reused, live or not. Linear in sites. */
+void ctm_sites_reset_churn(struct ctm_sites *sites);
 
 /* Blocks and bytes of a site at the moment of the peak. */
 static inline uint64_t ctm_site_peak_bytes(const struct ctm_sites *sites, const struct ctm_site *s)
@@ -103,6 +115,21 @@ static inline void ctm_sites_gain(struct ctm_sites *sites, uint32_t site, uint64
     }
     s->live_bytes += size;
     s->live_blocks++;
+}
+
+/* A block of a size was allocated, or moved by a successful realloc. */
+static inline void ctm_sites_count(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    struct ctm_site *s = &sites->items[site];
+    s->total_bytes += size;
+    s->total_blocks++;
+}
+
+/* A block of a size was handed to a new object. */
+static inline void ctm_sites_count_reuse(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    sites->reused[site].bytes += size;
+    sites->reused[site].blocks++;
 }
 
 /* A block of a site is live no more. */

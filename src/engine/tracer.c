@@ -168,8 +168,7 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
         return CTM_ENOMEM;
     }
     ctm_sites_gain(&tracer->sites, site, size);
-    tracer->sites.items[site].total_bytes += size;
-    tracer->sites.items[site].total_blocks++;
+    ctm_sites_count(&tracer->sites, site, size);
     return CTM_OK;
 }
 
@@ -201,4 +200,5 @@ void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, u
         ctm_blocks_move(&tracer->blocks, address, site);
         ctm_sites_pass(&tracer->sites, block.site, site, block.size);
     }
+    ctm_sites_count_reuse(&tracer->sites, site, block.size);
 }

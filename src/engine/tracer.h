@@ -101,8 +101,7 @@ static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_
         }
     }
     ctm_sites_gain(&tracer->sites, site, size);
-    tracer->sites.items[site].total_bytes += size;
-    tracer->sites.items[site].total_blocks++;
+    ctm_sites_count(&tracer->sites, site, size);
 }
 
 /*
@@ -143,8 +142,9 @@ static inline void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t a
         return;
     }
     uint32_t before = *dense.entry;
+    uint32_t slack = before & 15;
+    ctm_sites_count_reuse(&tracer->sites, site, dense.class_size - slack);
     if (before >> 4 != site) {
-        uint32_t slack = before & 15;
         *dense.entry = site << 4 | slack;
         ctm_sites_pass(&tracer->sites, before >> 4, site, dense.class_size - slack);
     }

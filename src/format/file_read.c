@@ -113,6 +113,30 @@ static int read_info(struct reader *r, struct ctm_cursor *raw)
     return close_table(r, raw, CTM_INFO_COLUMNS, &table);
 }
 
+/* Stands only where the blocks are not live ones. */
+static int read_kind(struct reader *r, struct ctm_cursor *raw)
+{
+    struct ctm_table table;
+    uint64_t kind;
+    int result;
+
+    result = open_table(r, raw, CTM_KIND_COLUMNS, &table);
+    if (result) {
+        return result;
+    }
+    if (table.rows != 1) {
+        return bad(r, "it does not have one row");
+    }
+    if (!ctm_cursor_varint(&table.columns[0], &kind)) {
+        return bad(r, "a value is not a number");
+    }
+    if (kind == CTM_KIND_LIVE || kind >= CTM_KIND_COUNT) {
+        return bad(r, "it is of a kind that is not known here");
+    }
+    r->info.kind = (enum ctm_kind)kind;
+    return close_table(r, raw, CTM_KIND_COLUMNS, &table);
+}
+
 static int read_strings(struct reader *r, struct ctm_cursor *raw)
 {
     struct ctm_table table;
@@ -372,14 +396,17 @@ static int read_tables(struct reader *r)
         const char *entry_name;
         int (*read)(struct reader *, struct ctm_cursor *);
     } parts[] = {
-        {CTM_SECTION_INFO, "row", read_info},       {CTM_SECTION_STRINGS, "string", read_strings},
-        {CTM_SECTION_FRAMES, "frame", read_frames}, {CTM_SECTION_NODES, "node", read_nodes},
-        {CTM_SECTION_STACKS, "stack", read_stacks}, {CTM_SECTION_ROWS, "row", read_rows},
+        {CTM_SECTION_INFO, "row", read_info},          {CTM_SECTION_KIND, "row", read_kind},
+        {CTM_SECTION_STRINGS, "string", read_strings}, {CTM_SECTION_FRAMES, "frame", read_frames},
+        {CTM_SECTION_NODES, "node", read_nodes},       {CTM_SECTION_STACKS, "stack", read_stacks},
+        {CTM_SECTION_ROWS, "row", read_rows},
     };
     int result = CTM_OK;
 
     for (size_t i = 0; !result && i < sizeof parts / sizeof *parts; i++) {
-        result = read_section(r, parts[i].section, parts[i].entry_name, parts[i].read);
+        if (r->sections.places[parts[i].section].is_present) {
+            result = read_section(r, parts[i].section, parts[i].entry_name, parts[i].read);
+        }
     }
     return result;
 }

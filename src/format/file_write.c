@@ -140,6 +140,23 @@ static int put_info(struct writer *w)
     return put_section(w, CTM_SECTION_INFO, CTM_SECTION_REQUIRED, ctm_table_finish(&w->table));
 }
 
+/* Live blocks are what a file holds unless it says otherwise. */
+static int put_kind(struct writer *w)
+{
+    enum ctm_kind kind = w->snapshot->info.kind;
+
+    if (kind == CTM_KIND_LIVE) {
+        return CTM_OK;
+    }
+    ctm_table_begin(&w->table, 1);
+    uint8_t *at = ctm_table_open_column(&w->table);
+    if (at == NULL) {
+        return w->table.data.error;
+    }
+    ctm_table_close_column(&w->table, ctm_varint_put(at, kind));
+    return put_section(w, CTM_SECTION_KIND, CTM_SECTION_REQUIRED, ctm_table_finish(&w->table));
+}
+
 static int put_plain(struct writer *w, enum ctm_section section, const struct ctm_buffer *dict,
                      const char *what)
 {
@@ -445,6 +462,9 @@ static int put_file(struct writer *w, const struct ctm_metadata *metadata)
 
     put_header(w->out);
     error = put_info(w);
+    if (!error) {
+        error = put_kind(w);
+    }
     if (!error) {
         error = put_metadata(w, metadata);
     }

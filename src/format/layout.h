@@ -2,6 +2,8 @@
 #ifndef CTM_FORMAT_LAYOUT_H
 #define CTM_FORMAT_LAYOUT_H
 
+#include <stdbool.h>
+
 /* A byte over 127, then CR LF, ^Z and LF: a transfer as text, or seven bits, does not leave it
  * whole. */
 #define CTM_MAGIC                                                                                  \
@@ -34,6 +36,7 @@ enum ctm_method {
 /* The sections in the order in which they stand. */
 enum ctm_section {
     CTM_SECTION_INFO,
+    CTM_SECTION_KIND,
     CTM_SECTION_ABOUT,
     CTM_SECTION_ATTRIBUTES,
     CTM_SECTION_STRINGS,
@@ -45,6 +48,13 @@ enum ctm_section {
     CTM_SECTION_COUNT,
 };
 
+/* Whether a file may do without the section. */
+static inline bool ctm_section_may_miss(enum ctm_section section)
+{
+    return section == CTM_SECTION_KIND || section == CTM_SECTION_ABOUT ||
+           section == CTM_SECTION_ATTRIBUTES;
+}
+
 /* The type as it stands in the file, by enum ctm_section. */
 extern const char ctm_section_types[CTM_SECTION_COUNT][CTM_SECTION_TYPE_LENGTH + 1];
 
@@ -54,6 +64,7 @@ extern const char ctm_section_types[CTM_SECTION_COUNT][CTM_SECTION_TYPE_LENGTH +
 /* Columns of each table. */
 enum {
     CTM_INFO_COLUMNS = 8,
+    CTM_KIND_COLUMNS = 1,
     CTM_STRING_COLUMNS = 1,
     CTM_FRAME_COLUMNS = 3,
     CTM_NODE_COLUMNS = 2,

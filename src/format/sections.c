@@ -198,8 +198,7 @@ static int check_end(const struct ctm_sections *sections, const struct scan *sca
                                 scan->length - end_offset);
     }
     for (enum ctm_section section = CTM_SECTION_INFO; section < CTM_SECTION_COUNT; section++) {
-        bool may_miss = section == CTM_SECTION_ABOUT || section == CTM_SECTION_ATTRIBUTES;
-        if (!may_miss && !sections->places[section].is_present) {
+        if (!ctm_section_may_miss(section) && !sections->places[section].is_present) {
             return ctm_file_fail(sections->error, CTM_EFORMAT, end->offset, "section %s is missing",
                                  ctm_section_types[section]);
         }

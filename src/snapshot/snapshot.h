@@ -49,7 +49,7 @@ struct ctm_stack {
 struct ctm_row {
     uint32_t domain;
     uint32_t stack; /* stack id */
-    uint64_t size;  /* bytes of one block */
+    uint64_t size;  /* bytes of one block, or its even share: see enum ctm_kind */
     uint64_t count; /* blocks, at least 1 */
 };
 
@@ -65,6 +65,20 @@ struct ctm_tables {
     const struct ctm_stack *stacks;
 };
 
+/*
+ * What the blocks of a snapshot are. Of all but live ones, the bytes and blocks of each (domain,
+ * stack) are known, not the size of any single block: their rows share the bytes out evenly, so
+ * that size * count is exact in sum (N blocks of B bytes are N - B % N of B / N, and B % N of one
+ * byte more). Who shows sizes of blocks has to look at the kind; who adds up rows does not.
+ */
+enum ctm_kind {
+    CTM_KIND_LIVE,  /* live at the moment of the snapshot */
+    CTM_KIND_PEAK,  /* live when traced memory was at its peak */
+    CTM_KIND_CHURN, /* ever allocated, moved by realloc, or handed to a new object */
+    CTM_KIND_REUSE, /* those of the churn that were handed to a new object without an allocation */
+    CTM_KIND_COUNT,
+};
+
 /* What was so at the moment of the snapshot. All zero where unknown. */
 struct ctm_info {
     uint64_t time_ns;       /* wall clock, since 1970 */
@@ -75,6 +89,7 @@ struct ctm_info {
     uint64_t lost;    /* traces dropped because hooks were taken away */
     uint32_t nframe;  /* limit of frames per stack */
     uint32_t pid;
+    enum ctm_kind kind;
 };
 
 struct ctm_snapshot {

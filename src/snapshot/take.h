@@ -21,6 +21,15 @@ CTM_MUST_CHECK int ctm_take_snapshot(const struct ctm_tracer *tracer,
                                      const struct ctm_take_options *options,
                                      struct ctm_snapshot **out);
 
+/*
+ * What the sites have counted: a kind other than CTM_KIND_LIVE. At most two rows for each (domain,
+ * stack), in the same order. CTM_ENOMEM, CTM_ELIMIT. Linear in sites and the frames of their
+ * stacks, plus a sort of the sites.
+ */
+CTM_MUST_CHECK int ctm_take_totals(const struct ctm_tracer *tracer,
+                                   const struct ctm_take_options *options, enum ctm_kind kind,
+                                   struct ctm_snapshot **out);
+
 /* The one block at (domain, address): a snapshot with one row, or with none if it has no trace. */
 CTM_MUST_CHECK int ctm_take_block(const struct ctm_tracer *tracer,
                                   const struct ctm_take_options *options, uint32_t domain,

@@ -132,11 +132,17 @@ static void a_reused_block_is_the_new_lines(void **state)
     uint32_t a = node_of(&f.tracer, "a.py", 1);
     uint32_t b = node_of(&f.tracer, "b.py", 1);
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 24, a);
+    uint32_t first = f.tracer.stacks.nodes[a].site;
     ctm_tracer_reused_hook(&f.tracer, BLOCK, a);
+    assert_int_equal(f.tracer.sites.reused[first].blocks, 1);
+    assert_int_equal(f.tracer.sites.reused[first].bytes, 24);
     assert_int_equal(site_of(&f.tracer, a)->live_bytes, 24);
     ctm_tracer_reused_hook(&f.tracer, BLOCK, b);
     assert_int_equal(site_of(&f.tracer, a)->live_bytes, 0);
     assert_int_equal(site_of(&f.tracer, b)->live_bytes, 24);
+    assert_int_equal(site_of(&f.tracer, b)->total_blocks, 0);
+    assert_int_equal(f.tracer.sites.reused[first].blocks, 1);
+    assert_int_equal(f.tracer.sites.reused[f.tracer.stacks.nodes[b].site].blocks, 1);
     assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, site_of(&f.tracer, a)), 24);
     assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, site_of(&f.tracer, b)), 0);
     assert_int_equal(f.tracer.sites.current_blocks, 1);

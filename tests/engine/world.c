@@ -135,6 +135,7 @@ void world_open(struct world *w, uint32_t stack_count)
     w->live = grown(NULL, w->sum_count, sizeof *w->live);
     w->peak = grown(NULL, w->sum_count, sizeof *w->peak);
     w->total = grown(NULL, w->sum_count, sizeof *w->total);
+    w->reused = grown(NULL, w->sum_count, sizeof *w->reused);
     w->changed = grown(NULL, w->sum_count, sizeof *w->changed);
     w->is_changed = grown(NULL, w->sum_count, sizeof *w->is_changed);
 }
@@ -148,6 +149,7 @@ void world_close(struct world *w)
     free(w->live);
     free(w->peak);
     free(w->total);
+    free(w->reused);
     free(w->changed);
     free(w->is_changed);
 }
@@ -205,11 +207,15 @@ static void remember(struct world *w, struct world_place *place, uint64_t size, 
     }
 }
 
+static void count(struct world_sum *sum, uint64_t size)
+{
+    sum->bytes += size;
+    sum->blocks++;
+}
+
 static void count_total(struct world *w, const struct world_place *place)
 {
-    struct world_sum *total = &w->total[sum_of(w, place)];
-    total->bytes += place->size;
-    total->blocks++;
+    count(&w->total[sum_of(w, place)], place->size);
 }
 
 static void forget(struct world *w, struct world_place *place)
@@ -235,6 +241,7 @@ static void forget_all(struct world *w)
     memset(w->live, 0, w->sum_count * sizeof *w->live);
     memset(w->peak, 0, w->sum_count * sizeof *w->peak);
     memset(w->total, 0, w->sum_count * sizeof *w->total);
+    memset(w->reused, 0, w->sum_count * sizeof *w->reused);
     memset(w->is_changed, 0, w->sum_count * sizeof *w->is_changed);
     w->changed_count = 0;
     w->current = (struct world_sum){0, 0};
@@ -388,11 +395,14 @@ void world_reuse(struct world *w, size_t number, uint32_t stack)
     if (was_dropped(w)) {
         forget(w, place);
         place->watched = false;
-    } else if (stack != place->stack) {
-        /* Not through a new peak: as many bytes as before. */
-        uint64_t size = place->size;
-        forget(w, place);
-        remember(w, place, size, stack);
+    } else {
+        if (stack != place->stack) {
+            /* Not through a new peak: as many bytes as before. */
+            uint64_t size = place->size;
+            forget(w, place);
+            remember(w, place, size, stack);
+        }
+        count(&w->reused[sum_of(w, place)], place->size);
     }
     compare_counters(w);
 }
@@ -456,6 +466,9 @@ static void compare_site(const struct world *w, const struct ctm_site *site, siz
     assert_int_equal(site->live_blocks, w->live[sum].blocks);
     assert_int_equal(site->total_bytes, w->total[sum].bytes);
     assert_int_equal(site->total_blocks, w->total[sum].blocks);
+    const struct ctm_reuse *reused = &w->tracer.sites.reused[site - w->tracer.sites.items];
+    assert_int_equal(reused->bytes, w->reused[sum].bytes);
+    assert_int_equal(reused->blocks, w->reused[sum].blocks);
     assert_int_equal(ctm_site_peak_bytes(&w->tracer.sites, site), w->peak[sum].bytes);
     assert_int_equal(ctm_site_peak_blocks(&w->tracer.sites, site), w->peak[sum].blocks);
 }
@@ -487,6 +500,7 @@ void world_compare_sites(const struct world *w)
             assert_int_equal(w->peak[sum].blocks, 0);
             assert_int_equal(w->live[sum].blocks, 0);
             assert_int_equal(w->total[sum].blocks, 0);
+            assert_int_equal(w->reused[sum].blocks, 0);
         }
     }
     free(stack_of);

@@ -45,6 +45,7 @@ struct world {
     struct world_sum *live; /* these three by domain * stack_count + stack */
     struct world_sum *peak;
     struct world_sum *total;
+    struct world_sum *reused;
     uint32_t *changed; /* the sums in which `live` may differ from `peak`: no others are copied */
     bool *is_changed;
     size_t changed_count;

@@ -15,11 +15,12 @@ from itertools import accumulate
 from typing import Any
 
 MAGIC = b"\x89CTM\r\n\x1a\n"
-KNOWN = [b"INFO", b"ABUT", b"ATTR", b"STRS", b"FRMS", b"NODS", b"STKS", b"ROWS", b"END "]
+KNOWN = [b"INFO", b"KIND", b"ABUT", b"ATTR", b"STRS", b"FRMS", b"NODS", b"STKS", b"ROWS", b"END "]
 INFO = (
     *("time_ns", "current_bytes", "current_blocks", "peak_bytes"),
     *("dropped", "lost", "nframe", "pid"),
 )
+KINDS = {1: "peak", 2: "churn", 3: "reuse"}
 MASK = (1 << 64) - 1
 
 Frame = tuple[str, int, str]
@@ -42,6 +43,7 @@ class Snapshot:
 
     info: dict[str, int]
     rows: list[Row]
+    kind: str = "live"
     about: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, Any] = field(default_factory=dict)
 
@@ -220,6 +222,8 @@ def read(data: bytes) -> Snapshot:
     ]
     info = {name: column[0] for name, column in zip(INFO, found[b"INFO"].table(), strict=False)}
     snapshot = Snapshot(info, rows)
+    if b"KIND" in found:
+        snapshot.kind = KINDS[found[b"KIND"].table()[0][0]]
     if b"ABUT" in found:
         snapshot.about = found[b"ABUT"].plain()
     if b"ATTR" in found:

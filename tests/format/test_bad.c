@@ -208,7 +208,7 @@ struct patient {
 static struct patient patient_new(void)
 {
     struct patient p = {0};
-    struct ctm_info info = {.nframe = 2};
+    struct ctm_info info = {.nframe = 2, .kind = CTM_KIND_PEAK};
     struct ctm_metadata metadata = {0};
     struct ctm_builder *b;
     struct ctm_snapshot *s;
@@ -262,9 +262,9 @@ static void sections_are_checked(void **state)
     craft_insert(&p.file, 2, "INFO", CTM_SECTION_REQUIRED);
     patient_refused(&p, CTM_EFORMAT, "it is there twice");
     p = patient_new();
-    swap = p.file.sections[1];
-    p.file.sections[1] = p.file.sections[2];
-    p.file.sections[2] = swap;
+    swap = p.file.sections[2];
+    p.file.sections[2] = p.file.sections[3];
+    p.file.sections[3] = swap;
     patient_refused(&p, CTM_EFORMAT, "it stands behind section ATTR");
     p = patient_new();
     craft_find(&p.file, CTM_SECTION_NODES)->flags = 3;
@@ -275,9 +275,10 @@ static void sections_are_checked(void **state)
     p = patient_new();
     craft_find(&p.file, CTM_SECTION_NODES)->raw_length++;
     patient_refused(&p, CTM_EFORMAT, "its two lengths differ");
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 9; i++) {
         p = patient_new();
-        bool may_miss = strcmp(p.file.sections[i].type, "ABUT") == 0 ||
+        bool may_miss = strcmp(p.file.sections[i].type, "KIND") == 0 ||
+                        strcmp(p.file.sections[i].type, "ABUT") == 0 ||
                         strcmp(p.file.sections[i].type, "ATTR") == 0;
         memcpy(p.file.sections[i].type, "none", 4);
         p.file.sections[i].flags = 0;
@@ -318,7 +319,7 @@ static void the_end_is_checked(void **state)
     ctm_buffer_free(&bytes);
 
     struct patient p = patient_new();
-    craft_store(craft_insert(&p.file, 8, "END ", CTM_SECTION_REQUIRED), "12345678", 8);
+    craft_store(craft_insert(&p.file, 9, "END ", CTM_SECTION_REQUIRED), "12345678", 8);
     patient_refused(&p, CTM_EFORMAT, "it does not have its 16 bytes");
 }
 
@@ -410,6 +411,21 @@ static void tables_are_checked(void **state)
                    "node 1: a value is not a number");
     refuse_payload(CTM_SECTION_NODES, "\x01\x02\x02\x01\x00\x00\x00", 7,
                    "a column has bytes left over");
+}
+
+static void kind_is_checked(void **state)
+{
+    static const uint64_t none[2] = {CTM_KIND_PEAK, CTM_KIND_PEAK};
+    static const uint64_t live[1] = {CTM_KIND_LIVE};
+    static const uint64_t unknown[1] = {CTM_KIND_COUNT};
+    (void)state;
+
+    refuse_table(CTM_SECTION_KIND, 0, 1, none, "", "it does not have one row");
+    refuse_table(CTM_SECTION_KIND, 2, 1, none, "", "it does not have one row");
+    refuse_table(CTM_SECTION_KIND, 1, 1, live, "", "a kind that is not known");
+    refuse_table(CTM_SECTION_KIND, 1, 1, unknown, "", "a kind that is not known");
+    refuse_table(CTM_SECTION_KIND, 1, 1, none, "x", "left over behind the last column");
+    refuse_payload(CTM_SECTION_KIND, "\1\1\1\x80", 4, "a value is not a number");
 }
 
 static void info_is_checked(void **state)
@@ -687,6 +703,7 @@ int main(void)
         cmocka_unit_test(enormous_lengths_are_refused),
         cmocka_unit_test(tables_are_checked),
         cmocka_unit_test(info_is_checked),
+        cmocka_unit_test(kind_is_checked),
         cmocka_unit_test(strings_are_checked),
         cmocka_unit_test(frames_are_checked),
         cmocka_unit_test(nodes_are_checked),

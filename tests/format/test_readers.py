@@ -65,6 +65,7 @@ def plain(value: Any) -> str:
 
 def dump(snapshot: read_ctm.Snapshot, found: dict[bytes, read_ctm.Cursor]) -> Iterator[str]:
     """Yield the lines that ctm-dump prints of a file."""
+    yield f"kind {snapshot.kind}"
     for name in ORDER:
         yield f"{name} {snapshot.info[name]}"
     yield f"traces {sum(row.count for row in snapshot.rows)}"

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         length -= step;
         wanted &= 0x7fff;
         wanted = wanted < length ? wanted : length;
-        bool may_miss = section == CTM_SECTION_ABOUT || section == CTM_SECTION_ATTRIBUTES;
+        bool may_miss = ctm_section_may_miss(section);
         if (wanted != 0 || !may_miss) {
             put_section(&file, section, method, bytes, wanted);
         }
