@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import random
 from types import ModuleType
 from typing import Any
 
 import pytest
+import random_cases
 from api_support import (
+    CASES,
     KEYS,
     filters,
     in_both,
@@ -35,6 +39,18 @@ pytestmark = patient
 def table_snapshot(traces: list[Any]) -> Any:
     """A snapshot that has its traces in the engine's form, as one that was taken has."""
     return ours.Snapshot(SnapshotTable(traces), 5)
+
+
+def python_source(name: str) -> str:
+    """The `.pyc` rule of the standard library, as its documentation tells it."""
+    name = os.path.normcase(name)
+    return name[:-1] if name.endswith(".pyc") else name
+
+
+# Characters that patterns treat apart, next to all others.
+pattern_text = st.text(
+    st.sampled_from("[]!*?-^\\.\n\ud800ab") | st.characters(codec=None), max_size=8
+)
 
 
 def kept(snapshot: Any) -> list[Any]:
@@ -109,6 +125,24 @@ def test_grouping_in_python_and_in_the_engine_agree(traces: list[Any]) -> None:
         here = sorted(groups, key=ours.Statistic._sort_key, reverse=True)
         there = table.statistics(key, cumulative)
         assert list(map(shown_statistic, here)) == list(map(shown_statistic, there))
+
+
+def test_random_cases_are_equal() -> None:
+    """Other ones each time: a failure says how to repeat it with random_cases.py."""
+    first = random.SystemRandom().randrange(2**32)
+    print(f"first seed: {first}")
+    random_cases.run(CASES * 10, first)
+
+
+@many_cases
+@given(surrogate_text, pattern_text, st.booleans())
+def test_a_pattern_matches_what_fnmatch_says(name: str, pattern: str, inclusive: bool) -> None:
+    for own_name in (name, pattern, f"{name}.pyc", f"{name}\n"):
+        for own_pattern in (pattern, f"{pattern}.pyc", f"[!{pattern}]*", f"*{name}"):
+            matches = fnmatch.fnmatch(python_source(own_name), python_source(own_pattern))
+            traces = [(0, 1, ((own_name, 1),), 1)]
+            filtered = table_snapshot(traces).filter_traces([ours.Filter(inclusive, own_pattern)])
+            assert bool(filtered.traces) == (matches == inclusive)
 
 
 @many_cases
