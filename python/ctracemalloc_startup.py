@@ -5,7 +5,8 @@
 - `-X ctracemalloc[=NFRAME]`, which wins over
 - `CTRACEMALLOC=NFRAME` in the environment. The values are those of `-X tracemalloc` and
   `PYTHONTRACEMALLOC`: frames per traceback up to 65535, 0 is off, none (with -X) is 1.
-  `CTRACEMALLOC_OUT=TEMPLATE` beside either of them writes a snapshot at exit.
+  `CTRACEMALLOC_OUT=TEMPLATE` beside either of them writes a snapshot at exit, and
+  `CTRACEMALLOC_SIGNAL=NAME` one at each such signal.
 - `_CTRACEMALLOC`, private, as a variable or as an -X option: what `ctracemalloc run` hands over to
   the program that it starts, or what a process under `-X ctracemalloc` leaves for the children that
   `multiprocessing` starts, since the interpreter's options that it passes on are a fixed list.
@@ -22,30 +23,46 @@ import sys
 SWITCH = "ctracemalloc"
 VARIABLE = "CTRACEMALLOC"
 OUT_VARIABLE = "CTRACEMALLOC_OUT"
+SIGNAL_VARIABLE = "CTRACEMALLOC_SIGNAL"
 PRIVATE_SWITCH = "_ctracemalloc"
 PRIVATE_VARIABLE = "_CTRACEMALLOC"
 
 MAX_NFRAME = 65535
 
+# Where snapshots at a signal go if CTRACEMALLOC_OUT does not say.
+DEFAULT_OUT = "ctracemalloc.%p.ctm"
+
 _RUN = "run"
+_FOLLOW = "follow"
 _SPAWN = "spawn"
 _C_SPACES = " \t\n\v\f\r"
 
 
 class Request:
-    """What is asked for: frames per traceback, and what to leave behind at exit.
+    """What is asked for: frames per traceback, and what to leave behind.
 
-    `out` is the template of the snapshot's path, None for no snapshot; `top` is how many lines of
-    the program are printed; `is_told` says whether to print where the snapshot went.
+    `out` is the template of the path of the snapshot at exit, None for none; `top` is how many
+    lines of the program are printed; `is_told` says whether to print where the snapshot went.
+    `signal` names the signal that asks for a snapshot. `watch` has what `ctracemalloc run` was told
+    to look for while the program runs: `every` (seconds), `growth`, `keep_bytes` (bytes), `keep`
+    (files), `at_rss`; all are texts.
     """
 
     def __init__(
-        self, nframe: int, out: str | None = None, top: int = 0, is_told: bool = False
+        self,
+        nframe: int,
+        out: str | None = None,
+        top: int = 0,
+        is_told: bool = False,
+        signal: str | None = None,
+        watch: dict[str, str] | None = None,
     ) -> None:
         self.nframe = nframe
         self.out = out
         self.top = top
         self.is_told = is_told
+        self.signal = signal
+        self.watch = watch or {}
 
 
 def begin() -> None:
@@ -98,9 +115,17 @@ def environment_counts() -> bool:
     )
 
 
-def pack_run(nframe: int, top: int, out: str) -> str:
-    """Write what `ctracemalloc run` hands over to the program that takes this process over."""
-    return f"{_RUN}\n{os.getpid()}\n{nframe}\n{top}\n{out}"
+def pack_run(
+    nframe: int, top: int, out: str, watch: dict[str, str] | None = None, follow: bool = False
+) -> str:
+    """Write what `ctracemalloc run` hands over to the program that takes this process over.
+
+    With `follow`, it is handed on to the children of the program, whose output is not printed.
+    """
+    # The path, which may have any character in it, comes last.
+    fields = {"nframe": str(nframe), **(watch or {}), "out": out}
+    content = "\n".join(f"{name}={value}" for name, value in fields.items())
+    return f"{_RUN}\n{os.getpid()}\n{top}\n{int(follow)}\n{content}"
 
 
 _has_begun = False
@@ -109,10 +134,15 @@ _has_begun = False
 def _take_request() -> Request | None:
     kind, _, content = _take_private().partition("\n")
     if kind == _RUN:
-        pid, frames, top, out = content.split("\n", 3)
+        pid, top, follow, content = content.split("\n", 3)
         # The process that it was meant for may have passed it on to its children unread.
         if int(pid) == os.getpid():
-            return Request(int(frames), out, int(top), is_told=True)
+            if int(follow):
+                os.environ[PRIVATE_VARIABLE] = f"{_FOLLOW}\n{content}"
+            return _unpack(content, int(top), is_told=True)
+    if kind == _FOLLOW:
+        os.environ[PRIVATE_VARIABLE] = f"{_FOLLOW}\n{content}"
+        return _unpack(content, 0, is_told=False)
 
     counts = environment_counts()
     is_passed_on = SWITCH in sys._xoptions
@@ -125,7 +155,19 @@ def _take_request() -> Request | None:
         return None
     if is_passed_on and counts:
         os.environ[PRIVATE_VARIABLE] = f"{_SPAWN}\n{nframe}"
-    return Request(nframe, os.environ.get(OUT_VARIABLE) or None if counts else None)
+    return Request(nframe, _variable(OUT_VARIABLE), signal=_variable(SIGNAL_VARIABLE))
+
+
+def _unpack(content: str, top: int, is_told: bool) -> Request:
+    content, _, out = content.partition("\nout=")
+    watch = dict(line.split("=", 1) for line in content.split("\n"))
+    nframe = int(watch.pop("nframe"))
+    return Request(nframe, out, top, is_told, _variable(SIGNAL_VARIABLE), watch)
+
+
+def _variable(name: str) -> str | None:
+    """Return the value of a variable; None if it is empty or counts for nothing."""
+    return os.environ.get(name) or None if environment_counts() else None
 
 
 def _take_private() -> str:
@@ -158,16 +200,35 @@ def _start(request: Request) -> None:
         raise
     from ctracemalloc import takeover
 
-    if request.out is not None:
-        from ctracemalloc.report.ending import Ending
-
-        Ending(request.out, request.top, request.is_told).arm()
+    _arrange_snapshots(request)
     takeover.install()
     if ctracemalloc.is_tracing():
         # With the limit of `-X tracemalloc`, which was given as well.
         ctracemalloc.stop()
     # Last, so that what was imported for it does not count.
     ctracemalloc.start(request.nframe)
+
+
+def _arrange_snapshots(request: Request) -> None:
+    if request.out is None and request.signal is None:
+        return
+    from ctracemalloc.live.target import Target
+
+    target = Target(request.out or DEFAULT_OUT)
+    watcher = None
+    if request.watch:
+        from ctracemalloc.live.watcher import make_watcher
+
+        watcher = make_watcher(target, request.watch)
+        watcher.start()
+    if request.out is not None:
+        from ctracemalloc.report.ending import Ending
+
+        Ending(target, request.top, request.is_told, watcher).arm()
+    if request.signal is not None:
+        from ctracemalloc.live.on_signal import SignalSnapshots
+
+        SignalSnapshots(request.signal, target).arm()
 
 
 def _install_only() -> None:

@@ -11,7 +11,7 @@ import pytest
 from ctracemalloc.cli import run
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.interpreter import interpreter_options
-from ctracemalloc.report.ending import expand_path
+from ctracemalloc.live.target import expand_path
 from ctracemalloc.report.text import printable
 
 

@@ -189,6 +189,8 @@ def test_report(env: Environment, tmp_path: Path) -> None:
     lines = done.stderr.splitlines()
     assert lines[0].startswith("ctracemalloc: ")
     assert " blocks at exit, peak " in lines[0]
+    assert lines[1].startswith("ctracemalloc: resident memory grew by ")
+    del lines[1]
     assert lines[1].split() == ["size", "blocks", "share", "line"]
     size, unit, blocks, share, place = lines[2].split()
     assert (place, blocks[:5]) == ("app.py:3", "10,00")

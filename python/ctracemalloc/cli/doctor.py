@@ -21,7 +21,13 @@ from ctracemalloc import _engine, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
 
-_VARIABLES = (startup.VARIABLE, startup.OUT_VARIABLE, "PYTHONTRACEMALLOC", "PYTHONMALLOC")
+_VARIABLES = (
+    startup.VARIABLE,
+    startup.OUT_VARIABLE,
+    startup.SIGNAL_VARIABLE,
+    "PYTHONTRACEMALLOC",
+    "PYTHONMALLOC",
+)
 
 _DESCRIPTION = """\
 Print what is in place in this interpreter: the start-up hook, the allocators, the reference tracer,

@@ -11,6 +11,7 @@ same; the environment's own one is run after it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
@@ -22,13 +23,28 @@ import ctracemalloc_startup as startup
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
-from ctracemalloc.report.ending import expand_path
+from ctracemalloc.live import series
+from ctracemalloc.live.process import Ceiling, parse_size
+from ctracemalloc.live.target import expand_path
 
 DEFAULT_NFRAME = 25
 DEFAULT_TOP = 10
 
 _PRELOAD = str(Path(__file__).absolute().parent / "preload")
-_VALUE_OPTIONS = ("-n", "--nframe", "-o", "--output", "--top")
+_VALUE_OPTIONS = (
+    "-n",
+    "--nframe",
+    "-o",
+    "--output",
+    "--top",
+    "--every",
+    "--every-growth",
+    "--keep",
+    "--keep-bytes",
+    "--at-rss",
+)
+# In a day there are fewer of these than a file name's number has room for.
+_LEAST_SECONDS = 0.1
 
 _DESCRIPTION = """\
 Run a Python program with every allocation traced. At its end the lines that hold the most memory
@@ -40,12 +56,19 @@ _EPILOG = """\
 examples:
   ctracemalloc run app.py --its-own-options
   ctracemalloc run -n 1 -o app.ctm -m package.module
+  ctracemalloc run --every 60 --at-rss 90% -m package.server
   python -X dev -m ctracemalloc run -c 'print("hello")'
 
 The program runs under the interpreter, and with the interpreter's options, that run this command.
-Its children are not traced, unless CTRACEMALLOC is set for them. Nothing is written after
-os._exit, exec, or a signal that kills. The exit status is the program's; 2 if it could not be
-started as told, 1 if it cannot be traced here.
+Its children are not traced without --follow-children, unless CTRACEMALLOC is set for them. Nothing
+is written after os._exit, exec, or a signal that kills.
+
+The series of --every and --every-growth goes to a folder beside the snapshot at the end (app.ctm:
+app.series). Where it has too many files or bytes, every second snapshot of its older half is
+removed. No more than a tenth of the time goes into taking them.
+
+The exit status is the program's; 2 if it could not be started as told, 1 if it cannot be traced
+here.
 """
 
 
@@ -60,8 +83,14 @@ def main(arguments: Sequence[str]) -> int:
     nframe = _nframe(options.nframe)
     if options.top < 0:
         raise UsageError(f"--top {options.top}: not a number of lines, nor 0")
-    out = _output(options.output, program)
-    _execute(startup.pack_run(nframe, options.top, out), program)
+    watch = _watch(options)
+    out = _output(options.output, program, options.follow_children)
+    if options.follow_children:
+        _check_following()
+    if "every" in watch or "growth" in watch:
+        _check_folder(Path(expand_path(out, os.getpid()).removesuffix(".ctm") + ".series"))
+    handed_over = startup.pack_run(nframe, options.top, out, watch, options.follow_children)
+    _execute(handed_over, program)
     return 1
 
 
@@ -82,8 +111,9 @@ def _parser() -> Parser:
     parser = Parser(
         prog="ctracemalloc run",
         usage=(
-            "ctracemalloc run [-n N] [-o FILE] [--top K] "
-            "(SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
+            "ctracemalloc run [-n N] [-o FILE] [--top K] [--every SECONDS | --every-growth SIZE]\n"
+            "         [--keep N] [--keep-bytes SIZE] [--at-rss SIZE] [--follow-children]\n"
+            "         (SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
         ),
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -113,7 +143,94 @@ def _parser() -> Parser:
         default=DEFAULT_TOP,
         help=f"lines to print at the end, 0 for none (default: {DEFAULT_TOP})",
     )
+    moments = parser.add_mutually_exclusive_group()
+    moments.add_argument(
+        "--every", metavar="SECONDS", type=float, help="write a series of snapshots, at an interval"
+    )
+    moments.add_argument(
+        "--every-growth",
+        metavar="SIZE",
+        help="write a series of snapshots, each when traced memory has grown by this much (20M)",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="N",
+        type=int,
+        default=series.DEFAULT_KEEP,
+        help=f"the most snapshots of a series (default: {series.DEFAULT_KEEP})",
+    )
+    parser.add_argument(
+        "--keep-bytes",
+        metavar="SIZE",
+        default=f"{series.DEFAULT_KEEP_BYTES >> 20}M",
+        help="the most bytes of a series' files (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--at-rss",
+        metavar="SIZE",
+        help=(
+            "write a snapshot when the resident memory reaches this (1.5G), or when this share of "
+            "the control group's limit is used (90%%)"
+        ),
+    )
+    parser.add_argument(
+        "--follow-children",
+        action="store_true",
+        help="trace the Python processes that the program starts too; each writes a file of its "
+        "own, so the path needs %%p",
+    )
     return parser
+
+
+def _watch(options: argparse.Namespace) -> dict[str, str]:
+    """Check what to look for while the program runs, and write it as the start-up hook takes it."""
+    watch = {}
+    if options.every is not None:
+        if not _LEAST_SECONDS <= options.every < float("inf"):
+            raise UsageError(f"--every {options.every:g}: not a number of seconds from 0.1 on")
+        watch["every"] = str(options.every)
+    if options.every_growth is not None:
+        watch["growth"] = str(_size("--every-growth", options.every_growth))
+    if options.at_rss is not None:
+        try:
+            Ceiling(options.at_rss)
+        except ValueError as error:
+            raise UsageError(f"--at-rss: {error}") from None
+        watch["at_rss"] = options.at_rss
+    if options.keep < series.LEAST_KEEP:
+        raise UsageError(f"--keep {options.keep}: not a number from {series.LEAST_KEEP} on")
+    keep_bytes = _size("--keep-bytes", options.keep_bytes)
+    if watch:
+        watch.update(keep=str(options.keep), keep_bytes=str(keep_bytes))
+    return watch
+
+
+def _size(option: str, text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def _check_following() -> None:
+    if not startup.environment_counts():
+        raise UsageError(
+            "--follow-children hands on what is asked for by the environment, which is ignored "
+            "under -I and -E"
+        )
+    if find_hook() is None:
+        raise CommandError(
+            f"--follow-children needs the start-up hook ({HOOK}), which is not installed for "
+            f"{sys.executable}"
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise CommandError(
+            f"the series' folder {folder} is there already: move it away, or choose another path "
+            "with -o"
+        )
 
 
 def _check_program(program: Sequence[str]) -> None:
@@ -145,10 +262,11 @@ def _nframe(given: str | None) -> int:
     return nframe
 
 
-def _output(given: str | None, program: Sequence[str]) -> str:
-    """Return the snapshot's path, with each % doubled, after a look at whether it can be written.
+def _output(given: str | None, program: Sequence[str], is_per_process: bool) -> str:
+    """Return the template of the snapshot's path, after a look at whether it can be written.
 
-    The process id in it is known already: executing a program does not change it.
+    The process id in it is known already, since executing a program does not change it; %p is left
+    in place where it is to be that of each process.
     """
     template = given
     if template is None and startup.environment_counts():
@@ -166,6 +284,10 @@ def _output(given: str | None, program: Sequence[str]) -> str:
     elif not os.access(folder, os.W_OK | os.X_OK):
         obstacle = f"no permission to write to {folder}"
     else:
+        if is_per_process:
+            if expand_path(template, 1) == expand_path(template, 2):
+                raise UsageError(f"-o {template}: with --follow-children the path needs %p")
+            return os.path.join(str(Path.cwd()).replace("%", "%%"), template)  # noqa: PTH118
         return str(path).replace("%", "%%")
     raise CommandError(f"cannot write {path}: {obstacle} (choose another path with -o)")
 

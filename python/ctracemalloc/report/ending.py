@@ -19,46 +19,39 @@ import signal
 import sys
 
 import ctracemalloc
+from ctracemalloc.live.process import resident
+from ctracemalloc.live.say import reason, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+    from ctracemalloc.live.target import Target
+    from ctracemalloc.live.watcher import Watcher
+
 # The last of multiprocessing's own exit functions to run.
 _LAST = -(10**9)
-
-
-def expand_path(template: str, pid: int) -> str:
-    """Replace `%p` by the process id and `%%` by `%`."""
-    parts = []
-    rest = template
-    while "%" in rest:
-        before, _, rest = rest.partition("%")
-        letter, rest = rest[:1], rest[1:]
-        if letter not in ("p", "%"):
-            raise ValueError(
-                f"{template!r}: unknown '%{letter}' in a snapshot's path "
-                "(there are %p, the process id, and %% for a %)"
-            )
-        parts += [before, str(pid) if letter == "p" else "%"]
-    parts.append(rest)
-    return "".join(parts)
 
 
 class Ending:
     """Writes the snapshot at the end of this process.
 
-    `template` is the snapshot's path, with %p and %%; relative to where the program was started,
-    wherever it goes. `top` lines are printed; `is_told` says whether to print the path as well.
+    `top` lines are printed; `is_told` says whether to print the path as well. Of forked children
+    with a file of their own nothing is printed. A `watcher` is stopped first.
     """
 
-    def __init__(self, template: str, top: int = 0, is_told: bool = False) -> None:
-        self._folder = _current_folder()
-        self._template = template
+    def __init__(
+        self,
+        target: Target,
+        top: int = 0,
+        is_told: bool = False,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self._target = target
         self._top = top
         self._is_told = is_told
-        self._pid = os.getpid()
-        self._has_own_file = expand_path(template, 1) != expand_path(template, 2)
+        self._watcher = watcher
+        self._resident = resident()
         self._main_thread = _thread.get_ident()
         self._is_busy = False
         self._is_done = False
@@ -109,7 +102,9 @@ class Ending:
         self._is_busy = False
         self._is_done = False
         self._main_thread = _thread.get_ident()
-        if not self._has_own_file:
+        self._top = 0
+        self._is_told = False
+        if not self._target.is_ours():
             self._disarm_signal()
             return
         # Children of multiprocessing end without exit functions, or with none but its own.
@@ -130,7 +125,7 @@ class Ending:
         return True
 
     def _is_due(self) -> bool:
-        return not self._is_done and (self._has_own_file or os.getpid() == self._pid)
+        return not self._is_done and self._target.is_ours()
 
     def _finish(self) -> None:
         if not self._is_due():
@@ -138,9 +133,11 @@ class Ending:
         self._is_done = True
         self._is_busy = True
         try:
+            if self._watcher is not None:
+                self._watcher.stop()
             self._leave_behind()
         except Exception as error:
-            _say(f"ctracemalloc: no report: {type(error).__name__}: {error}\n")
+            say(f"ctracemalloc: no report: {type(error).__name__}: {error}\n")
         finally:
             self._is_busy = False
         if self._late_signal is not None:
@@ -148,39 +145,32 @@ class Ending:
 
     def _leave_behind(self) -> None:
         if not ctracemalloc.is_tracing():
-            _say("ctracemalloc: no snapshot: the program has stopped the tracing\n")
+            say("ctracemalloc: no snapshot: the program has stopped the tracing\n")
             return
         current, peak = ctracemalloc.get_traced_memory()
+        growth = resident() - self._resident
+        own = ctracemalloc.get_tracemalloc_memory()
         snapshot = ctracemalloc.take_snapshot()
-        path = expand_path(self._template, os.getpid())
-        path = os.path.join(self._folder or "", path)  # noqa: PTH118 (it would import pathlib)
+        path = self._target.path()
         try:
             snapshot.dump(path)
             outcome = f"snapshot written to {path}"
             is_told = self._is_told
         except Exception as error:
-            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-            outcome = f"no snapshot: cannot write {path}: {reason}"
+            outcome = f"no snapshot: cannot write {path}: {reason(error)}"
             is_told = True
         if self._top > 0:
             from ctracemalloc.report import text
 
-            _say(
+            say(
                 f"ctracemalloc: {text.human_size(current)} in {len(snapshot.traces):,} blocks"
                 f" at exit, peak {text.human_size(peak)}\n"
             )
-            _say(text.top_lines(snapshot, self._top, self._folder))
-            _say(_losses())
+            say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
+            say(text.top_lines(snapshot, self._top, self._target.folder))
+            say(_losses())
         if is_told:
-            _say(f"ctracemalloc: {outcome}\n")
-
-
-def _current_folder() -> str | None:
-    try:
-        return os.getcwd()  # noqa: PTH109 (it would import pathlib)
-    except OSError:
-        # It was removed, or may not be read.
-        return None
+            say(f"ctracemalloc: {outcome}\n")
 
 
 def _losses() -> str:
@@ -227,17 +217,3 @@ def _renew_interrupt() -> None:
         exec("raise KeyboardInterrupt")
     except KeyboardInterrupt:
         return
-
-
-def _say(text: str) -> None:
-    """Write to the process's standard error, also if `sys.stderr` is busy, replaced or closed."""
-    if sys.__stderr__ is None:
-        # The descriptor is free, or somebody else's file.
-        return
-    rest = text.encode(sys.__stderr__.encoding, "backslashreplace")
-    try:
-        while rest:
-            rest = rest[os.write(2, rest) :]
-    except OSError:
-        # Nobody listens, and the program's end is not to be changed by it.
-        pass

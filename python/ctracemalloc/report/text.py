@@ -37,6 +37,21 @@ def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) ->
     return _text(rows)
 
 
+def unexplained_growth(resident: int, traced: int, own: int) -> str:
+    """Set what was traced, and what the tracer takes itself, against a process's growth in memory.
+
+    All are bytes. The rest is what nobody traced, or what was traced and is not in memory.
+    """
+    rest = resident - traced - own
+    whole = (
+        f"resident memory grew by {human_size(resident)}: {human_size(traced)} traced, "
+        f"{human_size(own)} the tracer's, "
+    )
+    if rest >= 0:
+        return f"{whole}{human_size(rest)} not explained (C libraries, gaps between blocks)"
+    return f"{whole}{human_size(-rest)} less (not touched yet, swapped out, or in memory before)"
+
+
 def human_size(size: int) -> str:
     """Write a number of bytes in the unit that fits, as in the text of a `Statistic`."""
     return _format_size(size, False)

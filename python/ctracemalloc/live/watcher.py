@@ -1,0 +1,203 @@
+"""A thread that looks at the program's memory while it runs, and takes snapshots.
+
+It is none of `threading`'s: it is not listed there, nobody waits for it, and it ends with the
+process. Signals are blocked in it, so that they interrupt the program's own threads as ever. It
+ends before a fork and begins anew after it, so that the fork is one of a process without it.
+It needs the GIL: while the program is inside C code that holds it, nothing is seen.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import time
+
+import ctracemalloc
+from ctracemalloc.live.process import Ceiling
+from ctracemalloc.live.say import reason, say
+from ctracemalloc.live.series import Series, SeriesFull
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ctracemalloc.live.target import Target
+
+# How often growth and the resident memory are looked at, in seconds.
+_POLL = 0.05
+# After a snapshot that took a second, this many pass without one.
+_REST = 9
+# How long a fork waits for the system to take the ended thread away, in seconds.
+_PATIENCE = 0.1
+
+
+def make_watcher(target: Target, told: dict[str, str]) -> Watcher:
+    """Make one of what `ctracemalloc run` was told (`ctracemalloc_startup.Request.watch`)."""
+    return Watcher(
+        target,
+        every=float(told["every"]) if "every" in told else None,
+        growth=int(told["growth"]) if "growth" in told else None,
+        keep=int(told["keep"]),
+        keep_bytes=int(told["keep_bytes"]),
+        ceiling=Ceiling(told["at_rss"]) if "at_rss" in told else None,
+    )
+
+
+class Watcher:
+    """Takes a series of snapshots, at an interval or when memory grew, and one at a ceiling."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        every: float | None = None,
+        growth: int | None = None,
+        keep: int,
+        keep_bytes: int,
+        ceiling: Ceiling | None = None,
+    ) -> None:
+        self._target = target
+        self._every = every
+        self._growth = growth
+        self._keep = keep
+        self._keep_bytes = keep_bytes
+        self._ceiling = ceiling
+        self._pauses = 0
+        self._is_stopped = False
+        self._renew()
+
+    def start(self) -> None:
+        """Begin to look, also after each fork."""
+        os.register_at_fork(
+            before=self._pause, after_in_parent=self._resume, after_in_child=self._on_fork
+        )
+        self._begin_thread()
+
+    def stop(self) -> None:
+        """Take no more snapshots; returns when the last one is finished."""
+        with self._lock:
+            self._is_stopped = True
+            self._end_thread()
+
+    def _renew(self) -> None:
+        # A signal's handler may stop it in the middle of a fork's preparation.
+        self._lock = _thread.RLock()
+        self._wake = _thread.allocate_lock()
+        self._wake.acquire()
+        self._running = _thread.allocate_lock()
+        self._native_id = 0
+        self._series: Series | None = None
+        if self._every is not None or self._growth is not None:
+            folder = self._target.beside("series", "")
+            self._series = Series(folder, self._keep, self._keep_bytes)
+        self._due = time.monotonic() + (self._every or 0.0)
+        self._seen = 0
+        self._is_near = False
+
+    def _begin_thread(self) -> None:
+        self._running.acquire()
+        # A thread begins with the mask of the one that starts it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            _thread.start_new_thread(self._run, ())
+        except BaseException:
+            self._running.release()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _end_thread(self) -> None:
+        """Have the thread end, and wait until the system does not know it any more."""
+        if not self._running.locked() or self._native_id == _thread.get_native_id():
+            return
+        if self._wake.locked():
+            self._wake.release()
+        self._running.acquire()
+        self._running.release()
+        # If it had ended by itself, nobody took this.
+        self._wake.acquire(blocking=False)
+        deadline = time.monotonic() + _PATIENCE
+        while _is_known(self._native_id) and time.monotonic() < deadline:
+            time.sleep(0.0002)
+
+    def _pause(self) -> None:
+        with self._lock:
+            self._pauses += 1
+            if self._pauses == 1:
+                self._end_thread()
+
+    def _resume(self) -> None:
+        with self._lock:
+            self._pauses -= 1
+            if self._pauses == 0 and not self._is_stopped:
+                self._begin_thread()
+
+    def _on_fork(self) -> None:
+        self._pauses = 0
+        self._renew()
+        if self._target.is_ours() and not self._is_stopped:
+            self._begin_thread()
+        else:
+            self._is_stopped = True
+
+    def _run(self) -> None:
+        self._native_id = _thread.get_native_id()
+        try:
+            while not self._wake.acquire(timeout=self._wait()):
+                if ctracemalloc.is_tracing():
+                    self._look()
+                if self._series is None and (self._ceiling is None or self._is_near):
+                    return
+        except Exception as error:
+            say(f"ctracemalloc: no more snapshots while it runs: {reason(error)}\n")
+        finally:
+            self._running.release()
+
+    def _wait(self) -> float:
+        now = time.monotonic()
+        if self._series is not None and self._every is not None:
+            left = max(self._due - now, 0.0)
+            return left if self._ceiling is None else min(left, _POLL)
+        return max(_POLL, self._due - now)
+
+    def _look(self) -> None:
+        if self._ceiling is not None and not self._is_near:
+            used = self._ceiling.used()
+            if used >= self._ceiling.level:
+                self._is_near = True
+                self._warn(used)
+        if self._series is not None and self._is_due():
+            began = time.monotonic()
+            try:
+                self._series.add(ctracemalloc.take_snapshot())
+            except (OSError, SeriesFull) as error:
+                text = str(error) if isinstance(error, SeriesFull) else reason(error)
+                say(f"ctracemalloc: the series in {self._series.folder} ends: {text}\n")
+                self._series = None
+            now = time.monotonic()
+            self._due = max(began + (self._every or 0.0), now + _REST * (now - began))
+
+    def _is_due(self) -> bool:
+        if time.monotonic() < self._due:
+            return False
+        if self._growth is None:
+            return True
+        current = ctracemalloc.get_traced_memory()[0]
+        if current < self._seen + self._growth:
+            # What is given back may grow again.
+            self._seen = min(self._seen, current)
+            return False
+        self._seen = current
+        return True
+
+    def _warn(self, used: int) -> None:
+        path = self._target.beside("rss")
+        try:
+            ctracemalloc.take_snapshot().dump(path)
+            outcome = f"snapshot written to {path}"
+        except OSError as error:
+            outcome = f"no snapshot: cannot write {path}: {reason(error)}"
+        say(f"ctracemalloc: {used / 2**20:,.0f} MiB in memory: {outcome}\n")
+
+
+def _is_known(native_id: int) -> bool:
+    return os.access(f"/proc/self/task/{native_id}", os.F_OK)

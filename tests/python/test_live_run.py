@@ -1,0 +1,292 @@
+"""`ctracemalloc run` while the program runs: a series of snapshots, a ceiling, children."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fresh_environment import PROGRAMS, Environment, fresh_environment
+
+RUN = ("-m", "ctracemalloc", "run")
+GROWING = PROGRAMS / "growing.py"
+_PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def env() -> Environment:
+    return fresh_environment()
+
+
+class Program:
+    """`growing.py`, which does what it is told line by line."""
+
+    def __init__(self, env: Environment, folder: Path, *options: str, **variables: str) -> None:
+        self.process = subprocess.Popen(
+            env.command(*options, GROWING),
+            env=env.variables(variables),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._await("ready")
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        self._await("done")
+
+    def end(self) -> str:
+        """Let the program end; return what it wrote to stderr."""
+        stderr = self.process.communicate(timeout=_PATIENCE)[1]
+        assert self.process.returncode == 0, stderr
+        return stderr
+
+    def _await(self, word: str) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == f"{word}\n"
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(env: Environment, tmp_path: Path) -> Iterator[Start]:
+    programs: list[Program] = []
+
+    def start(*options: str, **variables: str) -> Program:
+        programs.append(Program(env, tmp_path, *options, **variables))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.process.kill()
+        program.process.communicate(timeout=_PATIENCE)
+
+
+def wait_for(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.01)
+
+
+def largest(env: Environment, path: Path) -> int:
+    code = (
+        "import sys, ctracemalloc\n"
+        "print(max(t.size for t in ctracemalloc.Snapshot.load(sys.argv[1]).traces))"
+    )
+    done = env.run("-c", code, path)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def test_series_at_an_interval(env: Environment, start: Start, tmp_path: Path) -> None:
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every", "0.1")
+    program.tell("grow 3000000")
+    folder = tmp_path / "x.series"
+    wait_for(lambda: folder.exists() and len(list(folder.glob("*.ctm"))) > 4)
+    assert program.end() == f"ctracemalloc: snapshot written to {tmp_path / 'x.ctm'}\n"
+    files = sorted(folder.iterdir())
+    assert [path.name for path in files[:3]] == ["000001.ctm", "000002.ctm", "000003.ctm"]
+    assert largest(env, files[-1]) >= 3_000_000
+
+
+def test_series_is_thinned(start: Start, tmp_path: Path) -> None:
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every", "0.1", "--keep", "4")
+    folder = tmp_path / "x.series"
+    seen = 0
+
+    def is_thinned() -> bool:
+        nonlocal seen
+        names = {path.name for path in folder.glob("0*.ctm")}
+        seen = max(seen, len(names))
+        return bool(names) and max(names) >= "000009.ctm"
+
+    wait_for(is_thinned)
+    program.end()
+    # One more is there while the oldest are being removed.
+    assert seen <= 5
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) <= 4
+    assert names[0] == "000001.ctm"
+
+
+def test_series_by_growth(env: Environment, start: Start, tmp_path: Path) -> None:
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every-growth", "5M")
+    folder = tmp_path / "x.series"
+    program.tell("grow 6000000")
+    wait_for(lambda: (folder / "000001.ctm").exists())
+    program.tell("drop")
+    time.sleep(0.3)
+    program.tell("grow 7000000")
+    wait_for(lambda: (folder / "000002.ctm").exists())
+    program.end()
+    files = sorted(folder.iterdir())
+    assert len(files) == 2
+    assert largest(env, files[0]) < 7_000_000 <= largest(env, files[1])
+
+
+def test_series_that_cannot_be_written(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "x.series").mkdir()
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every-growth", "5M")
+    (tmp_path / "x.series").rmdir()
+    (tmp_path / "x.series").touch()
+    program.tell("grow 6000000")
+    time.sleep(0.5)
+    stderr = program.end()
+    assert f"ctracemalloc: the series in {tmp_path / 'x.series'} ends: File exists\n" in stderr
+    assert "snapshot written to" in stderr
+
+
+def test_series_larger_than_its_bound(start: Start, tmp_path: Path) -> None:
+    limit = ("--keep-bytes", "100")
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every-growth", "5M", *limit)
+    program.tell("grow 6000000")
+    time.sleep(0.5)
+    assert " ends: one snapshot takes more than the 100 bytes for all of them\n" in program.end()
+    assert list((tmp_path / "x.series").iterdir()) == []
+
+
+def test_folder_that_is_there(env: Environment, tmp_path: Path) -> None:
+    (tmp_path / "x.series").mkdir()
+    (tmp_path / "x.series" / "000001.ctm").touch()
+    done = env.run(*RUN, "-o", "x.ctm", "--every", "1", "-c", "print(1)", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "x.series is there already: move it away" in done.stderr
+
+
+def test_ceiling(env: Environment, start: Start, tmp_path: Path) -> None:
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--at-rss", "300M")
+    time.sleep(0.2)
+    assert not (tmp_path / "x.rss.ctm").exists()
+    program.tell("grow 330000000")
+    wait_for(lambda: (tmp_path / "x.rss.ctm").exists())
+    program.tell("drop")
+    assert f" MiB in memory: snapshot written to {tmp_path / 'x.rss.ctm'}\n" in program.end()
+    assert largest(env, tmp_path / "x.rss.ctm") >= 330_000_000
+
+
+def test_the_thread_is_hardly_seen(env: Environment, tmp_path: Path) -> None:
+    """It is no thread of `threading`, gets no signal, and allocates next to nothing."""
+    code = (
+        "import json, os, re, threading, time, tracemalloc\n"
+        "time.sleep(0.5)\n"
+        "masks = [re.search('SigBlk:\\t(.*)', open(f'/proc/self/task/{t}/status').read())[1]\n"
+        "         for t in os.listdir('/proc/self/task') if int(t) != os.getpid()]\n"
+        "s = tracemalloc.take_snapshot()\n"
+        "own = sum(t.size for t in s.traces if '/ctracemalloc/' in t.traceback[-1].filename)\n"
+        "print(json.dumps([masks, threading.active_count(), own]))\n"
+    )
+    done = env.run(
+        *RUN, "-o", "x.ctm", "--every", "0.1", "--at-rss", "100G", "-c", code, cwd=tmp_path
+    )
+    masks, threads, own = json.loads(done.stdout)
+    assert len(masks) == 1
+    # Only the two that the C library keeps for itself can be free.
+    assert int(masks[0], 16) | 0b11 << 31 | 1 << 8 | 1 << 18 == 2**64 - 1
+    assert threads == 1
+    assert own < 20_000
+
+
+def test_forks_are_those_of_one_thread(env: Environment, tmp_path: Path) -> None:
+    """No fork is warned about; the series goes on in the parent, not in the child."""
+    code = (
+        "import os, sys, time\n"
+        "for _ in range(20):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        tasks = len(os.listdir('/proc/self/task'))\n"
+        "        time.sleep(0.05)\n"
+        "        os._exit(tasks)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1\n"
+        "before = len(os.listdir('x.series'))\n"
+        "deadline = time.monotonic() + 60\n"
+        "while len(os.listdir('x.series')) < before + 3:\n"
+        "    assert time.monotonic() < deadline\n"
+        "    time.sleep(0.05)\n"
+        "print(sys.version_info[:2] == (3, 13))\n"
+    )
+    done = env.run(
+        "-W",
+        "always",
+        *RUN,
+        "--top",
+        "0",
+        "-o",
+        "x.ctm",
+        "--every",
+        "0.1",
+        "-c",
+        code,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    if sys.version_info[:2] != (3, 13):
+        # Some 3.13 count the threads after the thread was begun anew.
+        assert "multi-threaded" not in done.stderr
+
+
+def test_children_are_followed(env: Environment, tmp_path: Path) -> None:
+    children = PROGRAMS / "children.py"
+    command = (*RUN, "--follow-children", "-n", "3", "-o", "%p.ctm", children)
+    done = env.run(*command, "subprocess", cwd=tmp_path)
+    assert done.stdout == '["ctracemalloc", true]\n'
+    assert done.stderr.count("snapshot written to") == 1
+    assert len(list(tmp_path.glob("*.ctm"))) == 2
+    pids = json.loads(env.run(*command, "os.fork", cwd=tmp_path).stdout)
+    for pid in pids.values():
+        assert (tmp_path / f"{pid}.ctm").exists()
+    answer = json.loads(env.run(*command, "spawn", cwd=tmp_path).stdout)
+    assert (answer["module"], answer["limit"]) == ("ctracemalloc", 3)
+    for pid in answer["pids"]:
+        assert (tmp_path / f"{pid}.ctm").exists()
+
+
+def test_children_have_series_of_their_own(start: Start, tmp_path: Path) -> None:
+    options = ("--follow-children", "-o", "%p.ctm", "--every", "0.1")
+    program = start(*RUN, "--top", "0", *options)
+    program.tell("fork 1000")
+    wait_for(lambda: len(list(tmp_path.glob("*.series/000002.ctm"))) == 2)
+    program.end()
+    wait_for(lambda: len(list(tmp_path.glob("*.ctm"))) == 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--every", "0"), "--every 0: not a number of seconds from 0.1 on"),
+        (("--every", "nan"), "--every nan: not a number of seconds from 0.1 on"),
+        (("--every", "1", "--every-growth", "1M"), "argument --every-growth: not allowed with"),
+        (("--every-growth", "-1"), "--every-growth: '-1' is no size"),
+        (("--every-growth", "1x"), "--every-growth: '1x' is no size (such as 300000, 512K"),
+        (("--keep", "3"), "--keep 3: not a number from 4 on"),
+        (("--keep-bytes", "0"), "--keep-bytes: '0' is no size"),
+        (("--at-rss", "100%"), "--at-rss: '100%' is no share (such as 90%)"),
+        (("--at-rss", "x%"), "--at-rss: 'x%' is no share"),
+        (("--at-rss", "x"), "--at-rss: 'x' is no size"),
+        (
+            ("--follow-children", "-o", "x.ctm"),
+            "-o x.ctm: with --follow-children the path needs %p",
+        ),
+    ],
+)
+def test_wrong_usage(env: Environment, options: tuple[str, ...], said: str) -> None:
+    done = env.run(*RUN, *options, "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"ctracemalloc run: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_following_needs_the_environment(env: Environment) -> None:
+    done = env.run("-I", *RUN, "--follow-children", "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the environment, which is ignored under -I and -E" in done.stderr
