@@ -625,11 +625,11 @@ uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
 
 enum { LARGEST_STRIDE = 16 };
 
-/* The largest power of two up to a quarter of the window and LARGEST_STRIDE. */
+/* The largest power of two that neither the window nor LARGEST_STRIDE is below. */
 static uint32_t stride_for(uint32_t nframe)
 {
     uint32_t stride = 1;
-    while (stride < LARGEST_STRIDE && stride * 8 <= nframe) {
+    while (stride < LARGEST_STRIDE && stride * 2 <= nframe) {
         stride *= 2;
     }
     return stride;
