@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz cross bench clean
+.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz stress mutate cross bench clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,12 @@ sanitize: setup ## the C tests under the sanitizers
 fuzz: tools ## fuzz what reads files and filters, each target for FUZZ_SECONDS; then the lines reached
 	tools/fuzz.sh run $(FUZZ_SECONDS)
 	tools/fuzz.sh coverage
+
+stress: setup ## a thousand million calls of the hooks from 16 threads
+	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/stress) && $$python tests/stress/run.py --calls 1e9
+
+mutate: setup ## seed faults into the C code: the C tests must find each
+	dev=$$(tools/pythons.sh venv $$(tools/pythons.sh default)) && PATH=$${dev%/*}:$$PATH $$dev tools/mutate.py
 
 cross: tools ## the C tests for aarch64, under qemu-user
 	tests/cross/run.sh build/c-aarch64

@@ -1,0 +1,182 @@
+/*
+ * A program that embeds the interpreter and brings it up and down; run by test_embed.py.
+ *
+ *     embed SCENARIO FOLDER    the folder, or folders, where the modules are
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LIVES = 5, KEPT = 200 };
+
+static const char *folders;
+static _Atomic bool done;
+
+static void initialize(void)
+{
+    PyConfig config;
+    PyConfig_InitPythonConfig(&config);
+    config.install_signal_handlers = 0;
+    PyStatus status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    if (PyStatus_Exception(status)) {
+        Py_ExitStatusException(status);
+    }
+}
+
+static void run(const char *code)
+{
+    static const char set_path[] =
+        "import site\nfor folder in '%s'.split(':'): site.addsitedir(folder)\n";
+    char path[8192];
+    snprintf(path, sizeof path, set_path, folders);
+    if (PyRun_SimpleString(path) != 0 || PyRun_SimpleString(code) != 0) {
+        fprintf(stderr, "embed: this failed:\n%s\n", code);
+        exit(1);
+    }
+}
+
+static void finalize(void)
+{
+    if (Py_FinalizeEx() != 0) {
+        fprintf(stderr, "embed: Py_FinalizeEx failed\n");
+        exit(1);
+    }
+}
+
+static const char *start_and_look =
+    "import ctracemalloc as t\n"
+    "assert not t.is_tracing(), 'still from the last life'\n"
+    "assert t.get_traced_memory() == (0, 0)\n"
+    "t.start(5)\n"
+    "kept = [bytes(70_000 + i) for i in range(50)]\n"
+    "floats = [float(i) for i in range(1000)]\n"
+    "found = [s for _, s, f, _ in t._get_traces() if f[0][0] == '<string>' and s > 70_000]\n"
+    "assert len(found) == 50, len(found)\n"
+    "snapshot = t.take_snapshot()\n"
+    "assert snapshot.statistics('lineno')\n";
+
+/* Life after life: tracing ends with each, and begins in the next with nothing left. Blocks that
+ * were traced are freed in between, by nobody's hooks. */
+static void lives(void)
+{
+    for (int life = 0; life < LIVES; life++) {
+        void *blocks[KEPT];
+        initialize();
+        run(start_and_look);
+        for (int i = 0; i < KEPT; i++) {
+            blocks[i] = PyMem_RawMalloc(1000);
+        }
+        if (life % 2 == 0) {
+            run("t.stop()\n");
+        }
+        finalize();
+        for (int i = 0; i < KEPT; i++) {
+            blocks[i] = PyMem_RawRealloc(blocks[i], 2000);
+            PyMem_RawFree(blocks[i]);
+        }
+    }
+}
+
+static void *allocate_for_ever(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&done)) {
+        void *block = PyMem_RawMalloc(100);
+        block = PyMem_RawRealloc(block, 5000);
+        PyMem_RawFree(block);
+    }
+    return NULL;
+}
+
+/* The interpreter goes down and up under threads that Python never saw. */
+static void lives_among_threads(void)
+{
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++) {
+        if (pthread_create(&threads[i], NULL, allocate_for_ever, NULL) != 0) {
+            perror("pthread_create");
+            exit(1);
+        }
+    }
+    lives();
+    atomic_store(&done, true);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+/* Subinterpreters with the shared GIL: each may import the module, and end before the others. */
+static void subinterpreters(void)
+{
+    initialize();
+    run("import ctracemalloc as t\nt.start(5)\n");
+    PyThreadState *main_state = PyThreadState_Get();
+    PyThreadState *states[3];
+    for (int i = 0; i < 3; i++) {
+        states[i] = Py_NewInterpreter();
+        if (states[i] == NULL) {
+            fprintf(stderr, "embed: Py_NewInterpreter failed\n");
+            exit(1);
+        }
+        run("import ctracemalloc as t\n"
+            "assert t.is_tracing()\n"
+            "kept = [bytes(80_000 + i) for i in range(20)]\n"
+            "found = [s for _, s, f, _ in t._get_traces() if 80_000 < s < 80_100]\n"
+            "assert len(found) >= 20, len(found)\n"
+            "t.take_snapshot().statistics('traceback')\n"
+            "def deep(n): return deep(n - 1) if n else bytes(90_000)\n"
+            "more = deep(50)\n");
+    }
+    for (int i = 0; i < 3; i++) {
+        /* Not in the order of their birth. */
+        PyThreadState_Swap(states[(i + 1) % 3]);
+        Py_EndInterpreter(states[(i + 1) % 3]);
+    }
+    PyThreadState_Swap(main_state);
+    /* File names of code that is gone are still those that were. */
+    run("found = [f for _, s, f, _ in t._get_traces()]\n"
+        "assert all(isinstance(f[0][0], str) for f in found)\n"
+        "assert not [s for _, s, _, _ in t._get_traces() if 80_000 < s < 80_100]\n");
+    finalize();
+}
+
+/* One that has no interpreter any more, and one that has had none yet. */
+static void allocators_without_interpreter(void)
+{
+    void *early = PyMem_RawMalloc(100);
+    initialize();
+    run(start_and_look);
+    void *middle = PyMem_RawMalloc(100);
+    early = PyMem_RawRealloc(early, 10000);
+    finalize();
+    PyMem_RawFree(early);
+    PyMem_RawFree(middle);
+    PyMem_RawFree(PyMem_RawMalloc(100));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "embed SCENARIO FOLDER\n");
+        return 2;
+    }
+    folders = argv[2];
+    if (strcmp(argv[1], "lives") == 0) {
+        lives();
+    } else if (strcmp(argv[1], "threads") == 0) {
+        lives_among_threads();
+    } else if (strcmp(argv[1], "subinterpreters") == 0) {
+        subinterpreters();
+    } else if (strcmp(argv[1], "allocators") == 0) {
+        allocators_without_interpreter();
+    } else {
+        fprintf(stderr, "embed: no scenario is called %s\n", argv[1]);
+        return 2;
+    }
+    return 0;
+}

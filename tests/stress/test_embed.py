@@ -1,0 +1,37 @@
+"""The interpreter brought up and down by a program that embeds it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from native import HERE, build_program, can_embed
+
+pytestmark = pytest.mark.skipif(not can_embed(), reason="the interpreter has no shared library")
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("embed") / "embed"
+    build_program(HERE / "embed.c", target)
+    return target
+
+
+@pytest.mark.parametrize("scenario", ["lives", "threads", "subinterpreters", "allocators"])
+def test_embedded(program: Path, scenario: str) -> None:
+    """cp#129185, cp#129191: frees after the interpreter's end find no hook of ours."""
+    folders = [path for path in sys.path if path.endswith("-packages")]
+    # As far as an embedding program needs to be told where its home is.
+    env = {**os.environ, "PYTHONHOME": sys.base_prefix, "PYTHONNOUSERSITE": "1"}
+    result = subprocess.run(
+        [program, scenario, os.pathsep.join(folders)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, (result.returncode, result.stderr[-4000:])
