@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     import pickle
     from functools import total_ordering
 
+    from ctracemalloc._tree import Tree, TreeNode
     from ctracemalloc.takeover import install, is_installed, uninstall
 
 __all__ = [
@@ -66,6 +67,8 @@ __all__ = [
     "StatisticDiff",
     "Trace",
     "Traceback",
+    "Tree",
+    "TreeNode",
     "clear_traces",
     "fnmatch",
     "get_dropped",
@@ -91,6 +94,8 @@ __all__ = [
 
 # What would make every start slow, and few ever ask for: (module, name in it or None).
 _LAZY = {
+    "Tree": ("ctracemalloc._tree", "Tree"),
+    "TreeNode": ("ctracemalloc._tree", "TreeNode"),
     "fnmatch": ("fnmatch", None),
     "install": ("ctracemalloc.takeover", "install"),
     "is_installed": ("ctracemalloc.takeover", "is_installed"),

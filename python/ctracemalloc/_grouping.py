@@ -6,6 +6,7 @@ adds and compares; they are grouped here, with the same results.
 
 from __future__ import annotations
 
+from ctracemalloc._engine import module_name
 from ctracemalloc._model import Statistic, StatisticDiff, Traceback
 
 TYPE_CHECKING = False
@@ -22,13 +23,21 @@ _KEYS: dict[tuple[str, bool], Any] = {
     ("filename", False): lambda frames: ((frames[0][0], 0),),
     ("lineno", True): lambda frame: (frame,),
     ("filename", True): lambda frame: ((frame[0], 0),),
+    ("function", False): lambda frames: tuple(map(_function_of, frames[:1])),
+    ("function", True): lambda frame: (_function_of(frame),),
+    ("module", False): lambda frames: tuple((module_name(f[0]), 0) for f in frames[:1]),
+    ("module", True): lambda frame: ((module_name(frame[0]), 0),),
 }
 
 
+def _function_of(frame: tuple[Any, ...]) -> tuple[Any, int, str]:
+    return (frame[0], 0, frame[2] if len(frame) == 3 else "")
+
+
 def check_key(key_type: str, cumulative: bool) -> None:
-    if key_type not in ("traceback", "filename", "lineno"):
+    if key_type not in ("traceback", "filename", "lineno", "function", "module"):
         raise ValueError(f"unknown key_type: {key_type!r}")
-    if cumulative and key_type not in ("lineno", "filename"):
+    if cumulative and key_type == "traceback":
         raise ValueError(f"cumulative mode cannot by used with key type {key_type!r}")
 
 

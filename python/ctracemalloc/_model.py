@@ -20,6 +20,8 @@ else:
     _TraceSequence = Sequence
 
 FrameTuple = tuple[str, int]
+# With the name of the function.
+NamedFrameTuple = tuple[str, int, str]
 # The newest frame is the first one.
 FramesTuple = tuple[FrameTuple, ...]
 TraceTuple = tuple[int, int, FramesTuple, int | None]
@@ -68,13 +70,15 @@ def _order_by_less(cls: _Class) -> _Class:
 
 @_order_by_less
 class Frame:
-    """One line of a stack: a file name and a line number."""
+    """One line of a stack: a file name and a line number, and in trees and where traces are
+    grouped by function also the function's name, which then counts in comparisons.
+    """
 
     __slots__ = ("_frame",)
 
-    _frame: FrameTuple
+    _frame: FrameTuple | NamedFrameTuple
 
-    def __init__(self, frame: FrameTuple) -> None:
+    def __init__(self, frame: FrameTuple | NamedFrameTuple) -> None:
         self._frame = frame
 
     @property
@@ -86,6 +90,11 @@ class Frame:
     def lineno(self) -> int:
         """Number of the line; 0 if it is unknown."""
         return self._frame[1]
+
+    @property
+    def name(self) -> str:
+        """Qualified name of the function; empty if it is unknown."""
+        return self._frame[2] if len(self._frame) == 3 else ""
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Frame):
@@ -111,10 +120,16 @@ class Frame:
         return object.__getstate__(self)
 
     def __str__(self) -> str:
-        return f"{self.filename!s}:{self.lineno!s}"
+        name = self.name
+        if not name:
+            return f"{self.filename!s}:{self.lineno!s}"
+        if self.lineno == 0:
+            return f"{self.filename}:{name}"
+        return f"{self.filename}:{self.lineno} ({name})"
 
     def __repr__(self) -> str:
-        return f"<Frame filename={self.filename!r} lineno={self.lineno!r}>"
+        name = f" name={self.name!r}" if len(self._frame) == 3 else ""
+        return f"<Frame filename={self.filename!r} lineno={self.lineno!r}{name}>"
 
 
 @_order_by_less
@@ -123,10 +138,12 @@ class Traceback(_FrameSequence):
 
     __slots__ = ("_frames", "_total_nframe")
 
-    _frames: FramesTuple
+    _frames: tuple[FrameTuple | NamedFrameTuple, ...]
     _total_nframe: int | None
 
-    def __init__(self, frames: Sequence[FrameTuple], total_nframe: int | None = None) -> None:
+    def __init__(
+        self, frames: Sequence[FrameTuple | NamedFrameTuple], total_nframe: int | None = None
+    ) -> None:
         # They come with the most recent one first.
         self._frames = tuple(reversed(frames))
         self._total_nframe = total_nframe

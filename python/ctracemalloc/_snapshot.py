@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ctracemalloc._filters import BaseFilter, Spec
     from ctracemalloc._model import Traceback
+    from ctracemalloc._tree import Tree
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Traces = SnapshotTable | Sequence[TraceTuple]
@@ -96,9 +97,13 @@ class Snapshot:
         return all(f._match(trace) for f in exclude_filters)
 
     def statistics(self, key_type: str, cumulative: bool = False) -> list[Statistic]:
-        """Group the traces by `'filename'`, `'lineno'` or `'traceback'`, the largest group first.
+        """Group the traces by `'filename'`, `'lineno'`, `'traceback'`, `'function'` or `'module'`,
+        the largest group first.
 
-        In cumulative mode (not by `'traceback'`) a block counts at each frame of its stack.
+        In cumulative mode (not by `'traceback'`) a block counts at each frame of its stack. By
+        `'function'` the traceback of a group is one frame with the function's file and `name`, and
+        line 0. By `'module'` it is one frame whose `filename` is the module's name, such as
+        `json.decoder`; it is read off the name of the file.
         """
         check_key(key_type, cumulative)
         table = _table_for(self.traces._traces, key_type, cumulative)
@@ -132,6 +137,19 @@ class Snapshot:
         diffs = _compare_grouped_stats(old._group_by(key_type, cumulative), now_groups)
         diffs.sort(reverse=True, key=StatisticDiff._sort_key)
         return diffs
+
+    def tree(self, *, by: str = "lineno", inverted: bool = False) -> Tree:
+        """Return the traces as a tree of calls, from callers to callees: what flame graphs are
+        drawn from. Inverted, it goes from callees to callers.
+
+        `by` says what tells frames apart: `'lineno'` (file, line and function), `'function'`,
+        `'filename'` or `'module'`.
+        """
+        from ctracemalloc._tree import Tree
+
+        traces = self.traces._traces
+        table = traces if isinstance(traces, SnapshotTable) else SnapshotTable(traces)
+        return Tree(table, by, inverted)
 
     def _group_by(self, key_type: str, cumulative: bool) -> dict[Traceback, Statistic]:
         check_key(key_type, cumulative)

@@ -4,6 +4,7 @@
 #include "base/pages.h"
 #include "cpython/compat.h"
 #include "cpython/hooks.h"
+#include "cpython/key_texts.h"
 #include "cpython/module.h"
 #include "cpython/snapshot_type.h"
 
@@ -440,6 +441,7 @@ static PyMethodDef methods[] = {
     {"get_lost", get_lost, METH_NOARGS, get_lost_doc},
     {"_hooks_info", hooks_info, METH_NOARGS, hooks_info_doc},
     {"_mappings", mappings, METH_NOARGS, mappings_doc},
+    {"module_name", ctm_module_name_function, METH_O, ctm_module_name_doc},
     {NULL, NULL, 0, NULL},
 };
 

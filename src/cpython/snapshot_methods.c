@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpython/key_texts.h"
 #include "cpython/snapshot_file.h"
+#include "cpython/snapshot_tree.h"
 #include "cpython/snapshot_type.h"
 #include "cpython/stat_types.h"
 #include "snapshot/diff.h"
@@ -15,27 +17,13 @@ static struct ctm_table_object *table_of(PyObject *object)
     return (struct ctm_table_object *)object;
 }
 
-static int parse_key(const char *name, enum ctm_key *key)
-{
-    static const char *const names[] = {"filename", "lineno", "traceback"};
-    static const enum ctm_key keys[] = {CTM_KEY_FILENAME, CTM_KEY_LINENO, CTM_KEY_TRACEBACK};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *key = keys[i];
-            return 0;
-        }
-    }
-    PyErr_Format(PyExc_ValueError, "unknown key_type: '%.100s'", name);
-    return -1;
-}
-
-/* By the ids of a group or a diff. `*filename` gets a reference that the key borrows. */
-static int make_place_key(struct ctm_tuples *tuples, enum ctm_key by, bool no_frame, uint32_t file,
-                          uint32_t line, uint32_t stack, struct ctm_place_key *key,
-                          PyObject **filename)
+/* By the ids of a group or a diff. `texts` gets references that the key borrows. */
+static int make_place_key(struct ctm_tuples *tuples, enum ctm_key by, bool no_frame,
+                          struct ctm_frame frame, uint32_t stack, struct ctm_place_key *key,
+                          struct ctm_key_texts *texts)
 {
     *key = (struct ctm_place_key){.filename = NULL};
-    *filename = NULL;
+    *texts = (struct ctm_key_texts){.filename = NULL};
     if (no_frame) {
         return 0;
     }
@@ -44,10 +32,13 @@ static int make_place_key(struct ctm_tuples *tuples, enum ctm_key by, bool no_fr
         key->stack = stack;
         return 0;
     }
-    *filename = ctm_tuples_text(tuples, file);
-    key->filename = *filename;
-    key->line = line;
-    return *filename == NULL ? -1 : 0;
+    if (ctm_key_texts_init(texts, tuples, by, frame) < 0) {
+        return -1;
+    }
+    key->filename = texts->filename;
+    key->name = texts->name;
+    key->line = frame.line;
+    return 0;
 }
 
 /* ---- statistics ---- */
@@ -56,13 +47,12 @@ static PyObject *statistic_from_group(struct ctm_types *types, struct ctm_tuples
                                       enum ctm_key by, const struct ctm_group *group)
 {
     struct ctm_place_key key;
-    PyObject *filename;
-    if (make_place_key(tuples, by, group->no_frame, group->file, group->line, group->stack, &key,
-                       &filename) < 0) {
+    struct ctm_key_texts texts;
+    if (make_place_key(tuples, by, group->no_frame, group->frame, group->stack, &key, &texts) < 0) {
         return NULL;
     }
     PyObject *statistic = ctm_statistic_new(types, &key, group->size, group->count);
-    Py_XDECREF(filename);
+    ctm_key_texts_clear(&texts);
     return statistic;
 }
 
@@ -92,7 +82,8 @@ static PyObject *statistics(PyObject *object, PyObject *args)
     const char *name;
     int cumulative;
     enum ctm_key by;
-    if (!PyArg_ParseTuple(args, "sp:statistics", &name, &cumulative) || parse_key(name, &by) < 0) {
+    if (!PyArg_ParseTuple(args, "sp:statistics", &name, &cumulative) ||
+        ctm_key_parse(name, &by) < 0) {
         return NULL;
     }
     struct ctm_groups groups = {.length = 0};
@@ -113,14 +104,13 @@ static PyObject *diff_to_object(struct ctm_types *types, struct ctm_tuples *tupl
                                 const struct ctm_diff *diff)
 {
     struct ctm_place_key key;
-    PyObject *filename;
-    if (make_place_key(tuples, by, diff->no_frame, diff->file, diff->line, diff->stack, &key,
-                       &filename) < 0) {
+    struct ctm_key_texts texts;
+    if (make_place_key(tuples, by, diff->no_frame, diff->frame, diff->stack, &key, &texts) < 0) {
         return NULL;
     }
     PyObject *object =
         ctm_diff_new(types, &key, diff->size, diff->size_diff, diff->count, diff->count_diff);
-    Py_XDECREF(filename);
+    ctm_key_texts_clear(&texts);
     return object;
 }
 
@@ -155,7 +145,7 @@ static PyObject *compare(PyObject *object, PyObject *args)
     int cumulative;
     enum ctm_key by;
     if (!PyArg_ParseTuple(args, "Osp:compare", &argument, &name, &cumulative) ||
-        parse_key(name, &by) < 0) {
+        ctm_key_parse(name, &by) < 0) {
         return NULL;
     }
     struct ctm_types *types = ctm_types_of(Py_TYPE(object));
@@ -437,6 +427,7 @@ static PyObject *use_classes(PyObject *type, PyObject *args)
 PyMethodDef ctm_table_methods[] = {
     {"statistics", statistics, METH_VARARGS, statistics_doc},
     {"compare", compare, METH_VARARGS, compare_doc},
+    {"tree", ctm_table_tree, METH_VARARGS, ctm_table_tree_doc},
     {"filter", filter, METH_O, filter_doc},
     {"select", select_rows, METH_O, select_doc},
     {"rows", rows, METH_NOARGS, rows_doc},

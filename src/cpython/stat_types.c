@@ -14,6 +14,7 @@ struct stat_object {
     bool pending;
     uint32_t number; /* line or stack id */
     PyObject *filename;
+    PyObject *name;
     struct ctm_tuples *tuples;
 };
 
@@ -32,6 +33,7 @@ static void forget_key(struct stat_object *self)
 {
     self->pending = false;
     Py_CLEAR(self->filename);
+    Py_CLEAR(self->name);
     ctm_tuples_unref(self->tuples);
     self->tuples = NULL;
 }
@@ -39,7 +41,8 @@ static void forget_key(struct stat_object *self)
 static PyObject *make_frames(struct stat_object *self)
 {
     if (self->filename != NULL) {
-        return ctm_tuples_one_frame(self->filename, self->number);
+        PyObject *frame = ctm_tuples_frame(self->filename, self->number, self->name);
+        return frame == NULL ? NULL : Py_BuildValue("(N)", frame);
     }
     if (self->tuples != NULL) {
         return ctm_tuples_stack_oldest_first(self->tuples, self->number);
@@ -250,6 +253,7 @@ static struct stat_object *new_pending(PyTypeObject *class, const struct ctm_pla
     self->pending = true;
     self->number = key->filename != NULL ? key->line : key->stack;
     self->filename = Py_XNewRef(key->filename);
+    self->name = Py_XNewRef(key->name);
     self->tuples = key->tuples != NULL ? ctm_tuples_ref(key->tuples) : NULL;
     return self;
 }

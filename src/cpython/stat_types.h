@@ -18,7 +18,8 @@ extern PyType_Spec ctm_diff_spec;
 /* What a group of traces has in common. */
 struct ctm_place_key {
     PyObject *filename;        /* borrowed; with `line`, the only frame. NULL: not by frame */
-    uint32_t line;             /* 0 where grouped by file name */
+    uint32_t line;             /* 0 where not grouped by line */
+    PyObject *name;            /* borrowed; the frame's name. NULL: it has none */
     struct ctm_tuples *tuples; /* borrowed; with `stack`, all frames. NULL: not by stack */
     uint32_t stack;
 }; /* all zero: the empty traceback */

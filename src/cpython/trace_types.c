@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cpython/types.h"
+#include "snapshot/module_name.h"
 
 /* The arrays come from malloc: what reads the tracer's tables should not show up in them. */
 struct ctm_tuples {
@@ -110,28 +111,29 @@ PyObject *ctm_tuples_text(struct ctm_tuples *tuples, uint32_t string)
     return keep(place, PyUnicode_DecodeUTF8(text.bytes, (Py_ssize_t)text.length, "surrogatepass"));
 }
 
-/* (filename, lineno); the file name's reference is consumed, also on failure. */
-static PyObject *make_frame(PyObject *filename, uint32_t line)
+PyObject *ctm_tuples_module(struct ctm_tuples *tuples, uint32_t file)
 {
-    PyObject *pair = NULL;
-    PyObject *number = PyLong_FromUnsignedLong(line);
-    if (filename != NULL && number != NULL) {
-        pair = untracked(PyTuple_Pack(2, filename, number));
+    struct ctm_string name = tuples->empty->tables->strings[file];
+    char *room = malloc(name.length + 1);
+    if (room == NULL) {
+        return PyErr_NoMemory();
     }
-    Py_XDECREF(number);
-    Py_XDECREF(filename);
-    return pair;
+    struct ctm_string module = ctm_module_name(name, room);
+    PyObject *text = PyUnicode_DecodeUTF8(module.bytes, (Py_ssize_t)module.length, "surrogatepass");
+    free(room);
+    return text;
 }
 
-PyObject *ctm_tuples_one_frame(PyObject *filename, uint32_t line)
+PyObject *ctm_tuples_frame(PyObject *filename, uint32_t line, PyObject *name)
 {
-    PyObject *frame = make_frame(Py_NewRef(filename), line);
-    if (frame == NULL) {
+    PyObject *number = PyLong_FromUnsignedLong(line);
+    if (number == NULL) {
         return NULL;
     }
-    PyObject *frames = untracked(PyTuple_Pack(1, frame));
-    Py_DECREF(frame);
-    return frames;
+    PyObject *frame =
+        name == NULL ? PyTuple_Pack(2, filename, number) : PyTuple_Pack(3, filename, number, name);
+    Py_DECREF(number);
+    return untracked(frame);
 }
 
 static PyObject *get_frame(struct ctm_tuples *tuples, uint32_t id)
@@ -145,7 +147,13 @@ static PyObject *get_frame(struct ctm_tuples *tuples, uint32_t id)
         return Py_NewRef(*place);
     }
     struct ctm_frame frame = t->frames[id];
-    return keep(place, make_frame(ctm_tuples_text(tuples, frame.file), frame.line));
+    PyObject *filename = ctm_tuples_text(tuples, frame.file);
+    if (filename == NULL) {
+        return NULL;
+    }
+    PyObject *pair = ctm_tuples_frame(filename, frame.line, NULL);
+    Py_DECREF(filename);
+    return keep(place, pair);
 }
 
 static PyObject *make_stack(struct ctm_tuples *tuples, uint32_t stack, bool oldest_first)

@@ -27,8 +27,11 @@ void ctm_tuples_unref(struct ctm_tuples *tuples); /* NULL is allowed */
 /* The str of a string id. */
 PyObject *ctm_tuples_text(struct ctm_tuples *tuples, uint32_t string);
 
-/* A frame that is not kept: ((filename, lineno),). */
-PyObject *ctm_tuples_one_frame(PyObject *filename, uint32_t line);
+/* The name of the module that a file, by its string id, defines. Not kept. */
+PyObject *ctm_tuples_module(struct ctm_tuples *tuples, uint32_t file);
+
+/* (filename, lineno), or (filename, lineno, name) if `name` is not NULL. Not kept. */
+PyObject *ctm_tuples_frame(PyObject *filename, uint32_t line, PyObject *name);
 
 /* The frames of a stack. Linear in its depth the first time. */
 PyObject *ctm_tuples_stack(struct ctm_tuples *tuples, uint32_t stack);

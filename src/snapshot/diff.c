@@ -35,20 +35,20 @@ static int make_diff(const struct pair *pair, size_t at, struct ctm_diff *out)
 {
     const struct ctm_sum *now = &pair->now[at];
     const struct ctm_sum *old = &pair->old[at];
-    bool from_old = now->count == 0;
+    bool from_old = now->total.count == 0;
     struct ctm_place place = ctm_sum_place(from_old ? pair->old_tables : pair->now_tables,
                                            pair->key, at, from_old ? old : now);
     *out = (struct ctm_diff){
         .from_old = from_old,
         .no_frame = place.no_frame,
-        .file = place.file,
-        .line = place.line,
+        .frame = place.frame,
         .stack = place.stack,
-        .size = now->size,
-        .count = now->count,
+        .size = now->total.size,
+        .count = now->total.count,
     };
-    int status = subtract(now->size, old->size, &out->size_diff);
-    return status == CTM_OK ? subtract(now->count, old->count, &out->count_diff) : status;
+    int status = subtract(now->total.size, old->total.size, &out->size_diff);
+    return status == CTM_OK ? subtract(now->total.count, old->total.count, &out->count_diff)
+                            : status;
 }
 
 /* Sort diffs that are in the order of tracebacks: by what counts more, the most important last. */
@@ -82,7 +82,7 @@ static int list_diffs(const struct pair *pair, struct ctm_diffs *out)
     struct ctm_diff *sorted = NULL;
     size_t n = 0;
     for (size_t i = 0; i < pair->key_count; i++) {
-        n += (pair->now[i].count | pair->old[i].count) != 0;
+        n += (pair->now[i].total.count | pair->old[i].total.count) != 0;
     }
     items = ctm_array_new(n, sizeof *items);
     spare = ctm_array_new(n, sizeof *spare);
@@ -93,7 +93,7 @@ static int list_diffs(const struct pair *pair, struct ctm_diffs *out)
     }
     size_t filled = 0;
     for (size_t i = 0; i < pair->key_count; i++) {
-        if ((pair->now[i].count | pair->old[i].count) != 0) {
+        if ((pair->now[i].total.count | pair->old[i].total.count) != 0) {
             status = make_diff(pair, i, &diffs[filled++]);
             if (status != CTM_OK) {
                 goto out;

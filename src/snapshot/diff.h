@@ -6,10 +6,9 @@
 
 /* One group that is in the new snapshot, the old one, or both. */
 struct ctm_diff {
-    bool from_old; /* the key's ids (file, line, stack) are of the old snapshot's tables */
+    bool from_old; /* the key's ids (frame, stack) are of the old snapshot's tables */
     bool no_frame; /* as in struct ctm_group */
-    uint32_t file;
-    uint32_t line;
+    struct ctm_frame frame;
     uint32_t stack;
     uint64_t size; /* in the new snapshot */
     uint64_t count;

@@ -16,7 +16,7 @@ static int list_groups(const struct ctm_tables *t, enum ctm_key key, const struc
     struct ctm_group *groups = NULL;
     size_t n = 0;
     for (size_t i = 0; i < key_count; i++) {
-        n += sums[i].count != 0;
+        n += sums[i].total.count != 0;
     }
     items = ctm_array_new(n, sizeof *items);
     spare = ctm_array_new(n, sizeof *spare);
@@ -26,13 +26,13 @@ static int list_groups(const struct ctm_tables *t, enum ctm_key key, const struc
     }
     size_t filled = 0;
     for (size_t i = 0; i < key_count; i++) {
-        if (sums[i].count != 0) {
-            items[filled++] = (struct ctm_item){.key = sums[i].count, .index = i};
+        if (sums[i].total.count != 0) {
+            items[filled++] = (struct ctm_item){.key = sums[i].total.count, .index = i};
         }
     }
     ctm_sort(items, spare, n);
     for (size_t i = 0; i < n; i++) {
-        items[i].key = sums[items[i].index].size;
+        items[i].key = sums[items[i].index].total.size;
     }
     ctm_sort(items, spare, n);
     for (size_t i = 0; i < n; i++) {
@@ -40,11 +40,10 @@ static int list_groups(const struct ctm_tables *t, enum ctm_key key, const struc
         struct ctm_place place = ctm_sum_place(t, key, at, &sums[at]);
         groups[i] = (struct ctm_group){
             .no_frame = place.no_frame,
-            .file = place.file,
-            .line = place.line,
+            .frame = place.frame,
             .stack = place.stack,
-            .size = sums[at].size,
-            .count = sums[at].count,
+            .size = sums[at].total.size,
+            .count = sums[at].total.count,
         };
     }
     out->length = n;

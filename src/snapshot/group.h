@@ -2,10 +2,10 @@
  * Group the traces of a snapshot by a key, as stdlib's Snapshot.statistics: same groups, same
  * order.
  *
- * Cost: linear in rows and tables, plus a sort of the names of files. Functions that make a table
- * return CTM_OK, CTM_ENOMEM, CTM_EINVAL, or CTM_ELIMIT if a sum does not fit 64 bits (no real
- * memory does that; a hostile file may), and write `out` only on CTM_OK. All may run on many
- * threads at once over the same snapshot.
+ * Cost: linear in rows and tables, plus a sort of the names of files and functions. Functions that
+ * make a table return CTM_OK, CTM_ENOMEM, CTM_EINVAL, or CTM_ELIMIT if a sum does not fit 64 bits
+ * (no real memory does that; a hostile file may), and write `out` only on CTM_OK. All may run on
+ * many threads at once over the same snapshot.
  */
 #ifndef CTM_SNAPSHOT_GROUP_H
 #define CTM_SNAPSHOT_GROUP_H
@@ -16,19 +16,22 @@ enum ctm_key {
     CTM_KEY_FILENAME,
     CTM_KEY_LINENO,
     CTM_KEY_TRACEBACK, /* by the (file, line) pairs of the stack: names and total_nframe merge */
+    CTM_KEY_FUNCTION,  /* by file and name of function; all unknown functions of a file are one */
+    CTM_KEY_MODULE,    /* by what ctm_module_name says of the file */
+    CTM_KEY_FRAME,     /* by file, line and name of function */
+    CTM_KEY_COUNT,     /* no key: how many there are */
 };
 
 /*
- * One group. The key is a representative: for FILENAME a string id and line 0, for LINENO a
- * string id and a line, for TRACEBACK a stack id (the first in row order that has these pairs).
+ * One group. The key is a representative: for TRACEBACK a stack id (the first in row order that has
+ * these pairs), for MODULE a file of the module, for other keys what they see of a frame.
  *
- * Traces without any frame are one group under LINENO and TRACEBACK, as the empty traceback is in
- * stdlib; they are in no group under FILENAME (stdlib raises IndexError) or when cumulative.
+ * Traces without any frame are one group, as the empty traceback is in stdlib; they are in no group
+ * under FILENAME (stdlib raises IndexError) or when cumulative.
  */
 struct ctm_group {
-    bool no_frame; /* the traceback is empty: file and line mean nothing */
-    uint32_t file;
-    uint32_t line;
+    bool no_frame;          /* the traceback is empty: the frame means nothing */
+    struct ctm_frame frame; /* what the key does not see of it is 0 */
     uint32_t stack;
     uint64_t size;  /* bytes of all blocks */
     uint64_t count; /* blocks */
@@ -41,8 +44,9 @@ struct ctm_groups {
 
 /*
  * Sorted as stdlib sorts: descending by (size, count, traceback), where tracebacks compare from
- * the oldest frame to the newest by (file name as code points, line); equal keys cannot occur.
- * `cumulative` (FILENAME and LINENO only, else CTM_EINVAL) counts a block once for each frame
+ * the oldest frame to the newest by (file name as code points, line, function name where the key
+ * sees it), modules by name; equal keys cannot occur.
+ * `cumulative` (CTM_EINVAL with TRACEBACK) counts a block once for each frame
  * occurrence of its stack.
  */
 CTM_MUST_CHECK int ctm_group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,

@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "snapshot/array.h"
-#include "snapshot/pool.h"
+#include "snapshot/module_name.h"
+#include "snapshot/paths.h"
 #include "snapshot/sort.h"
-
-#define NONE CTM_NO_NODE
 
 /* One or two tables that get common keys. */
 struct sides {
@@ -28,12 +27,15 @@ static void ranks_deinit(struct ranks *ranks)
     memset(ranks, 0, sizeof *ranks);
 }
 
-/* The name of a file, and which string of which side it is. */
+/* What a string of a side is called. */
 struct name {
     struct ctm_string text;
     uint32_t side;
     uint32_t id;
 };
+
+/* Which strings are numbered. */
+enum kind { FILES, MODULES, FUNCTIONS };
 
 static int compare_names(const void *a, const void *b)
 {
@@ -42,35 +44,71 @@ static int compare_names(const void *a, const void *b)
     return ctm_string_compare(first->text, second->text);
 }
 
-/* Number the names of files in their order; strings that name no file keep key 0. */
-static int rank_files(const struct sides *sides, struct ranks *files)
+/* The strings that frames have, or no memory. */
+static struct name *list_names(const struct sides *sides, enum kind kind, const struct ranks *marks,
+                               size_t *count)
+{
+    *count = 0;
+    for (size_t side = 0; side < sides->count; side++) {
+        const struct ctm_tables *t = sides->tables[side];
+        for (uint32_t i = 0; i < t->frame_count; i++) {
+            uint32_t string = kind == FUNCTIONS ? t->frames[i].name : t->frames[i].file;
+            *count += marks->of[side][string] == 0;
+            marks->of[side][string] = 1;
+        }
+    }
+    struct name *names = ctm_array_new(*count, sizeof *names);
+    size_t filled = 0;
+    for (uint32_t side = 0; names != NULL && side < sides->count; side++) {
+        const struct ctm_tables *t = sides->tables[side];
+        for (uint32_t i = 0; i < t->string_count; i++) {
+            if (marks->of[side][i] != 0) {
+                names[filled++] = (struct name){.text = t->strings[i], .side = side, .id = i};
+            }
+        }
+    }
+    return names;
+}
+
+/* Turn names of files into those of modules. Returns what holds their text; NULL: no memory. */
+static char *name_modules(struct name *names, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        length += names[i].text.length;
+    }
+    char *text = ctm_array_new(length, 1);
+    char *room = text;
+    for (size_t i = 0; text != NULL && i < count; i++) {
+        size_t most = names[i].text.length;
+        names[i].text = ctm_module_name(names[i].text, room);
+        room += most;
+    }
+    return text;
+}
+
+/* Number names in their order; strings of another kind keep key 0. */
+static int rank_names(const struct sides *sides, enum kind kind, struct ranks *ranks)
 {
     int status = CTM_ENOMEM;
     struct name *names = NULL;
-    size_t count = 0;
-    for (uint32_t side = 0; side < sides->count; side++) {
-        const struct ctm_tables *t = sides->tables[side];
-        files->of[side] = ctm_array_zeroed(t->string_count, sizeof *files->of[side]);
-        if (files->of[side] == NULL) {
+    char *modules = NULL;
+    size_t count;
+    for (size_t side = 0; side < sides->count; side++) {
+        size_t strings = sides->tables[side]->string_count;
+        ranks->of[side] = ctm_array_zeroed(strings, sizeof *ranks->of[side]);
+        if (ranks->of[side] == NULL) {
             goto out;
         }
-        for (uint32_t i = 0; i < t->frame_count; i++) {
-            uint32_t *mark = &files->of[side][t->frames[i].file];
-            count += *mark == 0;
-            *mark = 1;
-        }
     }
-    names = ctm_array_new(count, sizeof *names);
+    names = list_names(sides, kind, ranks, &count);
     if (names == NULL) {
         goto out;
     }
-    size_t filled = 0;
-    for (uint32_t side = 0; side < sides->count; side++) {
-        const struct ctm_tables *t = sides->tables[side];
-        for (uint32_t i = 0; i < t->string_count; i++) {
-            if (files->of[side][i] != 0) {
-                names[filled++] = (struct name){.text = t->strings[i], .side = side, .id = i};
-            }
+    if (kind == MODULES) {
+        modules = name_modules(names, count);
+        if (modules == NULL) {
+            goto out;
         }
     }
     qsort(names, count, sizeof *names, compare_names);
@@ -81,21 +119,83 @@ static int rank_files(const struct sides *sides, struct ranks *files)
             status = CTM_ELIMIT;
             goto out;
         }
-        files->of[names[i].side][names[i].id] = (uint32_t)key;
+        ranks->of[names[i].side][names[i].id] = (uint32_t)key;
     }
-    files->count = key + 1;
+    ranks->count = key + 1;
     status = CTM_OK;
 out:
     free(names);
+    free(modules);
     return status;
 }
 
-/* Number the pairs of file and line in their order. */
-static int rank_places(const struct sides *sides, const struct ranks *files, struct ranks *places)
+/* The numbers of what a key may see of frames. */
+struct parts {
+    enum ctm_key key;
+    struct ranks files;
+    struct ranks functions; /* only where the key sees them */
+};
+
+static bool sees_function(enum ctm_key key)
+{
+    return key == CTM_KEY_FUNCTION || key == CTM_KEY_FRAME;
+}
+
+/* Which frame of which side an index over all frames means. */
+static const struct ctm_frame *frame_at(const struct sides *sides, size_t index, size_t *side)
+{
+    size_t first_frames = sides->tables[0]->frame_count;
+    *side = index >= first_frames;
+    return &sides->tables[*side]->frames[*side == 0 ? index : index - first_frames];
+}
+
+static uint32_t function_at(const struct sides *sides, const struct parts *parts, size_t index)
+{
+    size_t side;
+    const struct ctm_frame *frame = frame_at(sides, index, &side);
+    return parts->functions.of[side][frame->name];
+}
+
+static uint64_t place_at(const struct sides *sides, const struct parts *parts, size_t index)
+{
+    size_t side;
+    const struct ctm_frame *frame = frame_at(sides, index, &side);
+    uint64_t file = parts->files.of[side][frame->file];
+    return file << 32 |
+           (parts->key == CTM_KEY_FUNCTION ? parts->functions.of[side][frame->name] : frame->line);
+}
+
+static void sort_frames(const struct sides *sides, const struct parts *parts,
+                        struct ctm_item *items, struct ctm_item *spare, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        items[i].index = i;
+    }
+    if (parts->key == CTM_KEY_FRAME) {
+        for (size_t i = 0; i < count; i++) {
+            items[i].key = function_at(sides, parts, i);
+        }
+        ctm_sort(items, spare, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i].key = place_at(sides, parts, items[i].index);
+    }
+    ctm_sort(items, spare, count);
+}
+
+static bool same_place(const struct sides *sides, const struct parts *parts, struct ctm_item a,
+                       struct ctm_item b)
+{
+    return a.key == b.key &&
+           (parts->key != CTM_KEY_FRAME ||
+            function_at(sides, parts, a.index) == function_at(sides, parts, b.index));
+}
+
+/* Number what the key sees of frames in its order. */
+static int rank_places(const struct sides *sides, const struct parts *parts, struct ranks *places)
 {
     int status = CTM_ENOMEM;
     size_t count = 0;
-    size_t filled = 0;
     struct ctm_item *items = NULL;
     struct ctm_item *spare = NULL;
     for (size_t side = 0; side < sides->count; side++) {
@@ -111,30 +211,17 @@ static int rank_places(const struct sides *sides, const struct ranks *files, str
     if (items == NULL || spare == NULL) {
         goto out;
     }
-    for (size_t side = 0; side < sides->count; side++) {
-        const struct ctm_tables *t = sides->tables[side];
-        for (size_t i = 0; i < t->frame_count; i++) {
-            uint64_t file = files->of[side][t->frames[i].file];
-            items[filled].key = file << 32 | t->frames[i].line;
-            items[filled].index = filled;
-            filled++;
-        }
-    }
-    ctm_sort(items, spare, count);
-    size_t first_frames = sides->tables[0]->frame_count;
+    sort_frames(sides, parts, items, spare, count);
     size_t key = 0;
     for (size_t i = 0; i < count; i++) {
-        key += i == 0 || items[i - 1].key != items[i].key;
+        key += i == 0 || !same_place(sides, parts, items[i - 1], items[i]);
         if (key > CTM_MOST_IDS) {
             status = CTM_ELIMIT;
             goto out;
         }
-        size_t at = items[i].index;
-        if (at < first_frames) {
-            places->of[0][at] = (uint32_t)key;
-        } else {
-            places->of[1][at - first_frames] = (uint32_t)key;
-        }
+        size_t side;
+        const struct ctm_frame *frame = frame_at(sides, items[i].index, &side);
+        places->of[side][frame - sides->tables[side]->frames] = (uint32_t)key;
     }
     places->count = key + 1;
     status = CTM_OK;
@@ -144,20 +231,8 @@ out:
     return status;
 }
 
-/* A node without what Python does not compare: names of functions. */
-struct path {
-    uint32_t parent; /* of the paths; NONE: the oldest frame */
-    uint32_t place;
-};
-
-/* Links of the tree of paths, for a walk from the oldest frames to the newest. */
-struct branch {
-    uint32_t child; /* the first of the callees, in the order of places */
-    uint32_t sibling;
-};
-
 /* List the paths by ascending place. `starts` has room for all places and is lost. */
-static void list_by_place(const struct path *paths, size_t count, size_t *starts,
+static void list_by_place(const struct ctm_path *paths, size_t count, size_t *starts,
                           size_t place_count, uint32_t *list)
 {
     memset(starts, 0, place_count * sizeof *starts);
@@ -175,101 +250,20 @@ static void list_by_place(const struct path *paths, size_t count, size_t *starts
     }
 }
 
-/*
- * Hang each path under its parent and return the first of those without one. Put in front of its
- * siblings in descending order of places, each leaves them in ascending order.
- */
-static uint32_t link_paths(const struct path *paths, const uint32_t *list, size_t count,
-                           struct branch *branches)
-{
-    uint32_t first = NONE;
-    for (size_t i = 0; i < count; i++) {
-        branches[i].child = NONE;
-    }
-    for (size_t i = count; i-- > 0;) {
-        uint32_t at = list[i];
-        uint32_t parent = paths[at].parent;
-        uint32_t *siblings = parent == NONE ? &first : &branches[parent].child;
-        branches[at].sibling = *siblings;
-        *siblings = at;
-    }
-    return first;
-}
-
-/* The place in the order of tracebacks: a caller before its callees, callees by place. */
-static void walk_paths(const struct path *paths, const struct branch *branches, uint32_t first,
-                       uint32_t *ranks)
-{
-    uint32_t rank = CTM_KEY_EMPTY;
-    uint32_t at = first;
-    while (at != NONE) {
-        ranks[at] = ++rank;
-        if (branches[at].child != NONE) {
-            at = branches[at].child;
-            continue;
-        }
-        while (at != NONE && branches[at].sibling == NONE) {
-            at = paths[at].parent;
-        }
-        if (at != NONE) {
-            at = branches[at].sibling;
-        }
-    }
-}
-
-static int rank_paths(const struct path *paths, size_t count, size_t place_count, uint32_t *ranks)
+/* A caller before its callees, callees by place: the order of tracebacks. */
+static int rank_paths(const struct ctm_path *paths, size_t count, size_t place_count,
+                      uint32_t *ranks)
 {
     int status = CTM_ENOMEM;
     size_t *starts = ctm_array_new(place_count, sizeof *starts);
     uint32_t *list = ctm_array_new(count, sizeof *list);
-    struct branch *branches = ctm_array_new(count, sizeof *branches);
-    if (starts == NULL || list == NULL || branches == NULL) {
-        goto out;
+    if (starts != NULL && list != NULL) {
+        list_by_place(paths, count, starts, place_count, list);
+        status = ctm_paths_rank(paths, count, list, count, ranks);
     }
-    list_by_place(paths, count, starts, place_count, list);
-    walk_paths(paths, branches, link_paths(paths, list, count, branches), ranks);
-    status = CTM_OK;
-out:
     free(starts);
     free(list);
-    free(branches);
     return status;
-}
-
-/* The path of each node of a side; nodes that are one path share it. */
-static int find_paths(const struct ctm_tables *t, const uint32_t *place_of, struct ctm_pool *paths,
-                      uint64_t seed, uint32_t *path_of)
-{
-    for (size_t i = 0; i < t->node_count; i++) {
-        struct ctm_node node = t->nodes[i];
-        struct path path = {
-            .parent = node.parent == CTM_NO_NODE ? NONE : path_of[node.parent],
-            .place = place_of[node.frame],
-        };
-        int status = ctm_pool_intern(paths, seed, &path, sizeof path, &path_of[i]);
-        if (status != CTM_OK) {
-            return status;
-        }
-    }
-    return CTM_OK;
-}
-
-/* The same where no two frames are one place: then no two nodes are one path. */
-static int copy_paths(const struct ctm_tables *t, const uint32_t *place_of, struct ctm_pool *paths,
-                      uint32_t *path_of)
-{
-    struct path *items = ctm_array_new(t->node_count, sizeof *items);
-    if (items == NULL) {
-        return CTM_ENOMEM;
-    }
-    for (uint32_t i = 0; i < t->node_count; i++) {
-        items[i].parent = t->nodes[i].parent;
-        items[i].place = place_of[t->nodes[i].frame];
-        path_of[i] = i;
-    }
-    paths->items = items;
-    paths->count = t->node_count;
-    return CTM_OK;
 }
 
 /* Number the paths from the oldest frame to a node in the order of tracebacks. */
@@ -287,8 +281,8 @@ static int rank_nodes(const struct sides *sides, const struct ranks *places, str
             status = CTM_ENOMEM;
             goto out;
         }
-        status = distinct ? copy_paths(t, places->of[side], &paths, nodes->of[side])
-                          : find_paths(t, places->of[side], &paths, seed, nodes->of[side]);
+        status = distinct ? ctm_paths_copy(t, places->of[side], &paths, nodes->of[side])
+                          : ctm_paths_add(t, places->of[side], &paths, seed, nodes->of[side]);
         if (status != CTM_OK) {
             goto out;
         }
@@ -319,15 +313,18 @@ int ctm_keys_init(struct ctm_keys *keys, enum ctm_key key, const struct ctm_tabl
                   const struct ctm_tables *b)
 {
     struct sides sides = {.count = b == NULL || b == a ? 1 : 2, .tables = {a, b}};
-    struct ranks files = {0};
+    struct parts parts = {.key = key};
     struct ranks places = {0};
     struct ranks nodes = {0};
-    struct ranks *wanted = &files;
+    struct ranks *wanted = &parts.files;
     memset(keys, 0, sizeof *keys);
-    int status = rank_files(&sides, &files);
-    if (status == CTM_OK && key != CTM_KEY_FILENAME) {
+    int status = rank_names(&sides, key == CTM_KEY_MODULE ? MODULES : FILES, &parts.files);
+    if (status == CTM_OK && sees_function(key)) {
+        status = rank_names(&sides, FUNCTIONS, &parts.functions);
+    }
+    if (status == CTM_OK && !ctm_key_by_file(key)) {
         wanted = &places;
-        status = rank_places(&sides, &files, &places);
+        status = rank_places(&sides, &parts, &places);
     }
     if (status == CTM_OK && key == CTM_KEY_TRACEBACK) {
         wanted = &nodes;
@@ -339,7 +336,8 @@ int ctm_keys_init(struct ctm_keys *keys, enum ctm_key key, const struct ctm_tabl
         keys->of[1] = b == a ? wanted->of[0] : wanted->of[1];
         memset(wanted, 0, sizeof *wanted);
     }
-    ranks_deinit(&files);
+    ranks_deinit(&parts.files);
+    ranks_deinit(&parts.functions);
     ranks_deinit(&places);
     ranks_deinit(&nodes);
     return status;

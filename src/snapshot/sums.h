@@ -3,10 +3,10 @@
 #define CTM_SNAPSHOT_SUMS_H
 
 #include "snapshot/keys.h"
+#include "snapshot/totals.h"
 
 struct ctm_sum {
-    uint64_t size;
-    uint64_t count; /* 0: no trace has this key */
+    struct ctm_total total; /* without blocks: no trace has this key */
     /* What the key was taken from: the first stack in row order, or any of the strings or frames.
      */
     uint32_t from;
@@ -20,11 +20,10 @@ struct ctm_sum {
 CTM_MUST_CHECK int ctm_sums_add(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
                                 const uint32_t *key_of, struct ctm_sum *sums);
 
-/* The string and the line that a sum by `key` stands for; the stack is for TRACEBACK. */
+/* What a sum by `key` stands for; the stack is for TRACEBACK, the frame for all other keys. */
 struct ctm_place {
     bool no_frame;
-    uint32_t file;
-    uint32_t line;
+    struct ctm_frame frame; /* what the key does not see is 0 */
     uint32_t stack;
 };
 struct ctm_place ctm_sum_place(const struct ctm_tables *t, enum ctm_key key, size_t key_id,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "snapshot/module_name.h"
 #include "support.h"
 
 #define TEXT(literal)                                                                              \
@@ -25,6 +26,7 @@ static const struct ctm_string FILES[MODEL_FILES] = {
     TEXT("\xf0\x90\x80\x80"),
     TEXT("/usr/lib/python3/a.py"),
     TEXT("/usr/lib/python3/b.py"),
+    TEXT("/elsewhere/lib-dynload/b.py"),
 };
 
 static const char *const NAMES[] = {"", "f", "Class.g"};
@@ -48,6 +50,7 @@ static void random_trace(struct model_trace *trace, struct rng *rng, bool dense)
     for (size_t i = 0; i < trace->traceback.length; i++) {
         struct model_frame *frame = &trace->traceback.frames[i];
         frame->file = FILES[rng_below(rng, files)];
+        frame->name = "";
         frame->line = rng_chance(rng, 3) ? UINT32_MAX : rng_below(rng, dense ? 2 : 4);
         trace->names[i] = NAMES[rng_below(rng, 3)];
     }
@@ -120,6 +123,18 @@ struct ctm_snapshot *model_snapshot(const struct model *m, bool merge)
     return finish(b);
 }
 
+/* The same text as one that traces are made of. */
+static const char *known_name(struct ctm_string name)
+{
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (strlen(NAMES[i]) == name.length && memcmp(NAMES[i], name.bytes, name.length) == 0) {
+            return NAMES[i];
+        }
+    }
+    fail_msg("a name that no test made");
+    return "";
+}
+
 void model_stack(const struct ctm_tables *t, uint32_t stack, struct model_traceback *out)
 {
     memset(out, 0, sizeof *out);
@@ -131,7 +146,7 @@ void model_stack(const struct ctm_tables *t, uint32_t stack, struct model_traceb
     for (uint32_t node = t->stacks[stack].node; node != CTM_NO_NODE; node = t->nodes[node].parent) {
         struct ctm_frame frame = t->frames[t->nodes[node].frame];
         out->frames[--at] =
-            (struct model_frame){.file = t->strings[frame.file], .line = frame.line};
+            (struct model_frame){.file = t->strings[frame.file], .line = frame.line, .name = ""};
     }
 }
 
@@ -146,11 +161,47 @@ void model_of_snapshot(struct model *m, const struct ctm_snapshot *s)
         m->traces[i].count = s->rows[i].count;
         m->traces[i].total_nframe = s->tables->stacks[s->rows[i].stack].total_nframe;
         model_stack(s->tables, s->rows[i].stack, &m->traces[i].traceback);
+        size_t at = m->traces[i].traceback.length;
+        uint32_t node = s->tables->stacks[s->rows[i].stack].node;
+        for (; node != CTM_NO_NODE; node = s->tables->nodes[node].parent) {
+            struct ctm_frame frame = s->tables->frames[s->tables->nodes[node].frame];
+            m->traces[i].names[--at] = known_name(s->tables->strings[frame.name]);
+        }
     }
 }
 
-void model_key(const struct ctm_tables *t, enum ctm_key key, bool no_frame, uint32_t file,
-               uint32_t line, uint32_t stack, struct model_traceback *out)
+/* Modules by the number of the file: names that last. */
+static struct ctm_string module_of(struct ctm_string file)
+{
+    static char rooms[MODEL_FILES][64];
+    for (size_t i = 0; i < MODEL_FILES; i++) {
+        if (model_compare_strings(FILES[i], file) == 0) {
+            assert_true(file.length <= sizeof rooms[i]);
+            return ctm_module_name(FILES[i], rooms[i]);
+        }
+    }
+    fail_msg("a file that no test made");
+    return file;
+}
+
+struct model_frame model_frame_by(enum ctm_key key, struct model_frame frame, const char *name)
+{
+    switch (key) {
+    case CTM_KEY_FILENAME:
+        return (struct model_frame){.file = frame.file, .name = ""};
+    case CTM_KEY_MODULE:
+        return (struct model_frame){.file = module_of(frame.file), .name = ""};
+    case CTM_KEY_FUNCTION:
+        return (struct model_frame){.file = frame.file, .name = name};
+    case CTM_KEY_FRAME:
+        return (struct model_frame){.file = frame.file, .line = frame.line, .name = name};
+    default:
+        return (struct model_frame){.file = frame.file, .line = frame.line, .name = ""};
+    }
+}
+
+void model_key(const struct ctm_tables *t, enum ctm_key key, bool no_frame, struct ctm_frame frame,
+               uint32_t stack, struct model_traceback *out)
 {
     if (key == CTM_KEY_TRACEBACK) {
         model_stack(t, stack, out);
@@ -159,8 +210,13 @@ void model_key(const struct ctm_tables *t, enum ctm_key key, bool no_frame, uint
     }
     memset(out, 0, sizeof *out);
     if (!no_frame) {
+        struct ctm_string file = t->strings[frame.file];
         out->length = 1;
-        out->frames[0] = (struct model_frame){.file = t->strings[file], .line = line};
+        out->frames[0] = (struct model_frame){
+            .file = key == CTM_KEY_MODULE ? module_of(file) : file,
+            .line = frame.line,
+            .name = known_name(t->strings[frame.name]),
+        };
     }
 }
 
@@ -203,6 +259,10 @@ int model_compare(const struct model_traceback *a, const struct model_traceback 
         if (a->frames[i].line != b->frames[i].line) {
             return a->frames[i].line < b->frames[i].line ? -1 : 1;
         }
+        order = strcmp(a->frames[i].name, b->frames[i].name);
+        if (order != 0) {
+            return order;
+        }
     }
     return a->length == b->length ? 0 : a->length < b->length ? -1 : 1;
 }
@@ -222,12 +282,10 @@ static struct model_group *find_group(struct model_groups *groups,
 }
 
 static void count_frame(struct model_groups *groups, enum ctm_key key,
-                        const struct model_trace *trace, struct model_frame frame)
+                        const struct model_trace *trace, size_t at)
 {
-    struct model_traceback traceback = {.length = 1, .frames = {frame}};
-    if (key == CTM_KEY_FILENAME) {
-        traceback.frames[0].line = 0;
-    }
+    struct model_traceback traceback = {.length = 1};
+    traceback.frames[0] = model_frame_by(key, trace->traceback.frames[at], trace->names[at]);
     struct model_group *group = find_group(groups, &traceback);
     group->size += trace->size * trace->count;
     group->count += trace->count;
@@ -242,14 +300,15 @@ static void group_unsorted(const struct model *m, enum ctm_key key, bool cumulat
         const struct model_traceback *traceback = &trace->traceback;
         if (cumulative) {
             for (size_t k = 0; k < traceback->length; k++) {
-                count_frame(out, key, trace, traceback->frames[k]);
+                count_frame(out, key, trace, k);
             }
-        } else if (key == CTM_KEY_TRACEBACK || (key == CTM_KEY_LINENO && traceback->length == 0)) {
+        } else if (key == CTM_KEY_TRACEBACK ||
+                   (key != CTM_KEY_FILENAME && traceback->length == 0)) {
             struct model_group *group = find_group(out, traceback);
             group->size += trace->size * trace->count;
             group->count += trace->count;
         } else if (traceback->length != 0) {
-            count_frame(out, key, trace, traceback->frames[traceback->length - 1]);
+            count_frame(out, key, trace, traceback->length - 1);
         }
     }
 }

@@ -13,15 +13,16 @@
 enum {
     MODEL_DEPTH = 6,
     MODEL_TRACES = 60,
-    MODEL_FILES = 14,
+    MODEL_FILES = 15,
     MODEL_STRINGS = MODEL_FILES + 8, /* at most, names of functions included */
     MODEL_FILTERS = 5,               /* at most, in one filtering */
     MODEL_GROUPS = MODEL_TRACES * MODEL_DEPTH,
 };
 
 struct model_frame {
-    struct ctm_string file;
+    struct ctm_string file; /* or the name of a module */
     uint32_t line;
+    const char *name; /* "" where the key does not see it */
 };
 
 /* Frames from the oldest to the newest, as Python compares them. */
@@ -94,8 +95,11 @@ bool model_keeps(const struct model_filter *filters, size_t count, const struct 
 void model_check_filter(struct ctm_snapshot *s, const struct model_filter *plain, size_t count);
 
 /* The traceback that a group by `key` stands for. */
-void model_key(const struct ctm_tables *t, enum ctm_key key, bool no_frame, uint32_t file,
-               uint32_t line, uint32_t stack, struct model_traceback *out);
+void model_key(const struct ctm_tables *t, enum ctm_key key, bool no_frame, struct ctm_frame frame,
+               uint32_t stack, struct model_traceback *out);
+
+/* What a key sees of a frame. */
+struct model_frame model_frame_by(enum ctm_key key, struct model_frame frame, const char *name);
 void model_stack(const struct ctm_tables *t, uint32_t stack, struct model_traceback *out);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "snapshot/diff.h"
 #include "snapshot/filter.h"
+#include "snapshot/tree.h"
 #include "support.h"
 
 void *failing_malloc(size_t size);
@@ -171,6 +172,46 @@ static int group_tracebacks(const struct ctm_snapshot *s, const struct ctm_snaps
     return group(s, CTM_KEY_TRACEBACK, false);
 }
 
+static int group_functions(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
+{
+    (void)other;
+    return group(s, CTM_KEY_FUNCTION, false);
+}
+
+static int group_modules(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
+{
+    (void)other;
+    return group(s, CTM_KEY_MODULE, true);
+}
+
+static int tree(const struct ctm_snapshot *s, enum ctm_key key, bool inverted)
+{
+    struct ctm_tree made;
+    int status = ctm_tree_make(s, key, inverted, &made);
+    if (status == CTM_OK) {
+        ctm_tree_free(&made);
+    }
+    return status;
+}
+
+static int tree_of_frames(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
+{
+    (void)other;
+    return tree(s, CTM_KEY_FRAME, false);
+}
+
+static int tree_of_modules(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
+{
+    (void)other;
+    return tree(s, CTM_KEY_MODULE, false);
+}
+
+static int tree_inverted(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
+{
+    (void)other;
+    return tree(s, CTM_KEY_FUNCTION, true);
+}
+
 static int diff(const struct ctm_snapshot *s, const struct ctm_snapshot *other, enum ctm_key key,
                 bool cumulative)
 {
@@ -258,6 +299,16 @@ static void test_group(void **state)
     fail_each(group_files);
     fail_each(group_lines);
     fail_each(group_tracebacks);
+    fail_each(group_functions);
+    fail_each(group_modules);
+}
+
+static void test_tree(void **state)
+{
+    (void)state;
+    fail_each(tree_of_frames);
+    fail_each(tree_of_modules);
+    fail_each(tree_inverted);
 }
 
 static void test_diff(void **state)
@@ -336,7 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_build),      cmocka_unit_test(test_group),
         cmocka_unit_test(test_diff),       cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_second_try),
+        cmocka_unit_test(test_second_try), cmocka_unit_test(test_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

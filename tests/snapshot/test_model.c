@@ -10,7 +10,9 @@ static const struct {
     bool cumulative;
 } MODES[] = {
     {CTM_KEY_FILENAME, false}, {CTM_KEY_FILENAME, true},   {CTM_KEY_LINENO, false},
-    {CTM_KEY_LINENO, true},    {CTM_KEY_TRACEBACK, false},
+    {CTM_KEY_LINENO, true},    {CTM_KEY_TRACEBACK, false}, {CTM_KEY_FUNCTION, false},
+    {CTM_KEY_FUNCTION, true},  {CTM_KEY_MODULE, false},    {CTM_KEY_MODULE, true},
+    {CTM_KEY_FRAME, false},    {CTM_KEY_FRAME, true},
 };
 enum {
     MODE_COUNT = sizeof MODES / sizeof *MODES,
@@ -42,8 +44,7 @@ static void check_groups(const struct ctm_snapshot *s, enum ctm_key key, bool cu
     for (size_t i = 0; i < groups.length; i++) {
         const struct ctm_group *group = &groups.items[i];
         struct model_traceback traceback;
-        model_key(s->tables, key, group->no_frame, group->file, group->line, group->stack,
-                  &traceback);
+        model_key(s->tables, key, group->no_frame, group->frame, group->stack, &traceback);
         assert_int_equal(model_compare(&traceback, &expected.groups[i].traceback), 0);
         assert_int_equal(group->size, expected.groups[i].size);
         assert_int_equal(group->count, expected.groups[i].count);
@@ -65,8 +66,8 @@ static void check_diffs(const struct ctm_snapshot *now, const struct ctm_snapsho
         const struct model_group *group = &expected.groups[i];
         struct model_traceback traceback;
         assert_int_equal(diff->from_old, group->count == 0);
-        model_key(diff->from_old ? old->tables : now->tables, key, diff->no_frame, diff->file,
-                  diff->line, diff->stack, &traceback);
+        model_key(diff->from_old ? old->tables : now->tables, key, diff->no_frame, diff->frame,
+                  diff->stack, &traceback);
         assert_int_equal(model_compare(&traceback, &group->traceback), 0);
         assert_int_equal(diff->size, group->size);
         assert_int_equal(diff->count, group->count);
