@@ -3,9 +3,9 @@
 Each command is a module of its own with a function `main(arguments) -> exit status`, imported when
 it is called. A `CommandError` becomes one line on stderr.
 
-Exit statuses: 0 is success; 1, the command could not do its work; 2, it was called wrongly; 130,
-it was interrupted from the keyboard; 141, nobody reads what it prints. `run` ends with the status
-of the program that it runs.
+Exit statuses: 0 is success; 1, the command could not do its work, or `diff` found more growth than
+is allowed; 2, it was called wrongly; 130, it was interrupted from the keyboard; 141, nobody reads
+what it prints. `run` ends with the status of the program that it runs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from collections.abc import Sequence
 
 from ctracemalloc.cli.errors import CommandError, UsageError
 
-_COMMANDS = {
+COMMANDS = {
     "run": "run a program with every allocation traced, and report at its end",
+    "top": "print what holds the memory in a snapshot",
+    "diff": "print what grew and what shrank between two snapshots",
+    "info": "print what is in a snapshot's file",
     "doctor": "print what is in place in this interpreter",
 }
 
@@ -31,29 +34,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name in ("-h", "--help"):
             print(_help(), end="")
             return 0
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             raise UsageError(f"unknown command {name!r}" if name else "which command?")
         command = importlib.import_module(f"{__name__}.{name}")
         status: int = command.main(given[1:])
         sys.stdout.flush()
         return status
     except UsageError as error:
-        prefix = f"ctracemalloc {name}" if name in _COMMANDS else "ctracemalloc"
+        prefix = f"ctracemalloc {name}" if name in COMMANDS else "ctracemalloc"
         print(f"{prefix}: {error} (see '{prefix} --help')", file=sys.stderr)
         return 2
     except CommandError as error:
         print(f"ctracemalloc {name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(f"ctracemalloc {name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # What is still buffered can go nowhere; the interpreter would complain at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _give_up_output()
         return 141
+    except OSError as error:
+        _give_up_output()
+        # Files have their own messages: what is left is the output.
+        where = error.filename or "the standard output"
+        print(f"ctracemalloc {name}: {where}: {error.strerror or error}", file=sys.stderr)
+        return 1
+
+
+def _give_up_output() -> None:
+    """Let go of what is still buffered: it can go nowhere, and the interpreter would complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _help() -> str:
-    commands = "".join(f"  {name:<8} {summary}\n" for name, summary in _COMMANDS.items())
+    commands = "".join(f"  {name:<8} {summary}\n" for name, summary in COMMANDS.items())
     return (
         "usage: ctracemalloc COMMAND ...\n"
         "\n"
@@ -62,5 +76,6 @@ def _help() -> str:
         f"commands:\n{commands}"
         "\n"
         "'ctracemalloc COMMAND --help' tells more about one.\n"
-        "Exit status: 0 success, 1 failure, 2 wrong usage; 'run' ends as its program does.\n"
+        "Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted, 141 nobody reads the "
+        "output;\n'run' ends as its program does.\n"
     )

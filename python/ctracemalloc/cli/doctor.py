@@ -41,7 +41,7 @@ _ANSWER = "ctracemalloc True 3"
 
 def main(arguments: Sequence[str]) -> int:
     """Print the findings; return 1 if one of them is a problem."""
-    Parser(prog="ctracemalloc doctor", description=_DESCRIPTION).parse_args(arguments)
+    make_parser().parse_args(arguments)
     findings = [*_interpreter(), *_package(), *_hook(), *_tracing(), *_environment()]
     width = max(len(label) for label, _, _ in findings)
     shown = ""
@@ -50,6 +50,11 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{label if label != shown else '':<{width}}  {text}{mark}")
         shown = label
     return 1 if any(is_problem for _, _, is_problem in findings) else 0
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command's options: there are none but --help."""
+    return Parser(prog="ctracemalloc doctor", description=_DESCRIPTION)
 
 
 # What it is about, what was found, whether that is a problem.

@@ -75,7 +75,7 @@ here.
 def main(arguments: Sequence[str]) -> int:
     """Execute the program; returns only if that fails, or to print help."""
     own, program = split_arguments(arguments)
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(own)
     if not program:
         raise UsageError("which program? (SCRIPT, DIR, ZIP, -m MODULE, -c CODE, or - for stdin)")
@@ -107,7 +107,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(arguments[:position]), list(arguments[position:])
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
     parser = Parser(
         prog="ctracemalloc run",
         usage=(

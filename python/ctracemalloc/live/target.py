@@ -33,7 +33,7 @@ class Target:
     """
 
     def __init__(self, template: str) -> None:
-        self.folder = _current_folder()
+        self.folder = current_folder()
         self._template = template
         self._pid = os.getpid()
         self.is_per_process = expand_path(template, 1) != expand_path(template, 2)
@@ -54,9 +54,9 @@ class Target:
         return f"{stem}.{label}{extension}"
 
 
-def _current_folder() -> str | None:
+def current_folder() -> str | None:
+    """Return the current folder; None if it was removed, or may not be read."""
     try:
         return os.getcwd()
     except OSError:
-        # It was removed, or may not be read.
         return None

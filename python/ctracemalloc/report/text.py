@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import linecache
-import os
 from collections.abc import Iterable
 
 from ctracemalloc import Snapshot
 from ctracemalloc._model import _format_size
-
-_SOURCE_WIDTH = 100
+from ctracemalloc.report.places import short_name, source_line
 
 
 def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) -> str:
@@ -23,11 +20,11 @@ def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) ->
     rows = [_row("size", "blocks", "share", "line")]
     for statistic in statistics[:limit]:
         frame = statistic.traceback[0]
-        place = f"{_short_name(frame.filename, folder)}:{frame.lineno}"
+        place = f"{short_name(frame.filename, folder)}:{frame.lineno}"
         rows.append(_size_row(statistic.size, statistic.count, total, place))
-        source = linecache.getline(frame.filename, frame.lineno).strip()
+        source = source_line(frame)
         if source:
-            rows.append(_row("", "", "", "    " + source[:_SOURCE_WIDTH]))
+            rows.append(_row("", "", "", "    " + source))
     others = statistics[limit:]
     if others:
         size = sum(statistic.size for statistic in others)
@@ -52,9 +49,9 @@ def unexplained_growth(resident: int, traced: int, own: int) -> str:
     return f"{whole}{human_size(-rest)} less (not touched yet, swapped out, or in memory before)"
 
 
-def human_size(size: int) -> str:
+def human_size(size: float, sign: bool = False) -> str:
     """Write a number of bytes in the unit that fits, as in the text of a `Statistic`."""
-    return _format_size(size, False)
+    return _format_size(size, sign)
 
 
 def printable(text: str) -> str:
@@ -77,10 +74,3 @@ def _row(size: str, blocks: str, share: str, place: str) -> str:
 
 def _text(rows: Iterable[str]) -> str:
     return "".join(f"{printable(row)}\n" for row in rows)
-
-
-def _short_name(filename: str, folder: str | None) -> str:
-    if folder is None:
-        return filename
-    prefix = folder.rstrip(os.sep) + os.sep
-    return filename.removeprefix(prefix) if prefix != os.sep else filename

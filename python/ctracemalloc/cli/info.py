@@ -1,0 +1,113 @@
+"""`ctracemalloc info`: what is in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ctracemalloc import Snapshot
+from ctracemalloc._engine import SnapshotTable
+from ctracemalloc._snapshot import as_table
+from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.report.domains import domain_name
+from ctracemalloc.report.text import human_size, printable
+
+_DESCRIPTION = """\
+Print what is in a snapshot's file: when it was taken and of what, how much it holds, what is
+missing.
+"""
+
+_EPILOG = """\
+examples:
+  ctracemalloc info app.ctm
+  ctracemalloc info app.ctm --json
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the findings."""
+    options = make_parser().parse_args(arguments)
+    snapshot = open_snapshot(options.file)
+    content = describe(options.file, snapshot)
+    if options.json:
+        print(json.dumps(content, indent=1, default=repr))
+        return 0
+    lines = list(_lines(content))
+    width = max(len(label) for label, _ in lines)
+    for label, text in lines:
+        print(f"{label:<{width}}  {printable(text)}".rstrip())
+    return 0
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command's options."""
+    parser = Parser(prog="ctracemalloc info", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    parser.add_argument("--json", action="store_true", help="print JSON, sizes in bytes")
+    return parser
+
+
+def describe(path: str, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what is known of a snapshot, as plain data."""
+    traces = snapshot.traces._traces
+    table = as_table(traces)
+    domains: dict[int, list[int]] = {}
+    stacks = set()
+    rows = table.rows() if table is not None else ((trace, 1) for trace in traces)
+    for (domain, size, frames, total_nframe), count in rows:
+        sums = domains.setdefault(domain, [0, 0])
+        sums[0] += size * count
+        sums[1] += count
+        stacks.add((frames, total_nframe))
+    return {
+        "file": path,
+        "file_bytes": Path(path).stat().st_size,
+        "kind": snapshot.kind,
+        "size": sum(size for size, _ in domains.values()),
+        "count": sum(count for _, count in domains.values()),
+        "stacks": len(stacks),
+        "traceback_limit": snapshot.traceback_limit,
+        "domains": [
+            {"domain": domain, "name": domain_name(domain), "size": size, "count": count}
+            for domain, (size, count) in sorted(domains.items())
+        ],
+        "moment": table.info() if table is not None else {},
+        "program": table.about() if isinstance(table, SnapshotTable) else {},
+        "attributes": {
+            name: value
+            for name, value in vars(snapshot).items()
+            if name not in ("traces", "traceback_limit")
+        },
+    }
+
+
+def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "file", f"{content['file']}, {human_size(content['file_bytes'])}"
+    moment = content["moment"]
+    if moment.get("time_ns"):
+        taken = datetime.fromtimestamp(moment["time_ns"] / 1e9, UTC)
+        yield "taken", taken.isoformat(sep=" ", timespec="seconds")
+    if moment.get("pid"):
+        yield "process", str(moment["pid"])
+    for name, value in content["program"].items():
+        yield name, value if isinstance(value, str) else repr(value)
+    yield "kind", content["kind"]
+    yield "traces", f"{human_size(content['size'])} in {content['count']:,} blocks"
+    yield "stacks", f"{content['stacks']:,}, of up to {content['traceback_limit']} frames"
+    for domain in content["domains"]:
+        known = f" ({domain['domain']})" if domain["name"] != str(domain["domain"]) else ""
+        size = human_size(domain["size"])
+        yield "domain", f"{domain['name']}{known}: {size} in {domain['count']:,} blocks"
+    if moment.get("peak_bytes"):
+        current, peak = (human_size(moment[key]) for key in ("current_bytes", "peak_bytes"))
+        yield "traced memory", f"{current}, peak {peak}"
+    if moment.get("dropped"):
+        yield "dropped", f"{moment['dropped']:,} allocations left no trace: out of memory"
+    if moment.get("lost"):
+        yield "lost", f"{moment['lost']:,} traces: another tool had removed the hooks"
+    for name, value in content["attributes"].items():
+        yield f"attribute {name}", repr(value)

@@ -1,0 +1,143 @@
+"""`ctracemalloc top`: what holds the memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ctracemalloc import Statistic
+from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.snapshots import (
+    Total,
+    add_grouping,
+    add_selection,
+    key_type,
+    nothing,
+    open_snapshot,
+    select,
+    shown,
+    total_of,
+)
+from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.places import details, frames_as_json, place
+from ctracemalloc.report.table import Row, print_table
+from ctracemalloc.report.text import human_size, printable
+
+_DESCRIPTION = """\
+Print a table of what holds the memory in a snapshot: by line, file, function, module or traceback.
+"""
+
+_EPILOG = """\
+examples:
+  ctracemalloc top app.ctm
+  ctracemalloc top app.ctm --by file --limit 20 --exclude '*/site-packages/*'
+  ctracemalloc top app.ctm --by traceback --domain numpy --sort count
+  ctracemalloc top app.ctm --cumulative --json | jq '.entries[0]'
+
+A snapshot without traces is no failure: one line says so.
+"""
+
+_ORDERS: dict[str, Callable[[Statistic], Any]] = {
+    "size": lambda statistic: (-statistic.size, -statistic.count),
+    "count": lambda statistic: (-statistic.count, -statistic.size),
+    "average": lambda statistic: -average(statistic),
+    "name": lambda statistic: statistic.traceback,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table."""
+    options = make_parser().parse_args(arguments)
+    key = key_type(options)
+    snapshot = open_snapshot(options.file)
+    selected = select(snapshot, options)
+    statistics = selected.statistics(key, options.cumulative)
+    # In the order of size as they come, by traceback where that is the same.
+    statistics.sort(key=_ORDERS[options.sort])
+    total = total_of(selected)
+    limit = shown(statistics, options.limit)
+    if options.json:
+        head = {
+            "file": options.file,
+            "by": options.by,
+            "cumulative": options.cumulative,
+            "kind": selected.kind,
+            "size": total.size,
+            "count": total.count,
+        }
+        entries = [_as_json(statistic, total) for statistic in statistics[:limit]]
+        print(json.dumps({**head, "groups": len(statistics), "entries": entries}, indent=1))
+        return 0
+    print(
+        printable(
+            nothing(options.file, snapshot, total) or _head(options.file, selected.kind, total)
+        )
+    )
+    if statistics:
+        is_partition = not options.cumulative
+        rows = _rows(statistics, limit, total, is_partition)
+        print_table(("size", "blocks", "average", "share", options.by), rows)
+    return 0
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command's options."""
+    parser = Parser(prog="ctracemalloc top", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    add_grouping(parser, limit=10)
+    parser.add_argument(
+        "--sort", choices=_ORDERS, default="size", help="order of the entries (default: size)"
+    )
+    add_selection(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, sizes in bytes")
+    return parser
+
+
+def average(statistic: Statistic) -> float:
+    """Return the bytes of a block of this group."""
+    return statistic.size / statistic.count if statistic.count else 0.0
+
+
+def _head(path: str, kind: str, total: Total) -> str:
+    what = "" if kind == "live" else f"{kind} of "
+    return f"{path}: {what}{human_size(total.size)} in {total.count:,} blocks"
+
+
+def _rows(
+    statistics: Sequence[Statistic], limit: int, total: Total, is_partition: bool
+) -> list[Row]:
+    folder = current_folder()
+    rows = []
+    for statistic in statistics[:limit]:
+        traceback = statistic.traceback
+        below = details(traceback, folder)
+        cells = _cells(statistic.size, statistic.count, total, place(traceback, folder))
+        rows.append(Row(cells, below))
+    others = statistics[limit:]
+    if others:
+        name = "1 other" if len(others) == 1 else f"{len(others):,} others"
+        if is_partition:
+            size = sum(statistic.size for statistic in others)
+            count = sum(statistic.count for statistic in others)
+            rows.append(Row(_cells(size, count, total, name), kind="rest"))
+        else:
+            # A block counts at many of them: a sum would say nothing.
+            rows.append(Row(("", "", "", "", name), kind="rest"))
+    return rows
+
+
+def _cells(size: int, count: int, total: Total, name: str) -> tuple[str, ...]:
+    mean = human_size(size / count) if count else ""
+    share = f"{size / total.size:.1%}" if total.size else ""
+    return human_size(size), f"{count:,}", mean, share, name
+
+
+def _as_json(statistic: Statistic, total: Total) -> dict[str, Any]:
+    return {
+        "size": statistic.size,
+        "count": statistic.count,
+        "average": average(statistic),
+        "share": statistic.size / total.size if total.size else 0.0,
+        "frames": frames_as_json(statistic.traceback),
+    }

@@ -1,0 +1,85 @@
+"""One clear line for what goes wrong, and the right exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_support import Caller
+
+READERS = ("top", "info")
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_missing_file(call: Caller, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "missing.ctm"
+    done = call(command, path)
+    line = f"ctracemalloc {command}: cannot read {path}: No such file or directory\n"
+    assert done == (1, "", line)
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize("content", [b"", b"just text\n", b"\x80\x04N."])
+def test_no_snapshot(call: Caller, tmp_path: Path, command: str, content: bytes) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    done = call(command, path)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"ctracemalloc {command}: cannot read {path}: ")
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_folder(call: Caller, tmp_path: Path, command: str) -> None:
+    done = call(command, tmp_path)
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "directory" in done.err
+
+
+def run(*arguments: str | Path, stdout: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ctracemalloc", *map(str, arguments)]
+    return subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+
+
+def test_a_broken_pipe_is_silent(new: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run("top", new, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_one_line(new: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run("top", new, stdout=full.fileno())
+    assert done.returncode == 1
+    assert done.stderr == "ctracemalloc top: the standard output: No space left on device\n"
+
+
+def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "ctracemalloc", "top", str(fifo)]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+        # Opens when the command has opened its end, and waits for what to read.
+        fifo.open("wb"),
+    ):
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "ctracemalloc top: interrupted\n")
+
+
+def test_wrong_values(call: Caller, new: Path) -> None:
+    for wrong in (("--limit", "-1"), ("--domain", "nowhere"), ("--by", "moon"), ("--sort", "x")):
+        done = call("top", new, *wrong)
+        assert done.status == 2
+        assert f"argument {wrong[0]}: " in done.err
+    assert call("diff", new, new, "--fail-if-growth", "much").status == 2

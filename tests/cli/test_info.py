@@ -1,0 +1,64 @@
+"""`ctracemalloc info`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import ctracemalloc
+import pytest
+from cli_support import NEW_TOTAL, Caller
+
+
+def test_what_is_in_a_file(call: Caller, new: Path) -> None:
+    done = call("info", new)
+    assert done.status == 0
+    lines = {line.split()[0]: line for line in done.out.splitlines()}
+    assert lines["traces"].split(maxsplit=1)[1] == "85.5 KiB in 5 blocks"
+    assert lines["stacks"].split(maxsplit=1)[1] == "4, of up to 25 frames"
+    assert "numpy (389047): 64.0 KiB in 1 blocks" in done.out
+
+
+def test_json_says_what_the_program_was(call: Caller, tmp_path: Path) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    ctracemalloc.start(3)
+    try:
+        kept = [bytes(1000) for _ in range(10)]
+        snapshot = ctracemalloc.take_snapshot()
+    finally:
+        ctracemalloc.stop()
+    snapshot.label = {"host": "a", "try": 2}  # type: ignore[attr-defined]
+    path = tmp_path / "own.ctm"
+    snapshot.dump(path)
+    content = json.loads(call("info", path, "--json").out)
+    assert content["moment"]["pid"] == os.getpid()
+    assert content["count"] == len(snapshot.traces) >= len(kept)
+    assert content["traceback_limit"] == 3
+    assert content["file_bytes"] == path.stat().st_size
+    assert content["attributes"] == {"label": {"host": "a", "try": 2}}
+    assert "label" in call("info", path).out
+
+
+def test_a_pickle_of_the_standard_library(call: Caller, tmp_path: Path) -> None:
+    path = tmp_path / "stdlib.pickle"
+    code = (
+        "import sys, tracemalloc\ntracemalloc.start(2)\nx = bytes(5000)\n"
+        "tracemalloc.take_snapshot().dump(sys.argv[1])\n"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code, path], check=True, timeout=60)
+    assert path.read_bytes()[:1] == pickle.PROTO
+    content = json.loads(call("info", path, "--json").out)
+    assert content["size"] >= 5000
+    assert content["traceback_limit"] == 2
+
+
+def test_numbers_agree_with_top(call: Caller, new: Path) -> None:
+    info = json.loads(call("info", new, "--json").out)
+    assert info["size"] == NEW_TOTAL
+    assert sum(domain["size"] for domain in info["domains"]) == NEW_TOTAL
+    assert [domain["name"] for domain in info["domains"]] == ["python", "numpy", "cykhash"]

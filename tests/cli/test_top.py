@@ -1,0 +1,147 @@
+"""`ctracemalloc top`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ctracemalloc
+import pytest
+from cli_support import NEW_TOTAL, Caller, dump, on_terminal, without_style
+
+
+def entries(call: Caller, *arguments: str | Path) -> dict[str, Any]:
+    done = call("top", *arguments, "--json")
+    assert (done.status, done.err) == (0, "")
+    content: dict[str, Any] = json.loads(done.out)
+    return content
+
+
+def names(content: dict[str, Any]) -> list[str]:
+    return [entry["frames"][0]["filename"] for entry in content["entries"]]
+
+
+def test_the_plain_table(call: Caller, new: Path) -> None:
+    done = call("top", new, "--limit", "2")
+    assert done.out.splitlines() == [
+        f"{new}: 85.5 KiB in 5 blocks",
+        "    size  blocks   average  share  line",
+        "64.0 KiB       1  64.0 KiB  74.9%  app/[red]new.py:9",
+        "20.5 KiB       2  10.2 KiB  24.0%  app/parse.py:20",
+        "  1008 B       2     504 B   1.2%  2 others",
+    ]
+    assert (done.status, done.err) == (0, "")
+
+
+def test_json_by_line(call: Caller, new: Path) -> None:
+    content = entries(call, new)
+    assert (content["size"], content["count"], content["groups"]) == (NEW_TOTAL, 5, 4)
+    assert content["entries"][1] == {
+        "size": 20992,
+        "count": 2,
+        "average": 10496.0,
+        "share": 20992 / NEW_TOTAL,
+        "frames": [{"filename": "app/parse.py", "lineno": 20, "name": ""}],
+    }
+
+
+def test_cumulative_counts_callers(call: Caller, new: Path) -> None:
+    content = entries(call, new, "--cumulative", "--by", "file")
+    sizes = {
+        name: entry["size"] for name, entry in zip(names(content), content["entries"], strict=True)
+    }
+    assert sizes["app/main.py"] == NEW_TOTAL - 8
+    assert sizes["app/load.py"] == 1000 + 20480 + 512
+    assert content["size"] == NEW_TOTAL
+    done = call("top", new, "--cumulative", "--limit", "1")
+    assert done.out.splitlines()[-1].split() == ["4", "others"]
+
+
+def test_a_traceback_is_shown_with_callers_and_source(call: Caller, tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text("def make():\n    return list(range(1000))\n\nkept = make()\n")
+    frames = ((str(source), 2), (str(source), 4))
+    path = dump(tmp_path, "traced.ctm", [(0, 8056, frames, 2)])
+    lines = call("top", path, "--by", "traceback").out.splitlines()
+    assert lines[2].endswith(f"{source}:2")
+    assert [line.strip() for line in lines[3:]] == [
+        "return list(range(1000))",
+        f"called from {source}:4",
+        "kept = make()",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [
+        ("size", "app/[red]new.py"),
+        ("count", "app/parse.py"),
+        ("average", "app/[red]new.py"),
+        ("name", "app/\x1b[31m.py"),
+    ],
+)
+def test_orders(call: Caller, new: Path, order: str, first: str) -> None:
+    assert names(entries(call, new, "--sort", order))[0] == first
+
+
+def test_filters_and_domains_hold_together(call: Caller, new: Path) -> None:
+    assert names(entries(call, new, "--filter", "*/parse.py")) == ["app/parse.py"]
+    assert "app/parse.py" not in names(entries(call, new, "--exclude", "*/parse.py"))
+    assert names(entries(call, new, "--domain", "numpy")) == ["app/[red]new.py"]
+    both = entries(call, new, "--domain", "0", "--domain", "389047")
+    assert both["count"] == 4
+    # Not what is of either: what is of both.
+    assert entries(call, new, "--domain", "numpy", "--filter", "*/parse.py")["count"] == 0
+    loaded = entries(call, new, "--filter", "*/load.py", "--all-frames")
+    assert loaded["size"] == 1000 + 20480 + 512
+
+
+def test_a_limit_of_none_shows_all(call: Caller, new: Path) -> None:
+    assert len(entries(call, new, "--limit", "0")["entries"]) == 4
+
+
+def test_nothing_to_show_is_one_line(call: Caller, new: Path, empty: Path) -> None:
+    done = call("top", empty)
+    assert (done.status, done.out) == (0, f"{empty}: the snapshot has no traces\n")
+    done = call("top", new, "--filter", "nowhere")
+    assert (done.status, done.out) == (0, f"{new}: none of the 5 traces is selected\n")
+    assert entries(call, empty)["entries"] == []
+
+
+def test_a_snapshot_of_the_peak_says_so(call: Caller, tmp_path: Path) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    ctracemalloc.start()
+    try:
+        del [bytes(3_000_000)][0]
+        ctracemalloc.take_snapshot(at="peak").dump(tmp_path / "peak.ctm")
+    finally:
+        ctracemalloc.stop()
+    head, _, first = call("top", tmp_path / "peak.ctm").out.splitlines()[:3]
+    assert head.startswith(f"{tmp_path / 'peak.ctm'}: peak of 2930 KiB in ")
+    assert "test_top.py:" in first
+    assert entries(call, tmp_path / "peak.ctm")["kind"] == "peak"
+    assert "peak" in call("info", tmp_path / "peak.ctm").out
+
+
+def test_no_name_moves_the_cursor(call: Caller, new: Path) -> None:
+    assert "\x1b" not in call("top", new).out
+    assert r"app/\x1b[31m.py:2" in call("top", new).out
+
+
+def test_a_terminal_gets_colour_and_its_width(new: Path) -> None:
+    wide, narrow = (on_terminal("top", new, columns=columns) for columns in (100, 50))
+    assert "\x1b[1m" in wide
+    # What looks like markup is a file's name.
+    assert "app/[red]new.py:9" in wide
+    assert r"app/\x1b[31m.py:2" in wide
+    widths = [[len(line) for line in without_style(text)[1:]] for text in (wide, narrow)]
+    assert len(widths[0]) < len(widths[1])
+    assert max(widths[1]) == 50 < max(widths[0]) <= 100
+
+
+def test_what_a_traceback_has_no_sum_for(call: Caller, new: Path) -> None:
+    done = call("top", new, "--by", "traceback", "--cumulative")
+    assert done.status == 2
+    assert "--cumulative does not go with --by traceback" in done.err
