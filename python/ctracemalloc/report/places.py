@@ -45,7 +45,10 @@ def source_line(frame: Frame) -> str:
 
 def frames_as_json(traceback: Traceback) -> list[dict[str, Any]]:
     """Describe the frames, newest first."""
-    return [{"filename": frame.filename, "lineno": frame.lineno} for frame in reversed(traceback)]
+    return [
+        {"filename": frame.filename, "lineno": frame.lineno, "name": frame.name}
+        for frame in reversed(traceback)
+    ]
 
 
 def short_name(filename: str, folder: str | None) -> str:
