@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz stress mutate cross bench clean
+.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz stress soak mutate cross bench clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,9 @@ fuzz: tools ## fuzz what reads files and filters, each target for FUZZ_SECONDS; 
 
 stress: setup ## a thousand million calls of the hooks from 16 threads
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/stress) && $$python tests/stress/run.py --calls 1e9
+
+soak: setup ## an asyncio server under load, traced for half an hour (needs wrk)
+	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/soak tests/soak/requirements.txt) && $$python tests/soak/run.py
 
 mutate: setup ## seed faults into the C code: the C tests must find each
 	dev=$$(tools/pythons.sh venv $$(tools/pythons.sh default)) && PATH=$${dev%/*}:$$PATH $$dev tools/mutate.py
