@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from _collections_abc import Callable
 
+from ctracemalloc._engine import module_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ctracemalloc._model import FramesTuple, TraceTuple
+    from ctracemalloc._model import FramesTuple, NamedFramesTuple, TraceTuple
 
-# (inclusive, matches, lineno, all_frames, domain): see SnapshotTable.filter.
-Spec = tuple[bool, Callable[[str], bool] | None, int | None, bool, int | None]
+_OPTIONAL = {"function_pattern", "module_pattern"}
+
+_Matches = Callable[[str], bool]
+# (inclusive, matches, lineno, all_frames, domain, matches_function): see SnapshotTable.filter.
+Spec = tuple[bool, _Matches | None, int | None, bool, int | None, _Matches | None]
 
 
 def _normalize_filename(filename: str | os.PathLike[str]) -> str:
@@ -29,7 +34,16 @@ class BaseFilter:
 
 
 class Filter(BaseFilter):
-    """Keeps, or leaves out, traces by file name, line and domain."""
+    """Keeps, or leaves out, traces by file name, line and domain, and by function and module.
+
+    The last two are patterns as `fnmatch.fnmatchcase` reads them: of the function's qualified name
+    and of the module's name, which is read off the name of the file. A frame has to match all
+    patterns that are given. In traces made by hand, functions have no names.
+    """
+
+    # On the instance only where they are given: it has no more attributes than need be.
+    function_pattern: str | None = None
+    module_pattern: str | None = None
 
     def __init__(
         self,
@@ -38,12 +52,19 @@ class Filter(BaseFilter):
         lineno: int | None = None,
         all_frames: bool = False,
         domain: int | None = None,
+        *,
+        function_pattern: str | None = None,
+        module_pattern: str | None = None,
     ) -> None:
         super().__init__(inclusive)
         self._filename_pattern = _normalize_filename(filename_pattern)
         self.lineno = lineno
         self.all_frames = all_frames
         self.domain = domain
+        if function_pattern is not None:
+            self.function_pattern = function_pattern
+        if module_pattern is not None:
+            self.module_pattern = module_pattern
 
     @property
     def filename_pattern(self) -> str:
@@ -55,15 +76,43 @@ class Filter(BaseFilter):
 
         return fnmatch.fnmatch(_normalize_filename(filename), self._filename_pattern)
 
+    def _match_module(self, filename: str) -> bool:
+        if self.module_pattern is None:
+            return True
+        import fnmatch
+
+        return fnmatch.fnmatchcase(module_name(filename), self.module_pattern)
+
+    def _match_function(self, name: str) -> bool:
+        if self.function_pattern is None:
+            return True
+        import fnmatch
+
+        return fnmatch.fnmatchcase(name, self.function_pattern)
+
+    def _match_file(self, filename: str) -> bool:
+        return self._match_filename(filename) and self._match_module(filename)
+
     def _match_frame_impl(self, filename: str, lineno: int) -> bool:
-        if not self._match_filename(filename):
+        if not self._match_file(filename):
             return False
         return True if self.lineno is None else lineno == self.lineno
 
     def _match_frame(self, filename: str, lineno: int) -> bool:
         return self._match_frame_impl(filename, lineno) ^ (not self.inclusive)
 
+    def _match_named(self, traceback: NamedFramesTuple) -> bool:
+        frames = traceback if self.all_frames else traceback[:1]
+        found = any(
+            self._match_frame_impl(frame[0], frame[1])
+            and self._match_function(frame[2] if len(frame) == 3 else "")
+            for frame in frames
+        )
+        return found == bool(self.inclusive)
+
     def _match_traceback(self, traceback: FramesTuple) -> bool:
+        if self.function_pattern is not None:
+            return self._match_named(traceback)
         if not self.all_frames:
             filename, lineno = traceback[0]
             return self._match_frame(filename, lineno)
@@ -104,17 +153,25 @@ def engine_spec(trace_filter: BaseFilter) -> Spec | None:
     That is so for classes of the user, for instances that were given attributes of their own, and
     for lines and domains that equal an integer without being one.
     """
-    if type(trace_filter) is Filter and len(vars(trace_filter)) == 5:
+    if type(trace_filter) is Filter and len(vars(trace_filter).keys() - _OPTIONAL) == 5:
         lineno, domain = trace_filter.lineno, trace_filter.domain
         if _is_plain(lineno) and _is_plain(domain):
             inclusive, all_frames = bool(trace_filter.inclusive), bool(trace_filter.all_frames)
-            return (inclusive, trace_filter._match_filename, lineno, all_frames, domain)
+            function = (
+                None if trace_filter.function_pattern is None else trace_filter._match_function
+            )
+            return (inclusive, trace_filter._match_file, lineno, all_frames, domain, function)
     elif type(trace_filter) is DomainFilter and len(vars(trace_filter)) == 2:
         domain = trace_filter.domain
         # Unlike in Filter, None is a domain that no trace has.
         if type(domain) is int:
-            return (bool(trace_filter.inclusive), None, None, False, domain)
+            return (bool(trace_filter.inclusive), None, None, False, domain, None)
     return None
+
+
+def wants_names(trace_filter: BaseFilter) -> bool:
+    """Tell whether a filter's `_match` looks at names of functions."""
+    return isinstance(trace_filter, Filter) and trace_filter.function_pattern is not None
 
 
 def _is_plain(number: int | None) -> bool:

@@ -24,6 +24,7 @@ FrameTuple = tuple[str, int]
 NamedFrameTuple = tuple[str, int, str]
 # The newest frame is the first one.
 FramesTuple = tuple[FrameTuple, ...]
+NamedFramesTuple = tuple[FrameTuple | NamedFrameTuple, ...]
 TraceTuple = tuple[int, int, FramesTuple, int | None]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -138,7 +139,7 @@ class Traceback(_FrameSequence):
 
     __slots__ = ("_frames", "_total_nframe")
 
-    _frames: tuple[FrameTuple | NamedFrameTuple, ...]
+    _frames: NamedFramesTuple
     _total_nframe: int | None
 
     def __init__(

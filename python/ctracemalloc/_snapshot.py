@@ -6,12 +6,13 @@ import os
 from _collections_abc import Iterable, Sequence
 
 from ctracemalloc._engine import SnapshotTable
-from ctracemalloc._filters import engine_spec
+from ctracemalloc._filters import engine_spec, wants_names
 from ctracemalloc._grouping import _compare_grouped_stats, check_key, group
 from ctracemalloc._model import Statistic, StatisticDiff, TraceTuple, _Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from ctracemalloc._filters import BaseFilter, Spec
@@ -82,6 +83,8 @@ class Snapshot:
     ) -> Traces:
         if isinstance(traces, SnapshotTable):
             # Once for each row of equal traces.
+            if any(map(wants_names, include + exclude)):
+                return traces.select(bytes(_judge_with_names(traces, include, exclude)))
             passes = (self._filter_trace(include, exclude, trace) for trace, _ in traces.rows())
             return traces.select(bytes(passes))
         return [trace for trace in traces if self._filter_trace(include, exclude, trace)]
@@ -155,7 +158,8 @@ class Snapshot:
         check_key(key_type, cumulative)
         traces = self.traces._traces
         if isinstance(traces, SnapshotTable):
-            return group(traces.rows(), key_type, cumulative)
+            rows = traces.named_rows() if key_type == "function" else traces.rows()
+            return group(rows, key_type, cumulative)
         return group(((trace, 1) for trace in traces), key_type, cumulative)
 
 
@@ -192,6 +196,20 @@ def _filter_in_engine(traces: Traces, filters: list[BaseFilter]) -> SnapshotTabl
     if table is None or table.is_frameless():
         return None
     return table.filter(specs)
+
+
+def _judge_with_names(
+    table: SnapshotTable, include: list[BaseFilter], exclude: list[BaseFilter]
+) -> Iterator[bool]:
+    """Say of each row whether it passes. Filters that look for names are shown them."""
+    for (trace, _), (named, _) in zip(table.rows(), table.named_rows(), strict=True):
+
+        def matches(
+            trace_filter: BaseFilter, trace: TraceTuple = trace, named: TraceTuple = named
+        ) -> bool:
+            return bool(trace_filter._match(named if wants_names(trace_filter) else trace))
+
+        yield (not include or any(map(matches, include))) and all(map(matches, exclude))
 
 
 def _adopt(snapshot: Snapshot) -> Snapshot:

@@ -6,10 +6,10 @@ struct table_iterator {
     PyObject *trace;                              /* of the row `at`; NULL: not made yet */
     size_t at;                                    /* index of a row */
     uint64_t left; /* traces of that row that were not handed out yet */
-    bool counted;
+    enum ctm_iterate over;
 };
 
-PyObject *ctm_table_iterate(struct ctm_table_object *table, bool counted)
+PyObject *ctm_table_iterate(struct ctm_table_object *table, enum ctm_iterate over)
 {
     struct ctm_types *types = ctm_types_of(Py_TYPE(table));
     if (types == NULL) {
@@ -22,7 +22,7 @@ PyObject *ctm_table_iterate(struct ctm_table_object *table, bool counted)
     }
     self->table = (struct ctm_table_object *)Py_NewRef(table);
     self->left = table->snapshot->row_count > 0 ? table->snapshot->rows[0].count : 0;
-    self->counted = counted;
+    self->over = over;
     return (PyObject *)self;
 }
 
@@ -63,7 +63,9 @@ static PyObject *next_trace(struct table_iterator *self, const struct ctm_row *r
 
 static PyObject *next_counted(struct table_iterator *self, const struct ctm_row *row)
 {
-    PyObject *trace = ctm_tuples_trace(self->table->tuples, row);
+    PyObject *trace = self->over == CTM_ITERATE_ROWS
+                          ? ctm_tuples_trace(self->table->tuples, row)
+                          : ctm_tuples_named_trace(self->table->tuples, row);
     if (trace == NULL) {
         return NULL;
     }
@@ -83,7 +85,7 @@ static PyObject *iterator_next(PyObject *object)
         return NULL;
     }
     const struct ctm_row *row = &s->rows[self->at];
-    return self->counted ? next_counted(self, row) : next_trace(self, row);
+    return self->over == CTM_ITERATE_TRACES ? next_trace(self, row) : next_counted(self, row);
 }
 
 static PyObject *iterator_length_hint(PyObject *object, PyObject *unused)
@@ -93,7 +95,7 @@ static PyObject *iterator_length_hint(PyObject *object, PyObject *unused)
     uint64_t left = 0;
     if (self->table != NULL) {
         const struct ctm_snapshot *s = self->table->snapshot;
-        if (self->counted) {
+        if (self->over != CTM_ITERATE_TRACES) {
             left = s->row_count - self->at;
         } else if (self->at == 0) {
             left = s->trace_count;

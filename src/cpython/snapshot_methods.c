@@ -185,9 +185,9 @@ static int parse_optional(PyObject *value, bool *any, uint64_t *number)
     return 0;
 }
 
-static int match_file(struct ctm_tuples *tuples, uint32_t file, PyObject *matcher, uint8_t *match)
+static int match_name(struct ctm_tuples *tuples, uint32_t string, PyObject *matcher, uint8_t *match)
 {
-    PyObject *name = ctm_tuples_text(tuples, file);
+    PyObject *name = ctm_tuples_text(tuples, string);
     if (name == NULL) {
         return -1;
     }
@@ -202,8 +202,11 @@ static int match_file(struct ctm_tuples *tuples, uint32_t file, PyObject *matche
     return truth < 0 ? -1 : 0;
 }
 
-/* One byte for each string: whether the matcher takes it. Free with free(). NULL: an exception. */
-static uint8_t *match_files(struct ctm_table_object *self, PyObject *matcher)
+/*
+ * One byte for each string: whether the matcher takes it, a name of a file or, if `functions`, of a
+ * function. Free with free(). NULL: an exception.
+ */
+static uint8_t *match_names(struct ctm_table_object *self, PyObject *matcher, bool functions)
 {
     enum { UNSEEN = 2 };
     const struct ctm_tables *t = self->snapshot->tables;
@@ -214,9 +217,9 @@ static uint8_t *match_files(struct ctm_table_object *self, PyObject *matcher)
     }
     memset(matches, UNSEEN, t->string_count);
     for (size_t i = 0; i < t->frame_count; i++) {
-        uint32_t file = t->frames[i].file;
-        if (matches[file] == UNSEEN &&
-            match_file(self->tuples, file, matcher, &matches[file]) < 0) {
+        uint32_t string = functions ? t->frames[i].name : t->frames[i].file;
+        if (matches[string] == UNSEEN &&
+            match_name(self->tuples, string, matcher, &matches[string]) < 0) {
             free(matches);
             return NULL;
         }
@@ -224,33 +227,46 @@ static uint8_t *match_files(struct ctm_table_object *self, PyObject *matcher)
     return matches;
 }
 
-/* `*matches` is the memory behind filter->file_matches, the caller's to free. */
+/* The memory behind a filter's matches. */
+struct filter_matches {
+    uint8_t *files;
+    uint8_t *functions;
+};
+
+/* `*matches`, all zero, is the caller's to free, also on failure. */
 static int parse_filter(struct ctm_table_object *self, PyObject *spec, struct ctm_filter *filter,
-                        uint8_t **matches)
+                        struct filter_matches *matches)
 {
     int inclusive;
     int all_frames;
     PyObject *matcher;
     PyObject *line;
     PyObject *domain;
+    PyObject *function_matcher = Py_None;
     if (!PyTuple_Check(spec)) {
         PyErr_SetString(PyExc_TypeError, "a filter must be a tuple");
         return -1;
     }
-    if (!PyArg_ParseTuple(spec, "pOOpO:filter", &inclusive, &matcher, &line, &all_frames,
-                          &domain) ||
+    if (!PyArg_ParseTuple(spec, "pOOpO|O:filter", &inclusive, &matcher, &line, &all_frames, &domain,
+                          &function_matcher) ||
         parse_optional(line, &filter->any_line, &filter->line) < 0 ||
         parse_optional(domain, &filter->any_domain, &filter->domain) < 0) {
         return -1;
     }
     filter->inclusive = inclusive != 0;
     filter->all_frames = all_frames != 0;
-    if (matcher != Py_None) {
-        *matches = match_files(self, matcher);
-        if (*matches == NULL) {
-            return -1;
-        }
-        filter->file_matches = *matches;
+    if (matcher == Py_None) {
+        return 0;
+    }
+    matches->files = match_names(self, matcher, false);
+    if (matches->files == NULL) {
+        return -1;
+    }
+    filter->file_matches = matches->files;
+    if (function_matcher != Py_None) {
+        matches->functions = match_names(self, function_matcher, true);
+        filter->name_matches = matches->functions;
+        return matches->functions == NULL ? -1 : 0;
     }
     return 0;
 }
@@ -268,9 +284,10 @@ static PyObject *apply_filters(struct ctm_table_object *self, const struct ctm_f
 PyDoc_STRVAR(filter_doc,
              "filter($self, filters, /)\n--\n\n"
              "Return a SnapshotTable of the traces that pass the filters: a sequence of tuples\n"
-             "(inclusive, matches, lineno, all_frames, domain). `matches`, called once for each\n"
-             "file name, says whether the filter means it; None leaves frames out of account.\n"
-             "`lineno` and `domain` are int, or None for any.");
+             "(inclusive, matches, lineno, all_frames, domain, matches_function). `matches`,\n"
+             "called once for each file name, says whether the filter means it; None leaves\n"
+             "frames out of account. `matches_function` does so for names of functions; it may be\n"
+             "None, which means any, or left out. `lineno` and `domain` are int, or None for any.");
 
 static PyObject *filter(PyObject *object, PyObject *specs)
 {
@@ -283,7 +300,7 @@ static PyObject *filter(PyObject *object, PyObject *specs)
     }
     size_t count = (size_t)PyTuple_GET_SIZE(fixed);
     struct ctm_filter *filters = calloc(count + 1, sizeof *filters);
-    uint8_t **matches = calloc(count + 1, sizeof *matches);
+    struct filter_matches *matches = calloc(count + 1, sizeof *matches);
     if (filters == NULL || matches == NULL) {
         PyErr_NoMemory();
         goto out;
@@ -297,7 +314,8 @@ static PyObject *filter(PyObject *object, PyObject *specs)
     result = apply_filters(self, filters, count);
 out:
     for (size_t i = 0; matches != NULL && i < count; i++) {
-        free(matches[i]);
+        free(matches[i].files);
+        free(matches[i].functions);
     }
     free(matches);
     free(filters);
@@ -341,7 +359,18 @@ PyDoc_STRVAR(rows_doc, "rows($self, /)\n--\n\n"
 static PyObject *rows(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    return ctm_table_iterate(table_of(object), true);
+    return ctm_table_iterate(table_of(object), CTM_ITERATE_ROWS);
+}
+
+PyDoc_STRVAR(named_rows_doc,
+             "named_rows($self, /)\n--\n\n"
+             "Return an iterator as rows() does, over traces whose frames are tuples (filename,\n"
+             "lineno, name).");
+
+static PyObject *named_rows(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return ctm_table_iterate(table_of(object), CTM_ITERATE_NAMED_ROWS);
 }
 
 PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nReturn a table of the same traces.");
@@ -431,6 +460,7 @@ PyMethodDef ctm_table_methods[] = {
     {"filter", filter, METH_O, filter_doc},
     {"select", select_rows, METH_O, select_doc},
     {"rows", rows, METH_NOARGS, rows_doc},
+    {"named_rows", named_rows, METH_NOARGS, named_rows_doc},
     {"copy", copy, METH_NOARGS, copy_doc},
     {"__copy__", copy, METH_NOARGS, copy_doc},
     {"__reduce__", ctm_table_reduce, METH_NOARGS, "For pickle."},

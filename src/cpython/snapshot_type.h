@@ -37,8 +37,14 @@ struct ctm_table_object *ctm_table_check(struct ctm_types *types, PyObject *obje
 int ctm_kind_parse(const char *name, enum ctm_kind *kind);
 const char *ctm_kind_name(enum ctm_kind kind);
 
-/* An iterator over traces, or, if `counted`, over (trace, count) of each row. */
-PyObject *ctm_table_iterate(struct ctm_table_object *table, bool counted);
+enum ctm_iterate {
+    CTM_ITERATE_TRACES,
+    CTM_ITERATE_ROWS,       /* (trace, count) of each row */
+    CTM_ITERATE_NAMED_ROWS, /* the same, frames being (filename, lineno, name) */
+};
+
+/* An iterator. */
+PyObject *ctm_table_iterate(struct ctm_table_object *table, enum ctm_iterate over);
 
 /* The methods that compute; see snapshot_methods.c. */
 extern PyMethodDef ctm_table_methods[];

@@ -156,7 +156,23 @@ static PyObject *get_frame(struct ctm_tuples *tuples, uint32_t id)
     return keep(place, pair);
 }
 
-static PyObject *make_stack(struct ctm_tuples *tuples, uint32_t stack, bool oldest_first)
+static PyObject *make_named_frame(struct ctm_tuples *tuples, uint32_t id)
+{
+    struct ctm_frame frame = tuples->empty->tables->frames[id];
+    PyObject *tuple = NULL;
+    PyObject *filename = ctm_tuples_text(tuples, frame.file);
+    PyObject *name = ctm_tuples_text(tuples, frame.name);
+    if (filename != NULL && name != NULL) {
+        tuple = ctm_tuples_frame(filename, frame.line, name);
+    }
+    Py_XDECREF(filename);
+    Py_XDECREF(name);
+    return tuple;
+}
+
+/* Make the frames of a stack by `make` of their ids. */
+static PyObject *make_stack(struct ctm_tuples *tuples, uint32_t stack, bool oldest_first,
+                            PyObject *(*make)(struct ctm_tuples *tuples, uint32_t id))
 {
     const struct ctm_tables *t = tuples->empty->tables;
     Py_ssize_t depth = 0;
@@ -169,7 +185,7 @@ static PyObject *make_stack(struct ctm_tuples *tuples, uint32_t stack, bool olde
     }
     uint32_t node = t->stacks[stack].node;
     for (Py_ssize_t i = 0; i < depth; i++) {
-        PyObject *frame = get_frame(tuples, t->nodes[node].frame);
+        PyObject *frame = make(tuples, t->nodes[node].frame);
         if (frame == NULL) {
             Py_DECREF(frames);
             return NULL;
@@ -190,21 +206,21 @@ PyObject *ctm_tuples_stack(struct ctm_tuples *tuples, uint32_t stack)
     if (*place != NULL) {
         return Py_NewRef(*place);
     }
-    return keep(place, make_stack(tuples, stack, false));
+    return keep(place, make_stack(tuples, stack, false, get_frame));
 }
 
 PyObject *ctm_tuples_stack_oldest_first(struct ctm_tuples *tuples, uint32_t stack)
 {
-    return make_stack(tuples, stack, true);
+    return make_stack(tuples, stack, true, get_frame);
 }
 
-PyObject *ctm_tuples_trace(struct ctm_tuples *tuples, const struct ctm_row *row)
+/* The reference to the frames is consumed, also on failure. */
+static PyObject *make_trace(struct ctm_tuples *tuples, const struct ctm_row *row, PyObject *frames)
 {
     PyObject *trace = NULL;
     uint32_t total = tuples->empty->tables->stacks[row->stack].total_nframe;
     PyObject *domain = PyLong_FromUnsignedLong(row->domain);
     PyObject *size = PyLong_FromUnsignedLongLong(row->size);
-    PyObject *frames = ctm_tuples_stack(tuples, row->stack);
     PyObject *total_nframe =
         total == CTM_TOTAL_UNKNOWN ? Py_NewRef(Py_None) : PyLong_FromUnsignedLong(total);
     if (domain != NULL && size != NULL && frames != NULL && total_nframe != NULL) {
@@ -215,4 +231,14 @@ PyObject *ctm_tuples_trace(struct ctm_tuples *tuples, const struct ctm_row *row)
     Py_XDECREF(frames);
     Py_XDECREF(total_nframe);
     return trace;
+}
+
+PyObject *ctm_tuples_trace(struct ctm_tuples *tuples, const struct ctm_row *row)
+{
+    return make_trace(tuples, row, ctm_tuples_stack(tuples, row->stack));
+}
+
+PyObject *ctm_tuples_named_trace(struct ctm_tuples *tuples, const struct ctm_row *row)
+{
+    return make_trace(tuples, row, make_stack(tuples, row->stack, false, make_named_frame));
 }

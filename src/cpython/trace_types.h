@@ -42,4 +42,7 @@ PyObject *ctm_tuples_stack_oldest_first(struct ctm_tuples *tuples, uint32_t stac
 /* The trace of one block of a row. Not kept. */
 PyObject *ctm_tuples_trace(struct ctm_tuples *tuples, const struct ctm_row *row);
 
+/* The same with frames (filename, lineno, name). */
+PyObject *ctm_tuples_named_trace(struct ctm_tuples *tuples, const struct ctm_row *row);
+
 #endif

@@ -89,6 +89,7 @@ static void judge_frames(const struct work *w, const struct ctm_filter *filter)
     for (size_t i = 0; i < t->frame_count; i++) {
         struct ctm_frame frame = t->frames[i];
         if (filter->file_matches[frame.file] != 0 &&
+            (filter->name_matches == NULL || filter->name_matches[frame.name] != 0) &&
             (filter->any_line || filter->line == frame.line)) {
             w->frames[i] |= (uint8_t)verdict;
         }

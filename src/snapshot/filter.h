@@ -1,7 +1,7 @@
 /*
  * Keep the rows of a snapshot that pass filters, as stdlib's Snapshot.filter_traces.
  *
- * Patterns are matched once per distinct file name, never per trace.
+ * Patterns are matched once per distinct name of a file or function, never per trace.
  */
 #ifndef CTM_SNAPSHOT_FILTER_H
 #define CTM_SNAPSHOT_FILTER_H
@@ -16,6 +16,7 @@
 struct ctm_filter {
     bool inclusive;
     const uint8_t *file_matches;
+    const uint8_t *name_matches; /* the same for names of functions; NULL: any. With file_matches */
     bool any_line;
     uint64_t line; /* meaningful unless any_line; a value over UINT32_MAX matches no frame */
     bool all_frames;

@@ -53,6 +53,11 @@ static void make_filter(struct input *in, struct model_filter *filter)
     for (size_t i = 0; i < MODEL_FILES; i++) {
         filter->files[i] = files >> i & 1;
     }
+    /* One bit is left of those for files. */
+    filter->any_name = (files >> MODEL_FILES & 1) == 0;
+    for (size_t i = 0; i < MODEL_NAMES; i++) {
+        filter->names[i] = i % 2 != 0;
+    }
     filter->line = below(in, 5) == 4 ? UINT64_C(1) << 32 : below(in, 4);
     filter->domain = domains[below(in, 6)];
 }

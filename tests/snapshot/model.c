@@ -29,7 +29,7 @@ static const struct ctm_string FILES[MODEL_FILES] = {
     TEXT("/elsewhere/lib-dynload/b.py"),
 };
 
-static const char *const NAMES[] = {"", "f", "Class.g"};
+static const char *const NAMES[MODEL_NAMES] = {"", "f", "Class.g"};
 
 struct ctm_string model_file(size_t i)
 {
@@ -81,6 +81,10 @@ void model_random_filter(struct model_filter *f, struct rng *rng)
     for (size_t i = 0; i < MODEL_FILES; i++) {
         f->files[i] = rng_chance(rng, 40);
     }
+    f->any_name = rng_chance(rng, 60);
+    for (size_t i = 0; i < MODEL_NAMES; i++) {
+        f->names[i] = rng_chance(rng, 50);
+    }
     f->any_line = rng_chance(rng, 60);
     f->line = rng_chance(rng, 10) ? (UINT64_C(1) << 32) + rng_below(rng, 4) : rng_below(rng, 4);
     f->all_frames = rng_chance(rng, 50);
@@ -126,7 +130,7 @@ struct ctm_snapshot *model_snapshot(const struct model *m, bool merge)
 /* The same text as one that traces are made of. */
 static const char *known_name(struct ctm_string name)
 {
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+    for (size_t i = 0; i < MODEL_NAMES; i++) {
         if (strlen(NAMES[i]) == name.length && memcmp(NAMES[i], name.bytes, name.length) == 0) {
             return NAMES[i];
         }
@@ -377,14 +381,27 @@ static bool frame_matches(const struct model_filter *f, struct model_frame frame
     return false;
 }
 
-static bool file_part_matches(const struct model_filter *f, const struct model_traceback *traceback)
+static bool name_matches(const struct model_filter *f, const char *name)
 {
+    for (size_t i = 0; i < MODEL_NAMES; i++) {
+        if (strcmp(NAMES[i], name) == 0) {
+            return f->any_name || f->names[i];
+        }
+    }
+    fail_msg("a name that no test made");
+    return false;
+}
+
+static bool file_part_matches(const struct model_filter *f, const struct model_trace *trace)
+{
+    const struct model_traceback *traceback = &trace->traceback;
     if (f->any_file) {
         return true;
     }
     for (size_t i = 0; i < traceback->length; i++) {
         bool newest = i + 1 == traceback->length;
-        if ((newest || f->all_frames) && frame_matches(f, traceback->frames[i])) {
+        if ((newest || f->all_frames) && frame_matches(f, traceback->frames[i]) &&
+            name_matches(f, trace->names[i])) {
             return true;
         }
     }
@@ -397,8 +414,7 @@ bool model_keeps(const struct model_filter *filters, size_t count, const struct 
     bool any_inclusive = false;
     for (size_t i = 0; i < count; i++) {
         const struct model_filter *f = &filters[i];
-        bool matches = (f->any_domain || f->domain == trace->domain) &&
-                       file_part_matches(f, &trace->traceback);
+        bool matches = (f->any_domain || f->domain == trace->domain) && file_part_matches(f, trace);
         if (!f->inclusive && matches) {
             return false;
         }
@@ -413,6 +429,7 @@ void model_check_filter(struct ctm_snapshot *s, const struct model_filter *plain
     static struct model given;
     struct ctm_filter filters[MODEL_FILTERS];
     uint8_t matches[MODEL_FILTERS][MODEL_STRINGS];
+    uint8_t names[MODEL_FILTERS][MODEL_STRINGS];
     assert_true(count <= MODEL_FILTERS && s->tables->string_count <= MODEL_STRINGS);
     for (size_t i = 0; i < count; i++) {
         for (uint32_t k = 0; k < s->tables->string_count; k++) {
@@ -421,10 +438,17 @@ void model_check_filter(struct ctm_snapshot *s, const struct model_filter *plain
                 bool same = model_compare_strings(s->tables->strings[k], model_file(file)) == 0;
                 matches[i][k] |= same && plain[i].files[file] ? 0x10 : 0;
             }
+            names[i][k] = 0;
+            for (size_t name = 0; name < MODEL_NAMES; name++) {
+                struct ctm_string text = {.bytes = NAMES[name], .length = strlen(NAMES[name])};
+                bool same = model_compare_strings(s->tables->strings[k], text) == 0;
+                names[i][k] |= same && plain[i].names[name] ? 4 : 0;
+            }
         }
         filters[i] = (struct ctm_filter){
             .inclusive = plain[i].inclusive,
             .file_matches = plain[i].any_file ? NULL : matches[i],
+            .name_matches = plain[i].any_name ? NULL : names[i],
             .any_line = plain[i].any_line,
             .line = plain[i].line,
             .all_frames = plain[i].all_frames,

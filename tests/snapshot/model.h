@@ -14,6 +14,7 @@ enum {
     MODEL_DEPTH = 6,
     MODEL_TRACES = 60,
     MODEL_FILES = 15,
+    MODEL_NAMES = 3,
     MODEL_STRINGS = MODEL_FILES + 8, /* at most, names of functions included */
     MODEL_FILTERS = 5,               /* at most, in one filtering */
     MODEL_GROUPS = MODEL_TRACES * MODEL_DEPTH,
@@ -62,6 +63,8 @@ struct model_filter {
     bool inclusive;
     bool any_file; /* looks at the domain alone */
     bool files[MODEL_FILES];
+    bool any_name;
+    bool names[MODEL_NAMES];
     bool any_line;
     uint64_t line;
     bool all_frames;
