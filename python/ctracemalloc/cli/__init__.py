@@ -22,6 +22,7 @@ COMMANDS = {
     "top": "print what holds the memory in a snapshot",
     "diff": "print what grew and what shrank between two snapshots",
     "info": "print what is in a snapshot's file",
+    "attach": "trace a process that is running (3.14+)",
     "doctor": "print what is in place in this interpreter",
 }
 

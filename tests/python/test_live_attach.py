@@ -1,0 +1,269 @@
+"""`ctracemalloc attach`: a process that is running is traced, or one line says why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ctracemalloc.live import remote
+from fresh_environment import Environment, fresh_environment
+
+ATTACH = ("-m", "ctracemalloc", "attach")
+HAS_REMOTE = hasattr(sys, "remote_exec")
+needs_remote = pytest.mark.skipif(not HAS_REMOTE, reason="sys.remote_exec came with 3.14")
+
+BUSY = """\
+import time
+kept = [bytes(1000)]
+print("ready", flush=True)
+while True:
+    kept[0] = bytes(1_000_000)
+    time.sleep(0.01)
+"""
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def env() -> Environment:
+    return fresh_environment()
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def start(env: Environment, tmp_path: Path) -> Iterator[Start]:
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(
+        *options: str, code: str = BUSY, command: list[str] | None = None, **variables: str
+    ) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command or env.command(*options, "-c", code),
+            env=env.variables(variables),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+def attach(
+    env: Environment, folder: Path, *arguments: str | int
+) -> subprocess.CompletedProcess[str]:
+    given = [str(argument) for argument in arguments]
+    return env.run(*ATTACH, *given, env={"TMPDIR": str(folder / "temporary")}, cwd=folder)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], said: str, status: int = 1) -> None:
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert done.stderr.startswith(f"ctracemalloc attach: {said}")
+    assert done.stderr.count("\n") == 1
+
+
+@needs_remote
+def test_start_snapshot_stop(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    process = start()
+    pid = process.pid
+    assert_refused(
+        attach(env, tmp_path, pid, "snapshot"),
+        f"process {pid}: it is not traced (begin with 'start')\n",
+    )
+    done = attach(env, tmp_path, pid, "start", "-n", 3)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"process {pid}: traced from now on, with 3 frames a traceback\n"
+    assert_refused(
+        attach(env, tmp_path, pid, "start"),
+        f"process {pid}: it is traced already, with 3 frames a traceback\n",
+    )
+    time.sleep(0.2)
+    done = attach(env, tmp_path, pid, "snapshot")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f" at the peak: {tmp_path / f'{pid}.ctm'}\n")
+    snapshot = env.snapshot(tmp_path / f"{pid}.ctm")
+    assert snapshot["limit"] == 3
+    assert ["<string>", 5] in snapshot["ends"]
+    done = attach(env, tmp_path, pid, "stop")
+    assert done.stdout.startswith(f"process {pid}: stopped; ")
+    assert_refused(attach(env, tmp_path, pid, "stop"), f"process {pid}: it is not traced")
+    process.kill()
+    # The process itself was told nothing.
+    assert process.communicate(timeout=60) == ("", "")
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_snapshot_that_cannot_be_written(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    process = start(CTRACEMALLOC="2")
+    assert_refused(
+        attach(env, tmp_path, process.pid, "snapshot", "-o", temporary),
+        f"process {process.pid}: it cannot write {temporary}: ",
+    )
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_main_thread_that_does_not_come_back(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    """The script that comes too late does nothing but clean up."""
+    code = "import sys, time\nprint('ready', flush=True)\ntime.sleep(6)\n" + BUSY
+    process = start(code=code)
+    done = attach(env, tmp_path, process.pid, "start", "--timeout", "1")
+    assert_refused(done, f"process {process.pid} did not answer in 1 s (--timeout): its main ")
+    assert len(list(temporary.iterdir())) == 1
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    deadline = time.monotonic() + 60
+    while list(temporary.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert_refused(attach(env, tmp_path, process.pid, "stop"), f"process {process.pid}: it is not")
+
+
+@needs_remote
+def test_process_that_ends(env: Environment, start: Start, temporary: Path, tmp_path: Path) -> None:
+    code = "import os, time\nprint('ready', flush=True)\ntime.sleep(2)\nos._exit(0)"
+    process = start(code=code)
+    done = attach(env, tmp_path, process.pid, "start")
+    assert done.returncode in (0, 1)
+    if done.returncode:
+        assert_refused(done, f"process {process.pid} ended before it answered\n")
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_process_without_the_package(start: Start, temporary: Path, tmp_path: Path) -> None:
+    env = fresh_environment()
+    base = env.run("-c", "import sys; print(sys._base_executable)").stdout.strip()
+    process = start(command=[base, "-I", "-S", "-c", BUSY])
+    assert_refused(
+        attach(env, tmp_path, process.pid, "start"),
+        f"process {process.pid}: it cannot import ctracemalloc (No module named 'ctracemalloc'): "
+        "install it for ",
+    )
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_remote_debugging_switched_off(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    for process in (
+        start("-X", "disable_remote_debug"),
+        start(PYTHON_DISABLE_REMOTE_DEBUG="1"),
+    ):
+        done = attach(env, tmp_path, process.pid, "start")
+        assert_refused(done, f"remote debugging is off in process {process.pid} (-X ")
+    process = start("-E", PYTHON_DISABLE_REMOTE_DEBUG="1")
+    assert attach(env, tmp_path, process.pid, "start").returncode == 0
+    off = {"PYTHON_DISABLE_REMOTE_DEBUG": "1"}
+    done = env.run(*ATTACH, str(process.pid), "start", env=off)
+    assert_refused(
+        done, f"cannot attach to process {process.pid}: remote debugging is off in this process ("
+    )
+
+
+@needs_remote
+def test_no_python_at_all(env: Environment, start: Start, temporary: Path, tmp_path: Path) -> None:
+    process = start(command=["sh", "-c", "echo ready; sleep 60; true"])
+    assert_refused(
+        attach(env, tmp_path, process.pid, "start"),
+        f"cannot attach to process {process.pid}: it is no CPython 3.14 or later\n",
+    )
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_no_such_process(env: Environment, temporary: Path, tmp_path: Path) -> None:
+    assert_refused(attach(env, tmp_path, 2**22 + 1, "start"), f"there is no process {2**22 + 1}\n")
+
+
+@needs_remote
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_process_of_another_user(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    setpriv = shutil.which("setpriv")
+    assert setpriv is not None
+    command = [setpriv, "--reuid", "65534", "--clear-groups", "sh", "-c", "echo ready; sleep 60"]
+    process = start(command=command)
+    done = attach(env, tmp_path, process.pid, "start")
+    assert_refused(done, f"process {process.pid} is another user's (nobody), and this is root: run")
+
+
+@pytest.mark.skipif(HAS_REMOTE, reason="it can be done here")
+def test_older_interpreter(env: Environment, temporary: Path, tmp_path: Path) -> None:
+    assert_refused(
+        attach(env, tmp_path, os.getpid(), "start"),
+        "attach needs CPython 3.14 or later, here and in the process; this is 3.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "the following arguments are required: PID, action"),
+        (("x", "start"), "argument PID: invalid int value: 'x'"),
+        (("0", "start"), "0 is no process id"),
+        (("1", "begin"), "argument action: invalid choice: 'begin'"),
+        (("1", "start", "-n", "0"), "-n 0: not a number from 1 to 65535"),
+        (("1", "stop", "--timeout", "0"), "--timeout 0: not a number of seconds"),
+        (("1", "snapshot", "-o", "%q"), "'%q': unknown '%q' in a snapshot's path"),
+    ],
+)
+def test_wrong_usage(env: Environment, arguments: tuple[str, ...], said: str) -> None:
+    assert_refused(env.run(*ATTACH, *arguments), said, status=2)
+
+
+def test_what_the_process_does(tmp_path: Path) -> None:
+    """The same in this process, so that it is tested where there is no `sys.remote_exec`."""
+    path = str(tmp_path / "x.ctm")
+    assert remote.act(remote.STOP, 1, "") == (
+        remote.FAILED,
+        "it is not traced (begin with 'start')",
+    )
+    try:
+        assert remote.act(remote.START, 2, "")[0] == remote.DONE
+        assert remote.act(remote.START, 2, "")[0] == remote.FAILED
+        status, text = remote.act(remote.SNAPSHOT, 1, path)
+        assert (status, text.endswith(f" at the peak: {path}")) == (remote.DONE, True)
+        status, text = remote.act(remote.SNAPSHOT, 1, f"{tmp_path}/absent/x.ctm")
+        assert text == f"it cannot write {tmp_path}/absent/x.ctm: No such file or directory"
+    finally:
+        assert remote.act(remote.STOP, 1, "")[0] == remote.DONE
+    assert remote.act(remote.START, 0, "") == (
+        remote.FAILED,
+        "ValueError: the number of frames must be in range [1; 65535]",
+    )
+    folder = tmp_path / "asked"
+    folder.mkdir()
+    remote.leave_answer(str(folder), (remote.DONE, "text"))
+    assert (folder / "answer").read_text() == "('done', 'text')"
+    (folder / "late").touch()
+    remote.leave_answer(str(folder), (remote.DONE, "text"))
+    assert not folder.exists()
