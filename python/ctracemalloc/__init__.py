@@ -100,9 +100,11 @@ _LAZY = {
     "install": ("ctracemalloc.takeover", "install"),
     "is_installed": ("ctracemalloc.takeover", "is_installed"),
     "linecache": ("linecache", None),
+    "load_ipython_extension": ("ctracemalloc.report.notebook", "load_ipython_extension"),
     "pickle": ("pickle", None),
     "total_ordering": ("functools", "total_ordering"),
     "uninstall": ("ctracemalloc.takeover", "uninstall"),
+    "unload_ipython_extension": ("ctracemalloc.report.notebook", "unload_ipython_extension"),
 }
 
 _Frame = Frame

@@ -154,6 +154,11 @@ class Snapshot:
         table = traces if isinstance(traces, SnapshotTable) else SnapshotTable(traces)
         return Tree(table, by, inverted)
 
+    def _repr_html_(self) -> str:
+        from ctracemalloc.report.cells import snapshot_html
+
+        return snapshot_html(self)
+
     def _group_by(self, key_type: str, cumulative: bool) -> dict[Traceback, Statistic]:
         check_key(key_type, cumulative)
         traces = self.traces._traces

@@ -1,0 +1,160 @@
+"""Snapshots and statistics as HTML for the cells of a notebook: a table, a picture.
+
+Everything that comes from a program is escaped. Nothing is fetched, and nothing is executed.
+"""
+
+from __future__ import annotations
+
+import html
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+
+from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
+from ctracemalloc._tree import Tree
+from ctracemalloc.report.text import human_size, printable
+
+# Turns a file's name into what people know it by.
+Label = Callable[[str], str]
+
+MOST_ROWS = 10
+
+_WIDTH = 900
+_ROW = 17
+_MOST_LEVELS = 24
+_MOST_BOXES = 400
+# In pixels: narrower boxes and texts cannot be seen.
+_LEAST_BOX = 2.0
+_LEAST_TEXT = 30.0
+_LETTER = 6.2
+
+# Tints that stay apart for colour-blind readers, for black text on top, on any background.
+_COLOURS = ("#e8b98a", "#9ccbe8", "#8fd3bd", "#f0e68c", "#a9bfe0", "#e5a58a", "#dcb3cf", "#c9c9c9")
+
+
+def snapshot_html(snapshot: Snapshot) -> str:
+    """Show a snapshot: its total, its largest lines, its calls as an icicle."""
+    statistics = snapshot.statistics("lineno")
+    total = sum(statistic.size for statistic in statistics)
+    count = sum(statistic.count for statistic in statistics)
+    heading = f"<p><b>{human_size(total)}</b> in {count:,} blocks</p>"
+    return f"<div>{heading}{statistics_html(statistics)}{icicle_svg(snapshot.tree())}</div>"
+
+
+def statistics_html(
+    statistics: Sequence[Statistic], label: Label = str, limit: int = MOST_ROWS
+) -> str:
+    """Show the first statistics as a table, and the others as one row."""
+    total = sum(statistic.size for statistic in statistics)
+    rows = [
+        (
+            human_size(statistic.size),
+            f"{statistic.count:,}",
+            f"{statistic.size / total:.1%}" if total else "",
+            _place(statistic, label),
+        )
+        for statistic in statistics[:limit]
+    ]
+    others = statistics[limit:]
+    if others:
+        size = sum(statistic.size for statistic in others)
+        count = sum(statistic.count for statistic in others)
+        share = f"{size / total:.1%}" if total else ""
+        rows.append((human_size(size), f"{count:,}", share, f"{len(others):,} more"))
+    return _table(("size", "blocks", "share", "place"), rows)
+
+
+def diffs_html(diffs: Sequence[StatisticDiff], label: Label = str, limit: int = MOST_ROWS) -> str:
+    """Show the first differences as a table, and the others as one row."""
+    rows = [
+        (
+            human_size(diff.size_diff, True),
+            f"{diff.count_diff:+,}",
+            human_size(diff.size),
+            _place(diff, label),
+        )
+        for diff in diffs[:limit]
+    ]
+    others = diffs[limit:]
+    if others:
+        size = sum(diff.size_diff for diff in others)
+        count = sum(diff.count_diff for diff in others)
+        rows.append((human_size(size, True), f"{count:+,}", "", f"{len(others):,} more"))
+    return _table(("growth", "blocks", "size now", "place"), rows)
+
+
+def icicle_svg(tree: Tree, label: Label = str) -> str:
+    """Draw the calls from the oldest frame, at the top, down; a box is as wide as its bytes.
+
+    What is narrower than can be seen is left out, and so is what is deeper than fits.
+    """
+    columns = tree.columns()
+    total = columns.size[0]
+    if total == 0:
+        return ""
+    boxes: list[str] = []
+    levels = 0
+    # (node, its level, the left edge of its first child)
+    pending = [(0, 0, 0.0)]
+    while pending and len(boxes) < _MOST_BOXES:
+        node, level, left = pending.pop(0)
+        child = node + 1
+        while child < columns.end[node] and len(boxes) < _MOST_BOXES:
+            width = columns.size[child] / total * _WIDTH
+            if width < _LEAST_BOX:
+                # Its siblings after it are no larger.
+                break
+            frame = tree.frames[columns.frame[child]]
+            title = f"{human_size(columns.size[child])}, {columns.size[child] / total:.1%}"
+            boxes.append(_box(frame, label, title, (left, level * _ROW, width)))
+            levels = max(levels, level + 1)
+            if level + 1 < _MOST_LEVELS:
+                pending.append((child, level + 1, left))
+            left += width
+            child = columns.end[child]
+    size = f'viewBox="0 0 {_WIDTH} {levels * _ROW}" width="100%" style="max-width:{_WIDTH}px"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="calls by memory" {size} '
+        f'font-family="sans-serif" font-size="11">{"".join(boxes)}</svg>'
+    )
+
+
+def _box(frame: Frame, label: Label, about: str, at: tuple[float, int, float]) -> str:
+    left, top, width = at
+    place = f"{label(frame.filename)}:{frame.lineno}"
+    name = frame.name or place
+    colour = _COLOURS[zlib.crc32(frame.filename.encode("utf-8", "replace")) % len(_COLOURS)]
+    text = ""
+    if width >= _LEAST_TEXT:
+        letters = int(width / _LETTER)
+        shown = name if len(name) <= letters else name[: letters - 1] + "…"
+        text = f'<text x="{left + 3:.1f}" y="{top + 12}" fill="#000">{_escape(shown)}</text>'
+    return (
+        f"<g><title>{_escape(f'{name} ({place}): {about}')}</title>"
+        f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 1}" '
+        f'fill="{colour}" stroke="#fff" stroke-width="0.5"/>{text}</g>'
+    )
+
+
+def _place(statistic: Statistic | StatisticDiff, label: Label) -> str:
+    """Name the newest frame; the others are one line each below it."""
+    frames = list(reversed(statistic.traceback))
+    return "\n".join(
+        label(frame.filename) if frame.lineno == 0 else f"{label(frame.filename)}:{frame.lineno}"
+        for frame in frames
+    )
+
+
+def _table(names: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{_escape(name)}</th>" for name in names)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="text-align:right">{_escape(cell)}</td>' for cell in row[:-1])
+        + f'<td style="text-align:left;white-space:pre-wrap">{_escape(row[-1])}</td></tr>'
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _escape(text: str) -> str:
+    lines = (printable(line) for line in text.split("\n"))
+    return html.escape("\n".join(lines))
