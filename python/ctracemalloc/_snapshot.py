@@ -60,6 +60,19 @@ class Snapshot:
 
         return _files.load(filename)
 
+    @staticmethod
+    def merge(*snapshots: Snapshot) -> Snapshot:
+        """Return one snapshot of the traces of several: of processes, of hosts.
+
+        What is said of the moment is true of the whole. Bytes, blocks and missing traces add up;
+        so do the peaks, which the whole never exceeded. The time is the newest, the limit of
+        frames the largest, the process unknown unless it is one. An attribute stays where all
+        have it and it is equal; different texts are joined by commas.
+        """
+        from ctracemalloc import _merge
+
+        return _merge.merge(snapshots)
+
     def filter_traces(self, filters: Iterable[BaseFilter]) -> Snapshot:
         """Return a snapshot of the traces that pass: any inclusive filter, if there is one, and
         every exclusive one.
@@ -127,7 +140,7 @@ class Snapshot:
         the largest first.
         """
         check_key(key_type, cumulative)
-        old = _adopt(old_snapshot)
+        old = adopt(old_snapshot)
         if isinstance(old, Snapshot):
             now_table = _table_for(self.traces._traces, key_type, cumulative)
             old_table = _table_for(old.traces._traces, key_type, cumulative)
@@ -217,7 +230,7 @@ def _judge_with_names(
         yield (not include or any(map(matches, include))) and all(map(matches, exclude))
 
 
-def _adopt(snapshot: Snapshot) -> Snapshot:
+def adopt(snapshot: Snapshot) -> Snapshot:
     """Make a snapshot of the standard library ours: its tracebacks equal none of our own."""
     cls = type(snapshot)
     if cls.__module__ == "tracemalloc" and cls.__name__ == "Snapshot":

@@ -5,6 +5,7 @@
 
 #include "cpython/key_texts.h"
 #include "cpython/snapshot_file.h"
+#include "cpython/snapshot_merge.h"
 #include "cpython/snapshot_tree.h"
 #include "cpython/snapshot_type.h"
 #include "cpython/stat_types.h"
@@ -457,6 +458,7 @@ PyMethodDef ctm_table_methods[] = {
     {"statistics", statistics, METH_VARARGS, statistics_doc},
     {"compare", compare, METH_VARARGS, compare_doc},
     {"tree", ctm_table_tree, METH_VARARGS, ctm_table_tree_doc},
+    {"merge", ctm_table_merge, METH_VARARGS | METH_CLASS, ctm_table_merge_doc},
     {"filter", filter, METH_O, filter_doc},
     {"select", select_rows, METH_O, select_doc},
     {"rows", rows, METH_NOARGS, rows_doc},

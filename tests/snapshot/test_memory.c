@@ -10,6 +10,7 @@
 
 #include "snapshot/diff.h"
 #include "snapshot/filter.h"
+#include "snapshot/merge.h"
 #include "snapshot/tree.h"
 #include "support.h"
 
@@ -325,6 +326,23 @@ static void test_filter(void **state)
     fail_each(derive);
 }
 
+static int merge(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
+{
+    struct ctm_snapshot *merged;
+    struct ctm_snapshot *snapshots[] = {(struct ctm_snapshot *)s, (struct ctm_snapshot *)other};
+    int status = ctm_merge(snapshots, 2, &merged);
+    if (status == CTM_OK) {
+        ctm_snapshot_unref(merged);
+    }
+    return status;
+}
+
+static void test_merge(void **state)
+{
+    (void)state;
+    fail_each(merge);
+}
+
 static bool same_tables(const struct ctm_tables *a, const struct ctm_tables *b)
 {
     if (a->string_count != b->string_count || a->frame_count != b->frame_count ||
@@ -388,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_build),      cmocka_unit_test(test_group),
         cmocka_unit_test(test_diff),       cmocka_unit_test(test_filter),
         cmocka_unit_test(test_second_try), cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
