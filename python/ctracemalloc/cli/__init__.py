@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "run a program with every allocation traced, and report at its end",
     "top": "print what holds the memory in a snapshot",
     "diff": "print what grew and what shrank between two snapshots",
+    "export": "write a snapshot in the format of another tool",
     "info": "print what is in a snapshot's file",
     "attach": "trace a process that is running (3.14+)",
     "doctor": "print what is in place in this interpreter",

@@ -1,0 +1,69 @@
+"""`ctracemalloc export`: a snapshot in the format of another tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.errors import CommandError
+from ctracemalloc.cli.outputs import add_output, check_output, writing
+from ctracemalloc.cli.progress import track
+from ctracemalloc.cli.snapshots import add_selection, open_snapshot, select
+from ctracemalloc.export import collapsed, pprof, rows, speedscope
+
+_DESCRIPTION = """\
+Write a snapshot in a format that other tools read.
+
+  pprof       gzipped protobuf for 'go tool pprof': inuse_objects and inuse_space of a live or peak
+              snapshot, alloc_objects and alloc_space of one of the churn; never both
+  speedscope  JSON for https://www.speedscope.app
+  collapsed   a line for each stack with its bytes, for flamegraph.pl and inferno
+  json, csv   a row for each (domain, stack, size)
+  parquet     the same as a table for DuckDB and others; needs the extra: ctracemalloc[parquet]
+"""
+
+_EPILOG = """\
+examples:
+  ctracemalloc export app.ctm --format pprof -o app.pb.gz && go tool pprof -top app.pb.gz
+  ctracemalloc export app.ctm --format collapsed -o - | flamegraph.pl > app.svg
+  ctracemalloc export app.ctm --format parquet -o app.parquet
+
+What is no Unicode in a name (a lone surrogate) is replaced by '?', but in JSON.
+"""
+
+_WRITERS: dict[str, Callable[..., None]] = {
+    "pprof": pprof.write,
+    "speedscope": speedscope.write,
+    "collapsed": collapsed.write,
+    "json": rows.write_json,
+    "csv": rows.write_csv,
+    "parquet": rows.write_parquet,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the file."""
+    options = make_parser().parse_args(arguments)
+    write: Callable[..., Any] = _WRITERS[options.format]
+    if options.format == "parquet":
+        if find_spec("pyarrow") is None:
+            raise CommandError("parquet needs pyarrow: pip install 'ctracemalloc[parquet]'")
+        write = partial(write, name=options.file)
+    check_output(options.output, options.force)
+    snapshot = select(open_snapshot(options.file), options)
+    with writing(options.output) as file:
+        write(snapshot, file, track)
+    return 0
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command's options."""
+    parser = Parser(prog="ctracemalloc export", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    parser.add_argument("--format", choices=_WRITERS, required=True, help="what to write")
+    add_output(parser)
+    add_selection(parser)
+    return parser

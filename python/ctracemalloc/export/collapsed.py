@@ -1,0 +1,25 @@
+"""A snapshot as collapsed stacks: a line each, the oldest frame first, and its bytes."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from ctracemalloc import Frame, Snapshot
+from ctracemalloc.export.stacks import Stacks, Track, unicode
+
+
+def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
+    """Write the lines."""
+    stacks = Stacks(snapshot)
+    names = list(map(_name, stacks.frames))
+    for stack in stacks.walk(track):
+        text = ";".join(names[number] for number in reversed(stack.frames))
+        file.write(f"{text or '<no traceback>'} {stack.size}\n".encode())
+
+
+def _name(frame: Frame) -> str:
+    place = f"{frame.filename}:{frame.lineno}" if frame.lineno else frame.filename
+    text = f"{frame.name} ({place})" if frame.name else place
+    # What ends a frame or a line in this format cannot stand in a name.
+    text = text.replace(";", ":")
+    return unicode("".join(letter if letter.isprintable() else "?" for letter in text))

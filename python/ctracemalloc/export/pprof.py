@@ -1,0 +1,98 @@
+"""A snapshot as a profile that `go tool pprof` and what reads the same format can open.
+
+The format is protobuf, https://github.com/google/pprof/blob/main/proto/profile.proto. The few
+fields that a profile of memory has are written by hand: no schema compiler is needed for them.
+"""
+
+from __future__ import annotations
+
+import gzip
+from typing import BinaryIO
+
+from ctracemalloc import Snapshot
+from ctracemalloc._snapshot import as_table
+from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
+
+# Fields of Profile.
+_SAMPLE_TYPE, _SAMPLE, _MAPPING, _LOCATION, _FUNCTION, _STRING = 1, 2, 3, 4, 5, 6
+_TIME_NANOS, _PERIOD_TYPE, _PERIOD, _COMMENT, _DEFAULT_SAMPLE_TYPE = 9, 11, 12, 13, 14
+
+_LIVE_ONLY = "alloc_objects and alloc_space are left out: the snapshot has no totals"
+_TOTALS_ONLY = "inuse_objects and inuse_space are left out: the snapshot has only totals"
+
+
+def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
+    """Write the profile."""
+    is_live = snapshot.kind in ("live", "peak")
+    prefix = "inuse" if is_live else "alloc"
+    stacks = Stacks(snapshot)
+    strings = _Strings()
+    profile = bytearray()
+    for name, unit in ((f"{prefix}_objects", "count"), (f"{prefix}_space", "bytes")):
+        profile += _message(_SAMPLE_TYPE, _value_type(strings, name, unit))
+    # Location 1 is of traces without a traceback, the others follow the frames.
+    for stack in stacks.walk(track):
+        locations = b"".join(_varint(number + 2) for number in stack.frames) or _varint(1)
+        values = _varint(stack.blocks) + _varint(stack.size)
+        profile += _message(_SAMPLE, _message(1, locations) + _message(2, values))
+    # Says that there is nothing to look up elsewhere.
+    mapping = _number(1, 1) + _number(5, strings.number("python"))
+    profile += _message(_MAPPING, mapping + _number(7, 1) + _number(8, 1) + _number(9, 1))
+    functions: dict[tuple[str, str], int] = {}
+    places = [("<no traceback>", "", 0)]
+    places += [
+        (frame_name(frame), unicode(frame.filename), frame.lineno) for frame in stacks.frames
+    ]
+    for number, (name, filename, lineno) in enumerate(places, 1):
+        function = functions.setdefault((name, filename), len(functions) + 1)
+        line = _number(1, function) + _number(2, lineno)
+        profile += _message(_LOCATION, _number(1, number) + _number(2, 1) + _message(4, line))
+    for (name, filename), number in functions.items():
+        known = strings.number(name)
+        content = _number(1, number) + _number(2, known) + _number(3, known)
+        profile += _message(_FUNCTION, content + _number(4, strings.number(filename)))
+    table = as_table(snapshot.traces._traces)
+    profile += _number(_TIME_NANOS, table.info()["time_ns"] if table is not None else 0)
+    profile += _message(_PERIOD_TYPE, _value_type(strings, "space", "bytes"))
+    profile += _number(_PERIOD, 1)
+    for comment in (f"ctracemalloc: {snapshot.kind}", _LIVE_ONLY if is_live else _TOTALS_ONLY):
+        profile += _number(_COMMENT, strings.number(comment))
+    profile += _number(_DEFAULT_SAMPLE_TYPE, strings.number(f"{prefix}_space"))
+    for text in strings.numbers:
+        profile += _message(_STRING, text.encode("utf-8"))
+    # Without a time of its own, the same snapshot gives the same bytes.
+    with gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="", compresslevel=6) as packed:
+        packed.write(profile)
+
+
+class _Strings:
+    """The table of strings; the first one is the empty one."""
+
+    def __init__(self) -> None:
+        self.numbers = {"": 0}
+
+    def number(self, text: str) -> int:
+        return self.numbers.setdefault(text, len(self.numbers))
+
+
+def _value_type(strings: _Strings, name: str, unit: str) -> bytes:
+    return _number(1, strings.number(name)) + _number(2, strings.number(unit))
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    parts = bytearray()
+    while number >= 0x80:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
+def _number(field: int, number: int) -> bytes:
+    return _varint(field << 3) + _varint(number)
+
+
+def _message(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | 2) + _varint(len(content)) + content

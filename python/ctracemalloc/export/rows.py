@@ -1,0 +1,116 @@
+"""A snapshot's rows, one for each (domain, stack, size): as JSON, as CSV, as Parquet.
+
+A stack is made of file names and lines, as the API of traces has it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from ctracemalloc import Snapshot
+from ctracemalloc._snapshot import as_table
+from ctracemalloc.export.stacks import Track, unicode
+from ctracemalloc.report.domains import domain_name
+
+_CSV_COLUMNS = ("domain", "domain_name", "size", "count", "bytes", "total_nframe", "stack")
+# Rows that become a group of a Parquet file, and are in memory at a time.
+_BATCH = 65536
+
+
+def write_json(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
+    """Write a list of frames, and rows that name them by number, the newest frame first."""
+    numbers: dict[tuple[Any, ...], int] = {}
+    rows = []
+    for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
+        stack = [numbers.setdefault(frame, len(numbers)) for frame in frames]
+        row = {"domain": domain, "size": size, "count": count}
+        rows.append({**row, "total_nframe": total_nframe, "stack": stack})
+    content = {
+        "kind": snapshot.kind,
+        "traceback_limit": snapshot.traceback_limit,
+        **_moment(snapshot),
+        "frames": [{"filename": frame[0], "lineno": frame[1]} for frame in numbers],
+        "rows": rows,
+    }
+    file.write(json.dumps(content, separators=(",", ":")).encode("ascii"))
+
+
+def write_csv(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
+    """Write a line for each row; the frames of its stack are separated by `;`, newest first."""
+    text = io.TextIOWrapper(file, "utf-8", "replace", newline="")
+    writer = csv.writer(text)
+    writer.writerow(_CSV_COLUMNS)
+    for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
+        stack = ";".join(f"{frame[0]}:{frame[1]}" for frame in frames)
+        known = "" if total_nframe is None else total_nframe
+        writer.writerow((domain, domain_name(domain), size, count, size * count, known, stack))
+    text.flush()
+    # The file is its owner's to close.
+    text.detach()
+
+
+def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -> None:
+    """Write a table; `name` tells the snapshot from others that are asked together with it."""
+    # The library is an extra of the package.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame = pa.struct([("filename", pa.string()), ("lineno", pa.uint32())])
+    schema = pa.schema(
+        [
+            ("snapshot", pa.string()),
+            ("kind", pa.string()),
+            ("time", pa.timestamp("ns", tz="UTC")),
+            ("pid", pa.uint32()),
+            ("domain", pa.uint32()),
+            ("domain_name", pa.string()),
+            ("stack", pa.list_(frame)),
+            ("total_nframe", pa.uint32()),
+            ("size", pa.uint64()),
+            ("count", pa.uint64()),
+            ("bytes", pa.uint64()),
+        ]
+    )
+    moment = _moment(snapshot)
+    same = {
+        "snapshot": unicode(name),
+        "kind": snapshot.kind,
+        "time": moment["time_ns"] or None,
+        "pid": moment["pid"] or None,
+    }
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        batch: list[dict[str, Any]] = []
+        for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
+            row = {
+                **same,
+                "domain": domain,
+                "domain_name": domain_name(domain),
+                "stack": [{"filename": unicode(f[0]), "lineno": f[1]} for f in frames],
+                "total_nframe": total_nframe,
+                "size": size,
+                "count": count,
+                "bytes": size * count,
+            }
+            batch.append(row)
+            if len(batch) == _BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, schema))
+                batch.clear()
+        writer.write_table(pa.Table.from_pylist(batch, schema))
+
+
+def _rows(snapshot: Snapshot, track: Track) -> Iterator[tuple[Any, int]]:
+    traces = snapshot.traces._traces
+    table = as_table(traces)
+    # Traces that the engine cannot represent are not counted together.
+    rows = list(table.rows()) if table is not None else [(trace, 1) for trace in traces]
+    yield from track(rows, len(rows))
+
+
+def _moment(snapshot: Snapshot) -> dict[str, int]:
+    table = as_table(snapshot.traces._traces)
+    info = table.info() if table is not None else {}
+    return {"time_ns": info.get("time_ns", 0), "pid": info.get("pid", 0)}

@@ -1,0 +1,209 @@
+"""`ctracemalloc export`: other tools read what is written, and find our numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import ctracemalloc
+import pytest
+from cli_support import NEW_TOTAL, OLD_TOTAL, Caller, dump
+
+DATA = Path(__file__).parent / "data"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+
+
+@pytest.fixture
+def pprof() -> str:
+    """Return Go's own tool, which .ci/packages installs."""
+    folder = Path("~/.cache/ctracemalloc/bin").expanduser()
+    found = shutil.which("pprof", path=f"{folder}{os.pathsep}{os.environ['PATH']}")
+    if found is None:
+        pytest.skip("no pprof: .ci/packages installs it")
+    return found
+
+
+def export(call: Caller, source: Path, form: str, *options: str) -> Path:
+    target = source.with_suffix(f".{form}")
+    assert call("export", source, "--format", form, "-o", target, *options) == (0, "", "")
+    return target
+
+
+def ask(pprof: str, *arguments: str | Path) -> str:
+    done = subprocess.run(
+        [pprof, "-symbolize=none", "-nodefraction=0", "-edgefraction=0", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def table(text: str) -> dict[str, tuple[int, int]]:
+    """Return (flat, cumulative) for each name that -top lists."""
+    row = re.compile(r"\s*(-?\d+)B? +\S+ +\S+ +(-?\d+)B? +\S+  (.*)")
+    found = filter(None, map(row.fullmatch, text.splitlines()))
+    return {match[3]: (int(match[1]), int(match[2])) for match in found}
+
+
+def test_pprof_tops_are_ours(call: Caller, new: Path, pprof: str) -> None:
+    profile = export(call, new, "pprof")
+    text = ask(pprof, "-unit=B", "-top", profile)
+    assert "Type: inuse_space" in text
+    assert "alloc_space are left out" in text
+    assert table(text) == {
+        "app/[red]new.py": (65536, 65536),
+        "app/parse.py": (20992, 20992),
+        "app/load.py": (1000, 21992),
+        "app/\x1b[31m.py": (8, 8),
+        "app/main.py": (0, NEW_TOTAL - 8),
+    }
+    counts = ask(pprof, "-sample_index=inuse_objects", "-top", profile)
+    assert table(counts)["app/main.py"] == (0, 4)
+
+
+def test_pprof_lines_trees_and_differences_are_ours(
+    call: Caller, old: Path, new: Path, pprof: str
+) -> None:
+    before, after = (export(call, path, "pprof") for path in (old, new))
+    lines = table(ask(pprof, "-unit=B", "-lines", "-top", after))
+    assert lines["app/parse.py app/parse.py:20"] == (20992, 20992)
+    tree = ask(pprof, "-unit=B", "-tree", after)
+    assert re.search(r"20992B 95\.45% \|   app/parse\.py", tree)
+    changed = table(ask(pprof, "-unit=B", "-top", "-diff_base", before, after))
+    assert changed["app/main.py"] == (0, NEW_TOTAL - 8 - OLD_TOTAL)
+    assert changed["app/gone.py"] == (-4096, -4096)
+    assert changed["app/load.py"][0] == -1000
+
+
+def test_pprof_names_functions_and_counts_the_churn(
+    call: Caller, tmp_path: Path, pprof: str
+) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+
+    def make_and_lose() -> None:
+        for _ in range(3):
+            bytes(2_000_000)
+
+    path = tmp_path / "churn.ctm"
+    ctracemalloc.start(5)
+    try:
+        make_and_lose()
+        ctracemalloc.take_snapshot(at="churn").dump(path)
+    finally:
+        ctracemalloc.stop()
+    text = ask(pprof, "-unit=B", "-top", export(call, path, "pprof"))
+    assert "Type: alloc_space" in text
+    flat = {name: values[0] for name, values in table(text).items()}
+    (size,) = (size for name, size in flat.items() if name.endswith(".make_and_lose"))
+    assert size >= 6_000_000
+
+
+def test_speedscope_holds_its_schema(call: Caller, new: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    content = json.loads(export(call, new, "speedscope").read_text())
+    schema = json.loads((DATA / "speedscope-schema.json").read_text())
+    jsonschema.validate(content, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**content, "profiles": [{}]}, schema)
+    sizes, counts = content["profiles"]
+    assert (sum(sizes["weights"]), sizes["endValue"]) == (NEW_TOTAL, NEW_TOTAL)
+    assert sum(counts["weights"]) == 5
+    names = [frame["file"] for frame in content["shared"]["frames"][:-1]]
+    assert [names[number] for number in sizes["samples"][0]] == ["app/main.py", "app/[red]new.py"]
+
+
+def test_collapsed_stacks(call: Caller, tmp_path: Path) -> None:
+    traces = [
+        (0, 5, (("b;c.py", 2), ("a\n.py", 1)), 2),
+        (7, 6, (("b;c.py", 2), ("a\n.py", 1)), 2),
+        (0, 1, (("\udc80.py", 1),), 1),
+    ]
+    path = export(call, dump(tmp_path, "odd.ctm", traces), "collapsed")
+    assert path.read_text() == "a?.py:1;b:c.py:2 11\n?.py:1 1\n"
+
+
+def test_json_and_csv_have_the_same_rows(call: Caller, new: Path) -> None:
+    content = json.loads(export(call, new, "json").read_text())
+    with export(call, new, "csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(content["rows"]) == len(lines) == 5
+    for row, line in zip(content["rows"], lines, strict=True):
+        frames = (content["frames"][number] for number in row["stack"])
+        stack = ";".join(f"{frame['filename']}:{frame['lineno']}" for frame in frames)
+        assert line["stack"] == stack
+        assert int(line["bytes"]) == row["size"] * row["count"]
+    assert sum(int(line["bytes"]) for line in lines) == NEW_TOTAL
+
+
+def test_the_sql_of_the_guide_asks_parquet_files(
+    call: Caller, old: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    duckdb = pytest.importorskip("duckdb")
+    for path in (old, new):
+        export(call, path, "parquet")
+    monkeypatch.chdir(new.parent)
+    (sql,) = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    rows = duckdb.sql(sql).fetchall()
+    assert rows[0] == (str(new), "app/[red]new.py", 9, 65536, 1)
+    assert sum(row[3] for row in rows) == NEW_TOTAL + OLD_TOTAL
+
+
+@pytest.mark.parametrize("form", ["pprof", "speedscope", "collapsed", "json", "csv"])
+def test_a_selection_and_an_empty_snapshot(call: Caller, new: Path, empty: Path, form: str) -> None:
+    assert export(call, empty, form).exists()
+    path = export(call, new, form, "--filter", "*/parse.py")
+    content = path.read_bytes()
+    if form in ("collapsed", "json", "csv"):
+        assert b"parse.py" in content
+        assert b"new.py" not in content
+
+
+def test_no_file_is_written_over_unless_told(call: Caller, new: Path) -> None:
+    target = export(call, new, "csv")
+    before = target.read_bytes()
+    target.write_text("precious")
+    arguments = ("export", new, "--format", "csv", "-o", target)
+    done = call(*arguments)
+    assert done.status == 1
+    reason = "it is there already (--force writes over it)"
+    assert done.err == f"ctracemalloc export: cannot write {target}: {reason}\n"
+    assert target.read_text() == "precious"
+    assert call(*arguments, "--force").status == 0
+    assert target.read_bytes() == before
+
+
+def test_what_cannot_be_written(
+    call: Caller, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("export", new, "--format", "csv", "-o")
+    assert "no such folder" in call(*arguments, tmp_path / "none" / "x.csv").err
+    assert "it is a folder" in call(*arguments, tmp_path).err
+    # Not by the folder's mode: root may write anywhere.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    done = call(*arguments, tmp_path / "x.csv")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "no permission to write to" in done.err
+
+
+def test_a_failure_leaves_no_file(
+    call: Caller, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    done = call("export", new, "--format", "csv", "-o", tmp_path / "x.csv")
+    assert done.err == (
+        f"ctracemalloc export: cannot write {tmp_path / 'x.csv'}: No space left on device\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["new.ctm"]
