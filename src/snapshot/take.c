@@ -1,108 +1,30 @@
 #include "snapshot/take.h"
 
-#include <stdlib.h>
-
-#include "engine/hash.h"
+#include "snapshot/piles.h"
 #include "snapshot/translate.h"
 
-/* Blocks of one site and one size. */
-struct pile {
-    uint64_t size;
-    uint64_t count; /* 0: the slot is empty */
-    uint32_t site;
-};
-
-struct piles {
-    struct pile *slots;
-    size_t mask;
-    size_t used;
-    bool failed; /* no memory: nothing counts any more */
-};
-
-enum { FIRST_PILES = 1024 };
-
-static struct pile *find_pile(const struct piles *piles, uint32_t site, uint64_t size)
+static int add_pile(void *context, struct ctm_pile pile)
 {
-    size_t at = ctm_hash_u64(size * UINT64_C(0x9FB21C651E98DF25) + site) & piles->mask;
-    while (piles->slots[at].count != 0 &&
-           (piles->slots[at].site != site || piles->slots[at].size != size)) {
-        at = (at + 1) & piles->mask;
-    }
-    return &piles->slots[at];
-}
-
-static bool grow_piles(struct piles *piles)
-{
-    struct piles grown = {.mask = piles->mask * 2 + 1, .used = piles->used};
-    grown.slots = calloc(grown.mask + 1, sizeof *grown.slots);
-    if (grown.slots == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i <= piles->mask; i++) {
-        const struct pile *pile = &piles->slots[i];
-        if (pile->count != 0) {
-            *find_pile(&grown, pile->site, pile->size) = *pile;
-        }
-    }
-    free(piles->slots);
-    *piles = grown;
-    return true;
-}
-
-static void count_block(void *context, struct ctm_block block)
-{
-    struct piles *piles = context;
-    if (piles->failed) {
-        return;
-    }
-    struct pile *pile = find_pile(piles, block.site, block.size);
-    if (pile->count++ != 0) {
-        return;
-    }
-    pile->site = block.site;
-    pile->size = block.size;
-    if (++piles->used * 2 > piles->mask && !grow_piles(piles)) {
-        piles->failed = true;
-    }
+    return ctm_translation_row(context, pile.site, pile.size, pile.count);
 }
 
 int ctm_take_snapshot(const struct ctm_tracer *tracer, const struct ctm_take_options *options,
                       struct ctm_snapshot **out)
 {
     struct ctm_translation t;
-    struct piles piles = {.mask = FIRST_PILES - 1};
     int error = ctm_translation_start(&t, tracer, options);
     if (error == CTM_OK) {
         error = ctm_translation_remember(&t);
     }
-    if (error < 0) {
-        goto done;
+    if (error == CTM_OK) {
+        error = ctm_piles_each(tracer, add_pile, &t);
     }
-    piles.slots = calloc(FIRST_PILES, sizeof *piles.slots);
-    if (piles.slots == NULL) {
-        error = CTM_ENOMEM;
-        goto done;
+    if (error == CTM_OK) {
+        error = ctm_builder_merge_rows(t.builder);
     }
-    ctm_blocks_each(&tracer->blocks, count_block, &piles);
-    if (piles.failed) {
-        error = CTM_ENOMEM;
-        goto done;
-    }
-    for (size_t i = 0; i <= piles.mask; i++) {
-        const struct pile *pile = &piles.slots[i];
-        if (pile->count != 0) {
-            error = ctm_translation_row(&t, pile->site, pile->size, pile->count);
-            if (error < 0) {
-                goto done;
-            }
-        }
-    }
-    error = ctm_builder_merge_rows(t.builder);
     if (error == CTM_OK) {
         error = ctm_translation_finish(&t, CTM_KIND_LIVE, out);
     }
-done:
-    free(piles.slots);
     ctm_translation_end(&t);
     return error;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/platform.h"
+#include "snapshot/array.h"
 
 static uint32_t *new_ids(uint32_t length)
 {
@@ -12,6 +13,15 @@ static uint32_t *new_ids(uint32_t length)
         memset(ids, 0xff, ((size_t)length + 1) * sizeof *ids);
     }
     return ids;
+}
+
+static struct ctm_known_node *new_nodes(uint32_t length)
+{
+    struct ctm_known_node *nodes = ctm_array_new(length, sizeof *nodes);
+    for (uint32_t i = 0; nodes != NULL && i < length; i++) {
+        nodes[i] = (struct ctm_known_node){.id = CTM_NO_NODE};
+    }
+    return nodes;
 }
 
 static uint32_t recall(const uint32_t *ids, uint32_t id)
@@ -39,7 +49,7 @@ int ctm_translation_remember(struct ctm_translation *t)
 {
     t->strings = new_ids(t->tracer->names.length);
     t->frames = new_ids(t->tracer->stacks.frame_length);
-    t->nodes = new_ids(t->tracer->stacks.node_length);
+    t->nodes = new_nodes(t->tracer->stacks.node_length);
     t->stacks = new_ids(t->tracer->stacks.node_length);
     bool complete =
         t->strings != NULL && t->frames != NULL && t->nodes != NULL && t->stacks != NULL;
@@ -91,47 +101,82 @@ static int translate_frame(struct ctm_translation *t, uint32_t frame, uint32_t *
     return error;
 }
 
-/* Collect the nodes from `node` to its root into t->path, newest first. */
-static int collect_path(struct ctm_translation *t, uint32_t node, size_t *length)
+/* How deep a node is: walked once for each node, not once for each stack. */
+static struct ctm_known_node depth_of(struct ctm_translation *t, uint32_t node)
 {
-    size_t count = 0;
-    for (uint32_t at = node; !ctm_stacks_is_root(at); at = t->tracer->stacks.nodes[at].parent) {
-        if (count == t->path_capacity) {
-            size_t capacity = count == 0 ? 256 : count * 2;
-            uint32_t *grown = realloc(t->path, capacity * sizeof *grown);
-            if (grown == NULL) {
-                return CTM_ENOMEM;
-            }
-            t->path = grown;
-            t->path_capacity = capacity;
-        }
-        t->path[count++] = at;
+    const struct ctm_context *nodes = t->tracer->stacks.nodes;
+    struct ctm_known_node oldest = {.depth = 0};
+    uint32_t steps = 0;
+    uint32_t at = node;
+    while (!ctm_stacks_is_root(at) && (t->nodes == NULL || t->nodes[at].depth == 0)) {
+        steps++;
+        at = nodes[at].parent;
     }
-    *length = count;
+    if (ctm_stacks_is_root(at)) {
+        oldest.left_out = at & ~CTM_ROOT_BIT;
+    } else {
+        oldest = t->nodes[at];
+    }
+    uint32_t depth = oldest.depth + steps;
+    at = node;
+    for (uint32_t left = steps; t->nodes != NULL && left > 0; left--) {
+        t->nodes[at].depth = oldest.depth + left;
+        t->nodes[at].left_out = oldest.left_out;
+        at = nodes[at].parent;
+    }
+    return (struct ctm_known_node){.depth = depth, .left_out = oldest.left_out};
+}
+
+static int push_path(struct ctm_translation *t, size_t at, uint32_t node)
+{
+    if (at == t->path_capacity) {
+        uint32_t *grown = ctm_array_grow(t->path, &t->path_capacity, sizeof *grown);
+        if (grown == NULL) {
+            return CTM_ENOMEM;
+        }
+        t->path = grown;
+    }
+    t->path[at] = node;
     return CTM_OK;
 }
 
-/* The builder's node for the newest `length` nodes in t->path. */
-static int translate_path(struct ctm_translation *t, size_t length, bool whole, uint32_t *id)
+/*
+ * The builder's node for the `length` newest frames of a path, of which `start` older ones are
+ * cut off. Most stacks share callers, and those of the same depth their cut too: what stands below
+ * a node that was translated with the same cut is not looked at again.
+ */
+static int translate_path(struct ctm_translation *t, uint32_t node, uint32_t start, uint32_t length,
+                          uint32_t *id)
 {
+    const struct ctm_context *nodes = t->tracer->stacks.nodes;
     uint32_t parent = CTM_NO_NODE;
-    while (length > 0) {
-        uint32_t node = t->path[--length];
-        uint32_t known = whole ? recall(t->nodes, node) : UINT32_MAX;
-        if (known != UINT32_MAX) {
-            parent = known;
-            continue;
+    size_t count = 0;
+    for (uint32_t at = node; count < length; at = nodes[at].parent) {
+        if (t->nodes != NULL && t->nodes[at].start == start) {
+            parent = t->nodes[at].id;
         }
+        if (parent != CTM_NO_NODE) {
+            break;
+        }
+        int error = push_path(t, count, at);
+        if (error < 0) {
+            return error;
+        }
+        count++;
+    }
+    while (count > 0) {
+        uint32_t at = t->path[--count];
         uint32_t frame;
-        int error = translate_frame(t, t->tracer->stacks.nodes[node].frame, &frame);
+        int error = translate_frame(t, nodes[at].frame, &frame);
         if (error == CTM_OK) {
             error = ctm_builder_node(t->builder, parent, frame, &parent);
         }
         if (error < 0) {
             return error;
         }
-        if (whole) {
-            remember(t->nodes, node, parent);
+        if (t->nodes != NULL) {
+            t->nodes[at].start = start;
+            t->nodes[at].id = parent;
         }
     }
     *id = parent;
@@ -144,18 +189,15 @@ int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id
     if (*id != UINT32_MAX) {
         return CTM_OK;
     }
-    size_t length;
-    int error = collect_path(t, node, &length);
-    if (error < 0) {
-        return error;
-    }
-    bool whole = length <= t->options->nframe;
+    struct ctm_known_node known = depth_of(t, node);
+    uint32_t nframe = t->options->nframe;
+    uint32_t length = known.depth < nframe ? known.depth : nframe;
     struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
     if (t->options->total_nframe) {
-        uint32_t depth = ctm_stacks_depth(&t->tracer->stacks, node);
-        stack.total_nframe = depth < t->options->total_limit ? depth : t->options->total_limit;
+        uint32_t total = known.depth + known.left_out;
+        stack.total_nframe = total < t->options->total_limit ? total : t->options->total_limit;
     }
-    error = translate_path(t, whole ? length : t->options->nframe, whole, &stack.node);
+    int error = translate_path(t, node, known.depth - length, length, &stack.node);
     if (error == CTM_OK) {
         error = ctm_builder_stack(t->builder, stack, id);
     }

@@ -10,6 +10,14 @@
 #include "snapshot/snapshot.h"
 #include "snapshot/take.h"
 
+/* What is remembered of a node of the tracer's. */
+struct ctm_known_node {
+    uint32_t depth;    /* frames from the oldest that the tracer has to this one; 0: not known */
+    uint32_t left_out; /* frames of the stack below the oldest; known if `depth` is */
+    uint32_t start;    /* frames that were cut off below the path that `id` stands for */
+    uint32_t id;       /* the builder's node; CTM_NO_NODE: none yet */
+};
+
 /*
  * What the builder calls what the tracer calls otherwise. For each kind of id an array that
  * remembers, UINT32_MAX where it was not asked yet; none (NULL) where one stack is all that is
@@ -21,9 +29,9 @@ struct ctm_translation {
     struct ctm_builder *builder;
     uint32_t *strings;
     uint32_t *frames;
-    uint32_t *nodes;  /* of nodes whose path is kept whole */
     uint32_t *stacks; /* by tracer node */
-    uint32_t *path;   /* scratch for one stack */
+    struct ctm_known_node *nodes;
+    uint32_t *path; /* scratch for one stack */
     size_t path_capacity;
 };
 
