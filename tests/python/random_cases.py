@@ -95,7 +95,8 @@ def _difference(seed: int) -> str | None:
     else:
         here = ours.Snapshot(SnapshotTable(traces), 5)
         old_here = ours.Snapshot(SnapshotTable(old), 5)
-    kept_there, kept_here = there.filter_traces(filters_there), here.filter_traces(filters_here)
+    kept_there: Any = there.filter_traces(filters_there)
+    kept_here: Any = here.filter_traces(filters_here)
     if list(kept_there.traces._traces) != list(kept_here.traces._traces):
         return f"filter_traces({specs}) of {traces}"
     if list(map(repr, kept_there.traces)) != list(map(repr, kept_here.traces)):
