@@ -29,6 +29,9 @@ PRIVATE_VARIABLE = "_CTRACEMALLOC"
 
 MAX_NFRAME = 65535
 
+_AT_SECURE = 23
+_AUXV_SIZE = 4096
+
 # Where snapshots at a signal go if CTRACEMALLOC_OUT does not say.
 DEFAULT_OUT = "ctracemalloc.%p.ctm"
 
@@ -112,7 +115,25 @@ def environment_counts() -> bool:
         not sys.flags.ignore_environment
         and os.geteuid() == os.getuid()
         and os.getegid() == os.getgid()
+        and not _is_secure_execution()
     )
+
+
+def _is_secure_execution() -> bool:
+    """Tell whether the kernel gave this program rights that its user does not have (AT_SECURE)."""
+    try:
+        descriptor = os.open("/proc/self/auxv", os.O_RDONLY)
+    except PermissionError:
+        # Of a program with such rights it belongs to root.
+        return True
+    except OSError:
+        # Nothing is mounted there.
+        return False
+    try:
+        pairs = memoryview(os.read(descriptor, _AUXV_SIZE)).cast("L")
+    finally:
+        os.close(descriptor)
+    return any(pairs[i] == _AT_SECURE and pairs[i + 1] != 0 for i in range(0, len(pairs) - 1, 2))
 
 
 def pack_run(

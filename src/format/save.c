@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/follow.h"
+
 #define TEMPORARY_NAME_SIZE sizeof ".ctm-0123456789abcdef.tmp"
 #define TEMPORARY_NAME_TRIES 100
 
@@ -47,6 +49,13 @@ static int write_in_place(const char *path, const uint8_t *bytes, size_t length,
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
         return ctm_file_fail(error, CTM_EIO, 0, "cannot open what is at the snapshot's path");
+    }
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        /* It was none a moment ago: somebody plays with it. */
+        close(fd);
+        errno = EEXIST;
+        return ctm_file_fail(error, CTM_EIO, 0, "what is at the snapshot's path has changed");
     }
     int result = write_all(fd, bytes, length, error);
     if (result) {
@@ -170,6 +179,13 @@ int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
     int result;
 
     *error = (struct ctm_file_error){0};
+    if (lstat(path, &status) == 0 && (S_ISLNK(status.st_mode) || S_ISFIFO(status.st_mode)) &&
+        ctm_path_is_trap(path, &status)) {
+        errno = EACCES;
+        return ctm_file_fail(error, CTM_EIO, 0,
+                             "what is at the snapshot's path is another user's, in a folder that "
+                             "all may write to");
+    }
     bool is_there = stat(path, &status) == 0;
     if (is_there && S_ISDIR(status.st_mode)) {
         errno = EISDIR;
@@ -180,13 +196,10 @@ int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
     }
 
     /* A link keeps its place: what it leads to is replaced. */
-    bool is_link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
-    target = is_link ? realpath(path, NULL) : strdup(path);
-    if (target == NULL && errno != ENOMEM) {
-        return ctm_file_fail(error, CTM_EIO, 0, "cannot follow the symbolic link");
-    }
-    if (target == NULL) {
-        return ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path");
+    if (ctm_path_follow(path, &target) < 0) {
+        return errno == ENOMEM
+                   ? ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path")
+                   : ctm_file_fail(error, CTM_EIO, 0, "cannot follow the snapshot's path");
     }
     result = replace(target, bytes, length, sync, error);
     free(target);

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -138,7 +140,7 @@ static void any_failure_leaves_the_old_file(void **state)
     assert_int_equal(folder_count(*state), 1);
 
     disk_reset();
-    disk_fail(DISK_CLOSE, 1, EDQUOT);
+    disk_fail(DISK_CLOSE, 2, EDQUOT); /* the first looked for a link */
     save_fails(path, false, EDQUOT, "cannot write");
     folder_assert_holds(path, old_bytes, sizeof old_bytes);
     assert_int_equal(folder_count(*state), 1);
@@ -191,6 +193,45 @@ static void links_are_followed_and_stay(void **state)
     assert_int_equal(symlink("sub", folder_path(state, "folder.ctm")), 0);
     save_fails(folder_path(state, "folder.ctm"), false, EISDIR, "cannot write");
     assert_int_equal(folder_count(*state), 5);
+}
+
+/* What others leave in a folder like /tmp, by name or by a link that leads there. */
+static void traps_in_shared_folders_are_refused(void **state)
+{
+    const uid_t other = 12345;
+    const uid_t owner = 12346;
+
+    if (geteuid() != 0) {
+        print_message("NOT RUN: files of other users: only root can make them\n");
+        skip();
+    }
+    folder_write(folder_path(state, "precious"), old_bytes, sizeof old_bytes);
+    assert_int_equal(mkdir(folder_path(state, "shared"), 0777), 0);
+    assert_int_equal(chmod(folder_path(state, "shared"), 01777), 0);
+    assert_int_equal(chown(folder_path(state, "shared"), owner, owner), 0);
+    char link[PATH_MAX];
+    snprintf(link, sizeof link, "%s", folder_path(state, "shared/link.ctm"));
+    assert_int_equal(symlink("../precious", link), 0);
+    assert_int_equal(lchown(link, other, other), 0);
+    save_fails(link, false, EACCES, "another user's");
+    assert_int_equal(symlink("shared/link.ctm", folder_path(state, "mine.ctm")), 0);
+    save_fails(folder_path(state, "mine.ctm"), false, EACCES, "cannot follow");
+    const char *fifo = folder_path(state, "shared/fifo");
+    assert_int_equal(mkfifo(fifo, 0666), 0);
+    assert_int_equal(chown(fifo, other, other), 0);
+    save_fails(fifo, false, EACCES, "another user's");
+    folder_assert_holds(folder_path(state, "precious"), old_bytes, sizeof old_bytes);
+
+    /* Those of the folder's owner, and one's own, are no traps. */
+    assert_int_equal(lchown(link, owner, owner), 0);
+    save(folder_path(state, "mine.ctm"), false);
+    folder_assert_holds(folder_path(state, "precious"), new_bytes, sizeof new_bytes);
+    assert_int_equal(lchown(link, 0, 0), 0);
+    save(link, false);
+    assert_int_equal(lchown(link, other, other), 0);
+    assert_int_equal(chmod(folder_path(state, "shared"), 0777), 0);
+    save(link, false);
+    assert_int_equal(folder_count(folder_path(state, "shared")), 2);
 }
 
 static void wrong_paths_are_refused(void **state)
@@ -289,6 +330,8 @@ int main(void)
                                         folder_remove),
         cmocka_unit_test_setup_teardown(syncing_is_asked_for, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(links_are_followed_and_stay, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(traps_in_shared_folders_are_refused, folder_make,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(wrong_paths_are_refused, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(devices_are_written_to, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file, folder_make,

@@ -60,6 +60,7 @@ class Load:
 
     def __init__(self, url: str, seconds: int) -> None:
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", url]
+        self.limit = seconds + 60
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def is_running(self) -> bool:
@@ -67,7 +68,7 @@ class Load:
 
     def rate(self) -> float:
         """Requests a second; any error is the end."""
-        text, _ = self.process.communicate(timeout=60)
+        text, _ = self.process.communicate(timeout=self.limit)
         found = re.search(r"Requests/sec: +([\d.]+)", text)
         if self.process.returncode != 0 or found is None or float(found[1]) == 0:
             raise SystemExit(f"wrk failed:\n{text}")

@@ -1,0 +1,114 @@
+#include "format/follow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_LINKS = 40 };
+
+/* Bytes of `path` up to its last slash, that included. */
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? (size_t)(slash - path) + 1 : 0;
+}
+
+bool ctm_path_is_trap(const char *path, const struct stat *status)
+{
+    const mode_t shared = S_ISVTX | S_IWOTH;
+    size_t length = folder_length(path);
+    char *folder = length != 0 ? strndup(path, length) : strdup(".");
+    struct stat folder_status;
+
+    /* What cannot be looked at is not trusted. */
+    bool is_known = folder != NULL && stat(folder, &folder_status) == 0;
+    free(folder);
+    if (!is_known) {
+        return true;
+    }
+    return (folder_status.st_mode & shared) == shared && status->st_uid != geteuid() &&
+           status->st_uid != folder_status.st_uid;
+}
+
+/* What the link at `path` holds, as a path from where we are. NULL with errno. */
+static char *read_link(const char *path, int fd)
+{
+    char content[PATH_MAX];
+    ssize_t length = readlinkat(fd, "", content, sizeof content);
+
+    if (length < 0) {
+        return NULL;
+    }
+    if (length == 0 || length == sizeof content) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    size_t before = content[0] == '/' ? 0 : folder_length(path);
+    char *target = malloc(before + (size_t)length + 1);
+    if (target == NULL) {
+        return NULL;
+    }
+    memcpy(target, path, before);
+    memcpy(target + before, content, (size_t)length);
+    target[before + (size_t)length] = '\0';
+    return target;
+}
+
+/*
+ * One step: *target is set if there is a link at `path`, to NULL if not. 1 with errno: what is
+ * there cannot be looked at; -1 with errno: the link must not, or cannot, be followed.
+ */
+static int step(const char *path, char **target)
+{
+    struct stat status;
+    /* Held open, so that what is judged is what is read. */
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    *target = NULL;
+    if (fd < 0) {
+        return 1;
+    }
+    int result = fstat(fd, &status);
+    if (result == 0 && S_ISLNK(status.st_mode)) {
+        if (ctm_path_is_trap(path, &status)) {
+            errno = EACCES;
+        } else {
+            *target = read_link(path, fd);
+        }
+        result = *target != NULL ? 0 : -1;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
+int ctm_path_follow(const char *path, char **out)
+{
+    char *current = strdup(path);
+
+    for (int links = 0; current != NULL && links < MOST_LINKS; links++) {
+        char *target;
+        int result = step(current, &target);
+        if (target == NULL && (result == 0 || (result == 1 && links == 0))) {
+            *out = current;
+            return 0;
+        }
+        int error = errno;
+        free(current);
+        if (result != 0) {
+            errno = error;
+            return -1;
+        }
+        current = target;
+    }
+    if (current != NULL) {
+        free(current);
+        errno = ELOOP;
+    }
+    return -1;
+}
