@@ -10,6 +10,7 @@ import os
 from _collections_abc import Iterable, Sequence
 
 from ctracemalloc import _engine
+from ctracemalloc._domains import domain_name, get_include, name_domain
 from ctracemalloc._engine import (
     FormatError,
     _get_object_traceback,
@@ -25,6 +26,8 @@ from ctracemalloc._engine import (
     reset_peak,
     start,
     stop,
+    track,
+    untrack,
 )
 from ctracemalloc._filters import (
     BaseFilter,
@@ -70,8 +73,10 @@ __all__ = [
     "Tree",
     "TreeNode",
     "clear_traces",
+    "domain_name",
     "fnmatch",
     "get_dropped",
+    "get_include",
     "get_lost",
     "get_object_traceback",
     "get_traceback_limit",
@@ -81,6 +86,7 @@ __all__ = [
     "is_installed",
     "is_tracing",
     "linecache",
+    "name_domain",
     "os",
     "pickle",
     "reset_churn",
@@ -89,7 +95,9 @@ __all__ = [
     "stop",
     "take_snapshot",
     "total_ordering",
+    "track",
     "uninstall",
+    "untrack",
 ]
 
 # What would make every start slow, and few ever ask for: (module, name in it or None).

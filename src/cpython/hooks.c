@@ -334,6 +334,46 @@ static int ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void
     return ref_tracer(object, event, data);
 }
 
+/* ---- what libraries report ---- */
+
+/* A report may come when the interpreter is gone, so nothing is asked of it unless we trace. A
+ * glance without the gate: who reports while tracing starts or ends may be early or late. */
+static bool traces_maybe(void)
+{
+    return __atomic_load_n(&hooks.tracer.tracing, __ATOMIC_RELAXED);
+}
+
+int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size)
+{
+    int result = -2;
+    if (traces_maybe()) {
+        struct thread_local_state *self = &thread_state;
+        struct caller caller = who_calls(self, 0);
+        enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+        if (CTM_LIKELY(hooks.tracer.tracing)) {
+            uint32_t node = capture(self, caller.state);
+            result = ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
+        }
+        ctm_gate_leave(&hooks.gate, pass);
+    }
+    return result;
+}
+
+int ctm_hooks_untrack(unsigned int domain, uintptr_t address)
+{
+    int result = -2;
+    if (traces_maybe()) {
+        struct caller caller = who_calls(&thread_state, 0);
+        enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+        if (CTM_LIKELY(hooks.tracer.tracing)) {
+            ctm_tracer_untrack_hook(&hooks.tracer, domain, address);
+            result = 0;
+        }
+        ctm_gate_leave(&hooks.gate, pass);
+    }
+    return result;
+}
+
 /* ---- taking our place, and leaving it ---- */
 
 static bool is_ours(const PyMemAllocatorEx *allocator, int domain)

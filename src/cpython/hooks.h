@@ -6,7 +6,7 @@
  * sees one half of a PyMemAllocatorEx from before and one from after still calls valid code with a
  * valid ctx. What is wrapped is published before our functions are, and never freed or changed.
  *
- * All functions here are called with the GIL held.
+ * All functions here are called with the GIL held, unless they say otherwise.
  */
 #ifndef CTM_CPYTHON_HOOKS_H
 #define CTM_CPYTHON_HOOKS_H
@@ -65,6 +65,13 @@ size_t ctm_hooks_tracer_memory(void);
 uint64_t ctm_hooks_dropped(void);
 uint64_t ctm_hooks_lost(void);
 struct ctm_hooks_info ctm_hooks_info(void);
+
+/*
+ * A block that no allocator of Python's handed out is live, or gone. By any thread, with the GIL or
+ * without. 0; -1: no memory for the trace; -2: memory is not traced.
+ */
+int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size);
+int ctm_hooks_untrack(unsigned int domain, uintptr_t address);
 
 /* The caller owns *out. 0 or CTM_E...; no exception is set. */
 CTM_MUST_CHECK int ctm_hooks_snapshot(enum ctm_kind kind, struct ctm_snapshot **out);

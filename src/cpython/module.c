@@ -3,6 +3,7 @@
 
 #include "base/pages.h"
 #include "cpython/compat.h"
+#include "cpython/domains.h"
 #include "cpython/hooks.h"
 #include "cpython/key_texts.h"
 #include "cpython/module.h"
@@ -99,6 +100,7 @@ static PyObject *start(PyObject *module, PyObject *const *args, Py_ssize_t count
     if (ctm_hooks_start(&options) < 0) {
         return NULL;
     }
+    ctm_domains_relay();
     Py_RETURN_NONE;
 }
 
@@ -378,7 +380,9 @@ PyDoc_STRVAR(
     "--\n"
     "\n"
     "Return where the hooks are: a dict of 'raw', 'mem', 'obj' ('on top', 'below another'\n"
-    "or 'absent'), 'ref_tracer' (bool), and the options of the last start().");
+    "or 'absent'), 'ref_tracer' (bool), 'relay' (how many calls of loaded libraries\n"
+    "are led to us, how many could not be, and whether those of libraries loaded later are),\n"
+    "and the options of the last start().");
 
 static PyObject *hooks_info(PyObject *module, PyObject *unused)
 {
@@ -386,12 +390,14 @@ static PyObject *hooks_info(PyObject *module, PyObject *unused)
     (void)unused;
     struct ctm_hooks_info info = ctm_hooks_info();
     struct ctm_start_options options = ctm_hooks_options();
-    return Py_BuildValue("{s:s, s:s, s:s, s:O, s:I, s:O, s:O}", "raw", place_name(info.domains[0]),
-                         "mem", place_name(info.domains[1]), "obj", place_name(info.domains[2]),
-                         "ref_tracer", info.ref_tracer ? Py_True : Py_False, "nframe",
-                         (unsigned int)options.nframe, "total_nframe",
-                         options.total_nframe ? Py_True : Py_False, "follow_reuse",
-                         options.follow_reuse ? Py_True : Py_False);
+    struct ctm_relay_info relay = ctm_domains_info();
+    return Py_BuildValue(
+        "{s:s, s:s, s:s, s:O, s:(nnO), s:I, s:O, s:O}", "raw", place_name(info.domains[0]), "mem",
+        place_name(info.domains[1]), "obj", place_name(info.domains[2]), "ref_tracer",
+        info.ref_tracer ? Py_True : Py_False, "relay", (Py_ssize_t)relay.slots,
+        (Py_ssize_t)relay.refused, relay.later ? Py_True : Py_False, "nframe",
+        (unsigned int)options.nframe, "total_nframe", options.total_nframe ? Py_True : Py_False,
+        "follow_reuse", options.follow_reuse ? Py_True : Py_False);
 }
 
 PyDoc_STRVAR(mappings_doc, "_mappings($module, /)\n"
@@ -447,7 +453,7 @@ static PyMethodDef methods[] = {
 
 static int exec_module(PyObject *module)
 {
-    if (ctm_hooks_init() < 0) {
+    if (ctm_hooks_init() < 0 || ctm_domains_add(module) < 0) {
         return -1;
     }
     return ctm_types_init(module, &state_of(module)->types);

@@ -131,7 +131,12 @@ def _tracing() -> Iterator[_Finding]:
     else:
         reuse = "not followed (this interpreter gives no way)"
     yield label, f"reuse of free lists: {reuse}", False
-    domains = "not relayed: what libraries report by PyTraceMalloc_Track is not seen"
+    _, refused, is_later = hooks["relay"]
+    domains = "what libraries report by PyTraceMalloc_Track is seen"
+    if refused:
+        domains += f"; apart from {refused} calls: the system keeps their page read-only"
+    if not is_later:
+        domains += "; not in libraries that are loaded after start()"
     yield label, f"other domains: {domains}", False
 
 

@@ -1,0 +1,419 @@
+"""What libraries report by PyTraceMalloc_Track, and by our own API, is traced."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import ctracemalloc
+import pytest
+
+from .conftest import Run
+
+HERE = Path(__file__).parent
+
+# How many pairs of calls each of eight threads makes: 10**7 calls take 625,000.
+CALLS = int(os.environ.get("CTM_TEST_DOMAIN_CALLS", "20000"))
+
+LINKINGS = {
+    "default": [],
+    "lazy": ["-Wl,-z,lazy"],
+    "sealed": ["-Wl,-z,now", "-Wl,-z,relro"],
+    "without_plt": ["-fno-plt", "-Wl,-z,now", "-Wl,-z,relro"],
+    "old_hash": ["-Wl,--hash-style=sysv"],
+}
+
+LOAD = """
+import ctypes, sys
+def load(path):
+    library = ctypes.CDLL(path)
+    for name in ("report", "report_by_pointer"):
+        getattr(library, name).argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+    library.withdraw.argtypes = [ctypes.c_uint, ctypes.c_size_t]
+    library.hammer_in_threads.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+    return library
+def foreign():
+    return sorted(trace[:2] for trace in t._get_traces() if trace[0] not in (0, 389047))
+"""
+
+
+def build(source: str, target: Path, *options: str) -> Path:
+    includes = [f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude")]
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", *includes, *options,
+         str(HERE / source), "-o", str(target), "-lpthread"],
+        check=True,
+    )  # fmt: skip
+    return target
+
+
+@pytest.fixture(scope="session")
+def reporters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("reporters")
+    return {
+        name: str(build("reporter.c", folder / f"{name}.so", *options))
+        for name, options in LINKINGS.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def client_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("client")
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    build("client.c", folder / f"ctm_client{suffix}", f"-I{ctracemalloc.get_include()}", "-std=c99")
+    return str(folder)
+
+
+# ---- the relay ----
+
+
+@pytest.mark.parametrize("linking", LINKINGS)
+def test_a_library_loaded_before_start(run: Run, reporters: dict[str, str], linking: str) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+t.start()
+assert library.report(7, 0x1000, 100) == 0
+assert library.report_by_pointer(7, 0x2000, 200) == 0
+assert foreign() == [(7, 100), (7, 200)], foreign()
+assert library.withdraw(7, 0x1000) == 0
+assert library.withdraw(7, 0x2000) == 0
+assert foreign() == []
+""",
+        reporters[linking],
+    )
+
+
+@pytest.mark.parametrize("linking", LINKINGS)
+def test_a_library_that_has_called_before(
+    run: Run, reporters: dict[str, str], linking: str
+) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+assert library.report(7, 0x1000, 100) == -2   # whoever binds late is bound now
+t.start()
+assert library.report(7, 0x1000, 100) == 0
+assert foreign() == [(7, 100)], foreign()
+""",
+        reporters[linking],
+    )
+
+
+@pytest.mark.parametrize("linking", LINKINGS)
+def test_a_library_loaded_after_start(run: Run, reporters: dict[str, str], linking: str) -> None:
+    run(
+        LOAD
+        + """
+t.start()
+library = load(sys.argv[1])
+assert library.report(7, 0x1000, 100) == 0
+assert library.report_by_pointer(8, 0x1000, 200) == 0
+assert foreign() == [(7, 100), (8, 200)], foreign()
+""",
+        reporters[linking],
+    )
+
+
+def test_an_address_looked_up_after_start(run: Run) -> None:
+    run(
+        LOAD
+        + """
+t.start()
+track = ctypes.pythonapi.PyTraceMalloc_Track
+track.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+assert track(9, 0x3000, 300) == 0
+assert foreign() == [(9, 300)], foreign()
+"""
+    )
+
+
+def test_results_are_those_of_the_standard_library(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+import tracemalloc
+library = load(sys.argv[1])
+def calls():
+    return library.report(7, 0x1000, 1), library.withdraw(7, 0x1000), library.withdraw(7, 0x1000)
+assert calls() == (-2, -2, -2)
+t.start()
+assert calls() == (0, 0, 0)
+t.stop()
+assert calls() == (-2, -2, -2)
+tracemalloc.start()
+assert calls() == (0, 0, 0)
+""",
+        reporters["default"],
+    )
+
+
+def test_the_interpreters_own_tracer_is_told_as_well(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+import tracemalloc
+def theirs():
+    return [trace[:2] for trace in tracemalloc._get_traces() if trace[0] == 7]
+t.start()
+library = load(sys.argv[1])
+tracemalloc.start()
+library.report(7, 0x1000, 100)
+assert foreign() == theirs() == [(7, 100)]
+library.withdraw(7, 0x1000)
+assert foreign() == theirs() == []
+library.report(7, 0x1000, 100)
+t.stop()
+assert theirs() == [(7, 100)]
+library.withdraw(7, 0x1000)
+assert theirs() == []
+""",
+        reporters["default"],
+    )
+
+
+def test_stop_forgets_and_a_later_free_is_harmless(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+t.start()
+library.report(7, 0x1000, 100)
+t.stop()
+library.withdraw(7, 0x1000)
+t.start()
+assert foreign() == []
+library.withdraw(7, 0x1000)
+library.report(7, 0x1000, 5)
+assert foreign() == [(7, 5)]
+""",
+        reporters["default"],
+    )
+
+
+def test_the_last_report_of_an_address_counts(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+t.start()
+before = t.get_traced_memory()[0]
+library.report(7, 0x1000, 50_000_000)
+library.report(7, 0x1000, 70_000_000)
+library.report(8, 0x1000, 10_000_000)
+assert foreign() == [(7, 70_000_000), (8, 10_000_000)]
+assert 80_000_000 <= t.get_traced_memory()[0] - before < 81_000_000
+""",
+        reporters["default"],
+    )
+
+
+def test_a_block_moved_to_another_domain_counts_once(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+t.start()
+address = native.malloc(RAW, 123_457)
+assert traces(123_457)
+assert library.withdraw(0, address) == 0
+assert library.report(7, address, 123_457) == 0
+assert [trace[0] for trace in traces(123_457)] == [7]
+native.free(RAW, address)   # the library forgot: its own trace stays until it says so
+assert [trace[0] for trace in traces(123_457)] == [7]
+library.withdraw(7, address)
+assert traces(123_457) == []
+assert library.report(0, 0x5000, 123_458) == 0
+assert [trace[0] for trace in traces(123_458)] == [0]
+""",
+        reporters["default"],
+    )
+
+
+def test_the_traceback_is_that_of_the_caller(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+t.start(5)
+def reports():
+    library.report(7, 0x1000, 100)
+reports()
+[trace] = [trace for trace in t._get_traces() if trace[0] == 7]
+line = reports.__code__.co_firstlineno
+assert [frame[1] for frame in trace[2]] == [line + 1, line + 2], trace
+""",
+        reporters["default"],
+    )
+
+
+def test_threads_without_the_gil_leave_the_right_balance(
+    run: Run, reporters: dict[str, str]
+) -> None:
+    run(
+        LOAD
+        + """
+import threading
+library = load(sys.argv[1])
+t.start()
+threads = 8
+worst = []
+def call():   # ctypes gives the GIL up; this thread goes on allocating meanwhile
+    worst.append(library.hammer_in_threads(7, threads, int(sys.argv[2])))
+caller = threading.Thread(target=call)
+caller.start()
+while caller.is_alive():
+    [bytes(1000) for _ in range(1000)]
+caller.join()
+assert worst == [0]
+assert foreign() == [(7, 3)] * 32 * threads
+[frames] = {trace[2] for trace in t._get_traces() if trace[0] == 7}
+assert frames == (("<unknown>", 0),)
+assert t.get_dropped() == 0
+for thread in range(1, threads + 1):
+    for i in range(0, 64, 2):
+        library.withdraw(7, (thread << 20) + 16 * i)
+assert foreign() == []
+""",
+        reporters["default"],
+        str(CALLS),
+    )
+
+
+def test_reports_of_a_forked_child_are_its_own(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+import os
+library = load(sys.argv[1])
+t.start()
+library.report(7, 0x1000, 100)
+child = os.fork()
+if child == 0:
+    library.withdraw(7, 0x1000)
+    library.report(7, 0x2000, 200)
+    os._exit(0 if foreign() == [(7, 200)] else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert foreign() == [(7, 100)]
+""",
+        reporters["default"],
+    )
+
+
+def test_snapshots_filter_by_domain(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+t.start()
+kept = bytes(1234)
+library.report(7, 0x1000, 100)
+snapshot = t.take_snapshot()
+only = snapshot.filter_traces([t.DomainFilter(True, 7)])
+assert [(trace.domain, trace.size) for trace in only.traces] == [(7, 100)]
+without = snapshot.filter_traces([t.DomainFilter(False, 7)])
+assert {trace.domain for trace in without.traces} == {0}
+""",
+        reporters["default"],
+    )
+
+
+# ---- our own API ----
+
+
+def test_a_client_in_c(run: Run, client_folder: str) -> None:
+    run(
+        LOAD
+        + """
+sys.path.insert(0, sys.argv[1])
+import ctm_client as client
+assert client.track(10) == -2 and client.untrack() == -2   # not looked for yet
+assert client.find()
+assert client.track(10) == -2 and client.untrack() == -2   # not tracing
+t.start()
+assert client.track(10) == 0
+assert foreign() == [(77, 10)]
+assert client.track(20) == 0
+assert foreign() == [(77, 20)]
+assert client.untrack_elsewhere() == 0
+assert foreign() == []
+assert client.untrack() == 0
+""",
+        client_folder,
+    )
+
+
+def test_a_client_in_c_where_there_is_no_tracer(run: Run, client_folder: str) -> None:
+    run(
+        """
+import sys
+sys.path.insert(0, sys.argv[1])
+sys.modules["ctracemalloc"] = None
+import ctm_client as client
+assert not client.find()
+assert client.track(10) == -2 and client.untrack() == -2
+""",
+        client_folder,
+    )
+
+
+def test_a_client_in_python(run: Run) -> None:
+    run(
+        LOAD
+        + """
+assert t.track(7, 0x1000, 10) is False
+t.start()
+assert t.track(7, 0x1000, 10) is True
+assert t.track(2**32 - 1, 2**64 - 1, 2**40) is True
+assert t.track(0, 0x1000, 11) is True
+assert foreign() == [(7, 10), (2**32 - 1, 2**40)]
+assert [trace[0] for trace in traces(11)] == [0]
+t.untrack(7, 0x1000)
+t.untrack(7, 0x1000)
+t.untrack(2**32 - 1, 2**64 - 1)
+assert foreign() == []
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ((2**32, 0, 0), OverflowError, r"domain must be in range \[0; 4294967295\]"),
+        ((-1, 0, 0), OverflowError, "negative"),
+        ((0, -1, 0), OverflowError, "negative"),
+        ((0, 0, 2**64), OverflowError, "too large"),
+        (("0", 0, 0), TypeError, "int"),
+        ((0, 0), TypeError, "track expected 3 arguments, got 2"),
+    ],
+)
+def test_arguments_that_cannot_be(
+    arguments: tuple[int, ...], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        ctracemalloc.track(*arguments)
+
+
+# ---- names ----
+
+
+def test_known_domains_have_names() -> None:
+    names = [ctracemalloc.domain_name(domain) for domain in (0, 389047, 424242, 414141)]
+    assert names == ["python", "numpy", "pandas", "cykhash"]
+
+
+def test_a_domain_can_be_named() -> None:
+    assert ctracemalloc.domain_name(987654) == "domain 987654"
+    ctracemalloc.name_domain(987654, "frames of a film")
+    assert ctracemalloc.domain_name(987654) == "frames of a film"
+    with pytest.raises(ValueError, match="name of domain 987654 must not be empty"):
+        ctracemalloc.name_domain(987654, "")
+
+
+def test_the_header_is_installed() -> None:
+    assert Path(ctracemalloc.get_include(), "ctracemalloc.h").is_file()
