@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz stress soak mutate cross bench clean
+.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz stress soak coverage mutate cross bench clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +60,9 @@ stress: setup ## a thousand million calls of the hooks from 16 threads
 
 soak: setup ## an asyncio server under load, traced for half an hour (needs wrk)
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/soak tests/soak/requirements.txt) && $$python tests/soak/run.py
+
+coverage: setup ## the lines of C below the extension that the C tests do not reach
+	tools/coverage.sh
 
 mutate: setup ## seed faults into the C code: the C tests must find each
 	dev=$$(tools/pythons.sh venv $$(tools/pythons.sh default)) && PATH=$${dev%/*}:$$PATH $$dev tools/mutate.py

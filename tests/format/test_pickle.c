@@ -103,6 +103,31 @@ static void is_refused_at_every_length(void **state)
     }
 }
 
+/* Instructions that take more values than there are: never what stands below. */
+static void values_that_are_not_there_are_not_taken(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } cases[] = {
+        {"\x80\x04(Ne.", 6},  {"\x80\x04(e.", 5},   {"\x80\x04(NNu.", 7},
+        {"\x80\x04Na.", 5},   {"\x80\x04NNs.", 6},  {"\x80\x04](Ns.", 7},
+        {"\x80\x04\x94.", 4}, {"\x80\x04\x85.", 4}, {"\x80\x04N\x86.", 5},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        assert_int_equal(read_bytes(cases[i].bytes, cases[i].length, &s, &metadata, &error),
+                         CTM_EFORMAT);
+        if (strstr(error.text, "the stack has too few values") == NULL) {
+            fail_msg("case %zu: %s", i, error.text);
+        }
+    }
+}
+
 static void survives_without_memory(void **state)
 {
     size_t failures = 0;
@@ -191,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_dump),
         cmocka_unit_test(is_refused_at_every_length),
+        cmocka_unit_test(values_that_are_not_there_are_not_taken),
         cmocka_unit_test(survives_without_memory),
         cmocka_unit_test(memory_is_proportional),
         cmocka_unit_test(limits_are_kept),

@@ -215,11 +215,12 @@ static void keys_must_be_hashable(void **state)
 
 static void names_must_be_text(void **state)
 {
-    size_t offset;
+    size_t offset = 77;
     (void)state;
 
     assert_string_equal(ctm_plain_check_dict((const uint8_t *)"l\x00", 2, &offset),
                         "the value is not a dict");
+    assert_int_equal(offset, 0);
     assert_string_equal(ctm_plain_check_dict((const uint8_t *)"", 0, &offset),
                         "a value is missing");
     assert_string_equal(ctm_plain_check_dict((const uint8_t *)"d\x01NN", 4, &offset),
