@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "write a snapshot in the format of another tool",
     "info": "print what is in a snapshot's file",
     "attach": "trace a process that is running (3.14+)",
+    "report": "write a snapshot, or a comparison, as an HTML page",
     "doctor": "print what is in place in this interpreter",
 }
 

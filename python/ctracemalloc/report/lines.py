@@ -1,0 +1,61 @@
+"""The table of a report: what each line holds, with its source where that is at hand."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable, Sequence
+
+from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
+
+LARGEST_TABLE = 5000
+_SOURCE_WIDTH = 160
+
+Row = dict[str, str | int | float]
+
+
+def line_rows(
+    snapshot: Snapshot, old: Snapshot | None, *, with_source: bool
+) -> tuple[list[Row], int]:
+    """Return the rows of the largest lines (or changes), and how many were left out.
+
+    A source line is read only from the file that the snapshot names for it.
+    """
+    entries: Sequence[Statistic] | Sequence[StatisticDiff]
+    entries = snapshot.statistics("lineno") if old is None else snapshot.compare_to(old, "lineno")
+    total = sum(entry.size for entry in entries)
+    rows = list(_rows(entries[:LARGEST_TABLE], total, with_source))
+    return rows, len(entries) - len(rows)
+
+
+def _rows(
+    entries: Iterable[Statistic] | Iterable[StatisticDiff], total: int, with_source: bool
+) -> Iterable[Row]:
+    for entry in entries:
+        frame = entry.traceback[0]
+        row: Row = {
+            "where": str(frame),
+            "size": entry.size,
+            "count": entry.count,
+            "average": entry.size / entry.count if entry.count else 0,
+            "part": entry.size / total if total else 0,
+        }
+        if isinstance(entry, StatisticDiff):
+            row["sizeDiff"] = entry.size_diff
+            row["countDiff"] = entry.count_diff
+            mark = _mark(entry)
+            if mark:
+                row["mark"] = mark
+        source = _source(frame) if with_source else ""
+        if source:
+            row["source"] = source
+        yield row
+
+
+def _mark(entry: StatisticDiff) -> str:
+    if entry.count == 0:
+        return "gone"
+    return "new" if entry.count == entry.count_diff else ""
+
+
+def _source(frame: Frame) -> str:
+    return linecache.getline(frame.filename, frame.lineno).strip()[:_SOURCE_WIDTH]
