@@ -1,0 +1,73 @@
+"""`ctracemalloc convert`: between snapshot files and the standard library's pickles."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+from ctracemalloc import Snapshot, takeover
+from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.errors import CommandError
+from ctracemalloc.cli.outputs import add_output, check_output, writing
+from ctracemalloc.cli.snapshots import open_snapshot
+
+# What `.ctm` files begin with.
+_MAGIC = b"\x89CTM"
+
+_DESCRIPTION = """\
+Turn a dump of the standard library's tracemalloc into a snapshot file (.ctm), and a snapshot file
+into a dump that its Snapshot.load opens. What is not such a file becomes one, unless --to says
+otherwise.
+"""
+
+_EPILOG = """\
+examples:
+  ctracemalloc convert old.pickle -o old.ctm
+  ctracemalloc convert app.ctm -o app.pickle
+
+A dump has a tuple for each block: it is many times as large, and without names of functions.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the file."""
+    options = make_parser().parse_args(arguments)
+    check_output(options.output, options.force)
+    snapshot = open_snapshot(options.file)
+    with Path(options.file).open("rb") as file:
+        is_ctm = file.read(len(_MAGIC)) == _MAGIC
+    is_to_pickle = options.to == "pickle" if options.to else is_ctm
+    if is_to_pickle and snapshot.kind != "live":
+        raise CommandError(
+            f"{options.file} is of the {snapshot.kind}: it knows no single blocks, which a dump "
+            "of the standard library consists of"
+        )
+    with writing(options.output) as file:
+        if is_to_pickle:
+            pickle.dump(_as_stdlib(snapshot), file, pickle.HIGHEST_PROTOCOL)
+        else:
+            snapshot.dump(file)
+    return 0
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command's options."""
+    parser = Parser(prog="ctracemalloc convert", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("file", metavar="FILE", help="a snapshot, or a dump")
+    parser.add_argument("--to", choices=("ctm", "pickle"), help="what to write")
+    add_output(parser)
+    return parser
+
+
+def _as_stdlib(snapshot: Snapshot) -> object:
+    """Return the standard library's own object, by whose classes it will be read."""
+    if takeover.is_installed():
+        takeover.uninstall()
+    import tracemalloc
+
+    attributes = dict(vars(snapshot))
+    del attributes["traces"]
+    made = tracemalloc.Snapshot(list(snapshot.traces._traces), snapshot.traceback_limit)
+    vars(made).update(attributes)
+    return made
