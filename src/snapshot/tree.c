@@ -84,9 +84,11 @@ static int grow_down(struct draft *d)
     if (path_of == NULL) {
         return CTM_ENOMEM;
     }
+    struct ctm_pool paths = {.count = 0};
     bool distinct = d->label_count - 1 == t->frame_count;
-    int status = distinct ? ctm_paths_copy(t, d->label_of, &d->paths, path_of)
-                          : ctm_paths_add(t, d->label_of, &d->paths, ctm_lookup_seed(), path_of);
+    int status = distinct ? ctm_paths_copy(t, d->label_of, &paths, path_of)
+                          : ctm_paths_add(t, d->label_of, &paths, ctm_lookup_seed(), path_of);
+    d->paths = paths;
     if (status == CTM_OK) {
         status = make_totals(d);
     }
@@ -115,7 +117,7 @@ static int grow_up(struct draft *d)
 {
     int status = CTM_OK;
     uint64_t seed = ctm_lookup_seed();
-    uint32_t *path_of = ctm_array_new(d->stacks.present_count, sizeof *path_of);
+    uint32_t *path_of = ctm_array_zeroed(d->stacks.present_count, sizeof *path_of);
     if (path_of == NULL) {
         return CTM_ENOMEM;
     }

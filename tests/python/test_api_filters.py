@@ -111,7 +111,7 @@ def test_by_module(traced: Any) -> None:
 def test_in_python_and_in_the_engine(
     traces: list[Any], function: str, module: str, inclusive: bool, all_frames: bool
 ) -> None:
-    patterns = {"function_pattern": function, "module_pattern": module}
+    patterns: dict[str, Any] = {"function_pattern": function, "module_pattern": module}
     snapshot = ours.Snapshot(SnapshotTable(traces), 5)
     there = snapshot.filter_traces([ours.Filter(inclusive, "*", None, all_frames, **patterns)])
     here = snapshot.filter_traces([Plain(inclusive, "*", None, all_frames, **patterns)])
@@ -145,7 +145,7 @@ def test_without_the_patterns_nothing_is_new() -> None:
 
 def test_patterns_are_keywords_that_may_change() -> None:
     with pytest.raises(TypeError):
-        ours.Filter(True, "a", None, False, None, "x")  # type: ignore[misc]
+        ours.Filter(True, "a", None, False, None, "x")  # type: ignore[call-arg]
     own = ours.Filter(True, "*", function_pattern="f")
     traces = ours.Snapshot(SnapshotTable([(0, 1, (("a.py", 1),), 1)]), 1)
     assert len(traces.filter_traces([own]).traces) == 0

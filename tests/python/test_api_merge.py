@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 pytestmark = patient
 
-merge = ours.Snapshot.merge
+merge: Any = ours.Snapshot.merge
 
 
 def snapshot_of(traces: list[Any], limit: int = 5, **attributes: Any) -> Any:
@@ -114,7 +114,7 @@ def test_a_merged_snapshot_goes_to_a_file_and_back(tmp_path: Path) -> None:
     b.host = "two"
     merged = merge(a, b)
     merged.dump(tmp_path / "whole.ctm")
-    loaded = ours.Snapshot.load(tmp_path / "whole.ctm")
+    loaded: Any = ours.Snapshot.load(tmp_path / "whole.ctm")
     assert loaded.host == "one, two"
     assert meaning(loaded) == meaning(merged)
     assert list(loaded.traces) == list(merged.traces)
@@ -153,7 +153,7 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="needs at least one snapshot"):
         merge()
     with pytest.raises(TypeError, match="expected a Snapshot, not int"):
-        merge(snapshot_of([]), 3)  # type: ignore[arg-type]
+        merge(snapshot_of([]), 3)
     large = snapshot_of([(0, 2**63 - 1, (("a.py", 1),), 1)] * 2)
     with pytest.raises(OverflowError):
         merge(large, large)
@@ -165,7 +165,7 @@ def test_refusals() -> None:
 
 def test_a_snapshot_of_the_standard_library() -> None:
     theirs = stdlib.Snapshot([(0, 1, (("a.py", 1),), 1)], 7)
-    merged = merge(snapshot_of([(0, 2, (("a.py", 1),), 1)]), theirs)  # type: ignore[arg-type]
+    merged = merge(snapshot_of([(0, 2, (("a.py", 1),), 1)]), theirs)
     assert [str(s) for s in merged.statistics("lineno")] == [
         "a.py:1: size=3 B, count=2, average=2 B"
     ]
