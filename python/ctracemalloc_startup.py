@@ -48,7 +48,7 @@ class Request:
     lines of the program are printed; `is_told` says whether to print where the snapshot went.
     `signal` names the signal that asks for a snapshot. `watch` has what `ctracemalloc run` was told
     to look for while the program runs: `every` (seconds), `growth`, `keep_bytes` (bytes), `keep`
-    (files), `at_rss`; all are texts.
+    (files), `at_rss`; all are texts. `is_peak_kept` asks for a snapshot of the peak at exit.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Request:
         is_told: bool = False,
         signal: str | None = None,
         watch: dict[str, str] | None = None,
+        is_peak_kept: bool = False,
     ) -> None:
         self.nframe = nframe
         self.out = out
@@ -66,6 +67,7 @@ class Request:
         self.is_told = is_told
         self.signal = signal
         self.watch = watch or {}
+        self.is_peak_kept = is_peak_kept
 
 
 def begin() -> None:
@@ -137,14 +139,19 @@ def _is_secure_execution() -> bool:
 
 
 def pack_run(
-    nframe: int, top: int, out: str, watch: dict[str, str] | None = None, follow: bool = False
+    nframe: int,
+    top: int,
+    out: str,
+    watch: dict[str, str] | None = None,
+    follow: bool = False,
+    peak: bool = False,
 ) -> str:
     """Write what `ctracemalloc run` hands over to the program that takes this process over.
 
     With `follow`, it is handed on to the children of the program, whose output is not printed.
     """
     # The path, which may have any character in it, comes last.
-    fields = {"nframe": str(nframe), **(watch or {}), "out": out}
+    fields = {"nframe": str(nframe), "peak": str(int(peak)), **(watch or {}), "out": out}
     content = "\n".join(f"{name}={value}" for name, value in fields.items())
     return f"{_RUN}\n{os.getpid()}\n{top}\n{int(follow)}\n{content}"
 
@@ -183,7 +190,8 @@ def _unpack(content: str, top: int, is_told: bool) -> Request:
     content, _, out = content.partition("\nout=")
     watch = dict(line.split("=", 1) for line in content.split("\n"))
     nframe = int(watch.pop("nframe"))
-    return Request(nframe, out, top, is_told, _variable(SIGNAL_VARIABLE), watch)
+    is_peak_kept = watch.pop("peak", "0") == "1"
+    return Request(nframe, out, top, is_told, _variable(SIGNAL_VARIABLE), watch, is_peak_kept)
 
 
 def _variable(name: str) -> str | None:
@@ -245,7 +253,7 @@ def _arrange_snapshots(request: Request) -> None:
     if request.out is not None:
         from ctracemalloc.report.ending import Ending
 
-        Ending(target, request.top, request.is_told, watcher).arm()
+        Ending(target, request.top, request.is_told, watcher, request.is_peak_kept).arm()
     if request.signal is not None:
         from ctracemalloc.live.on_signal import SignalSnapshots
 

@@ -175,6 +175,24 @@ def test_ceiling(env: Environment, start: Start, tmp_path: Path) -> None:
     assert largest(env, tmp_path / "x.rss.ctm") >= 330_000_000
 
 
+def test_peak(env: Environment, start: Start, tmp_path: Path) -> None:
+    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--peak")
+    program.tell("grow 3000000")
+    program.tell("drop")
+    assert program.end() == (
+        f"ctracemalloc: snapshot written to {tmp_path / 'x.ctm'}\n"
+        f"ctracemalloc: snapshot of the peak written to {tmp_path / 'x.peak.ctm'}\n"
+    )
+    code = (
+        "import sys, ctracemalloc\n"
+        "for path in sys.argv[1:]:\n"
+        "    statistics = ctracemalloc.Snapshot.load(path).statistics('lineno')\n"
+        "    print(sum(s.size for s in statistics) > 3_000_000)\n"
+    )
+    done = env.run("-c", code, tmp_path / "x.ctm", tmp_path / "x.peak.ctm")
+    assert done.stdout == "False\nTrue\n", done.stderr
+
+
 def test_the_thread_is_hardly_seen(env: Environment, tmp_path: Path) -> None:
     """It is no thread of `threading`, gets no signal, and allocates next to nothing."""
     code = (

@@ -89,7 +89,9 @@ def main(arguments: Sequence[str]) -> int:
         _check_following()
     if "every" in watch or "growth" in watch:
         _check_folder(Path(expand_path(out, os.getpid()).removesuffix(".ctm") + ".series"))
-    handed_over = startup.pack_run(nframe, options.top, out, watch, options.follow_children)
+    handed_over = startup.pack_run(
+        nframe, options.top, out, watch, options.follow_children, options.peak
+    )
     _execute(handed_over, program)
     return 1
 
@@ -112,7 +114,7 @@ def make_parser() -> Parser:
         prog="ctracemalloc run",
         usage=(
             "ctracemalloc run [-n N] [-o FILE] [--top K] [--every SECONDS | --every-growth SIZE]\n"
-            "         [--keep N] [--keep-bytes SIZE] [--at-rss SIZE] [--follow-children]\n"
+            "         [--peak] [--keep N] [--keep-bytes SIZE] [--at-rss SIZE] [--follow-children]\n"
             "         (SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
         ),
         description=_DESCRIPTION,
@@ -142,6 +144,11 @@ def make_parser() -> Parser:
         type=int,
         default=DEFAULT_TOP,
         help=f"lines to print at the end, 0 for none (default: {DEFAULT_TOP})",
+    )
+    parser.add_argument(
+        "--peak",
+        action="store_true",
+        help="write a second snapshot at the end, of what was live at the peak (app.peak.ctm)",
     )
     moments = parser.add_mutually_exclusive_group()
     moments.add_argument(

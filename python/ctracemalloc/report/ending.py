@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
+    from ctracemalloc import Snapshot
     from ctracemalloc.live.target import Target
     from ctracemalloc.live.watcher import Watcher
 
@@ -37,7 +38,8 @@ class Ending:
     """Writes the snapshot at the end of this process.
 
     `top` lines are printed; `is_told` says whether to print the path as well. Of forked children
-    with a file of their own nothing is printed. A `watcher` is stopped first.
+    with a file of their own nothing is printed. A `watcher` is stopped first. `is_peak_kept`
+    asks for a second file, with what was live at the peak.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Ending:
         top: int = 0,
         is_told: bool = False,
         watcher: Watcher | None = None,
+        is_peak_kept: bool = False,
     ) -> None:
         self._target = target
         self._top = top
         self._is_told = is_told
         self._watcher = watcher
+        self._is_peak_kept = is_peak_kept
         self._resident = resident()
         self._main_thread = _thread.get_ident()
         self._is_busy = False
@@ -150,15 +154,10 @@ class Ending:
         current, peak = ctracemalloc.get_traced_memory()
         growth = resident() - self._resident
         own = ctracemalloc.get_tracemalloc_memory()
+        # Before anything here allocates.
+        peak_snapshot = ctracemalloc.take_snapshot(at="peak") if self._is_peak_kept else None
         snapshot = ctracemalloc.take_snapshot()
-        path = self._target.path()
-        try:
-            snapshot.dump(path)
-            outcome = f"snapshot written to {path}"
-            is_told = self._is_told
-        except Exception as error:
-            outcome = f"no snapshot: cannot write {path}: {reason(error)}"
-            is_told = True
+        outcome = self._write(snapshot, self._target.path(), "snapshot")
         if self._top > 0:
             from ctracemalloc.report import text
 
@@ -169,8 +168,22 @@ class Ending:
             say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
             say(text.top_lines(snapshot, self._top, self._target.folder))
             say(_losses())
-        if is_told:
+        if outcome:
             say(f"ctracemalloc: {outcome}\n")
+        if peak_snapshot is not None:
+            outcome = self._write(
+                peak_snapshot, self._target.beside("peak"), "snapshot of the peak"
+            )
+            if outcome:
+                say(f"ctracemalloc: {outcome}\n")
+
+    def _write(self, snapshot: Snapshot, path: str, what: str) -> str:
+        """Write a snapshot; return what to tell of it."""
+        try:
+            snapshot.dump(path)
+        except Exception as error:
+            return f"no {what}: cannot write {path}: {reason(error)}"
+        return f"{what} written to {path}" if self._is_told else ""
 
 
 def _losses() -> str:
