@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import HOSTILE
+from report_support import HOSTILE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HOSTILE, trace, write_snapshot
+from report_support import HOSTILE, trace, write_snapshot
 
 pytest.importorskip("jinja2")
 
@@ -124,7 +124,7 @@ def test_a_hundred_thousand_stacks_fit_in_five_megabytes(tmp_path: Path) -> None
         (("absent.ctm",), 1, "cannot read absent.ctm: No such file"),
         (("empty.ctm",), 1, "empty.ctm: the snapshot has no traces"),
         (("text.ctm",), 1, "cannot read text.ctm: "),
-        ((".", "-o", "x/page.html"), 1, "cannot write x/page.html: No such file"),
+        ((".", "-o", "x/page.html"), 1, "cannot write x/page.html: no such folder"),
         (("empty_folder",), 2, "there are no .ctm files in empty_folder"),
         ((), 2, "the following arguments are required: FILE"),
     ],
@@ -149,5 +149,15 @@ def test_a_file_that_is_there_is_not_overwritten(new_file: Path, tmp_path: Path)
     (tmp_path / "page.html").write_text("precious", encoding="utf-8")
     result = run_report(new_file, "-o", "page.html", folder=tmp_path)
     assert result.returncode == 1
-    assert "page.html is already there: give --force" in result.stderr
+    assert "page.html: it is there already (--force" in result.stderr
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "precious"
+
+
+def test_the_composition_of_a_peak_can_be_shown(tmp_path: Path) -> None:
+    code = (
+        "import ctracemalloc as t; t.start(5); keep = bytearray(10_000_000); del keep;"
+        "t.take_snapshot(at='peak').dump('peak.ctm')"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    tree = data_of(page_of("peak.ctm", folder=tmp_path))["trees"][0]["callers"]
+    assert tree["size"][0] > 10_000_000
