@@ -28,6 +28,7 @@ COMMANDS = {
     "info": "print what is in a snapshot's file",
     "attach": "trace a process that is running (3.14+)",
     "report": "write a snapshot, or a comparison, as an HTML page",
+    "completion": "print a script by which a shell completes what is typed",
     "doctor": "print what is in place in this interpreter",
 }
 
@@ -73,7 +74,7 @@ def _give_up_output() -> None:
 
 
 def _help() -> str:
-    commands = "".join(f"  {name:<8} {summary}\n" for name, summary in COMMANDS.items())
+    commands = "".join(f"  {name:<10} {summary}\n" for name, summary in COMMANDS.items())
     return (
         "usage: ctracemalloc COMMAND ...\n"
         "\n"

@@ -76,7 +76,7 @@ shutil.rmtree({folder!r}, ignore_errors=True)
 
 def main(arguments: Sequence[str]) -> int:
     """Have the process do what is asked for, and print what it answers."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     _check_options(options)
     path = ""
     if options.action == remote.SNAPSHOT:
@@ -95,10 +95,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
     parser = Parser(prog="ctracemalloc attach", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("pid", metavar="PID", type=int, help="the process")
-    parser.add_argument("action", choices=(remote.START, remote.SNAPSHOT, remote.STOP))
+    parser.add_argument(
+        "action",
+        choices=(remote.START, remote.SNAPSHOT, remote.STOP),
+        help="what the process is to do",
+    )
     parser.add_argument(
         "-n",
         "--nframe",
