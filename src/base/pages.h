@@ -39,8 +39,8 @@ void *ctm_pages_map(struct ctm_pages *pages, size_t size);
 void ctm_pages_unmap(struct ctm_pages *pages, void *address, size_t size);
 
 /*
- * Make a mapping larger; it may move; the new part is zero. `address` may be NULL (old_size 0).
- * NULL when there is no memory: the old mapping is then untouched.
+ * Make a mapping larger or smaller; it may move; a new part is zero. `address` may be NULL
+ * (old_size 0). NULL when there is no memory: the old mapping is then untouched.
  */
 void *ctm_pages_grow(struct ctm_pages *pages, void *address, size_t old_size, size_t new_size);
 

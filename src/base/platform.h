@@ -21,7 +21,7 @@ void *ctm_os_map(size_t size);
 void ctm_os_unmap(void *address, size_t size);
 
 /*
- * Grow a mapping; it may move, its content stays, the new part is zero. NULL when there is no
+ * Resize a mapping; it may move, its content stays, a new part is zero. NULL when there is no
  * memory: the old mapping is then as it was.
  */
 void *ctm_os_remap(void *address, size_t old_size, size_t new_size);

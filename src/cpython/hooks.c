@@ -152,6 +152,7 @@ static inline void note_allocated(struct thread_local_state *self, int domain, v
 struct removed {
     struct ctm_block block;
     uint64_t era;
+    uint64_t reclaims;
     bool had_trace;
 };
 
@@ -164,6 +165,7 @@ static inline void note_freed(const struct thread_local_state *self, int domain,
         removed->had_trace =
             ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed->block);
         removed->era = hooks.tracer.era;
+        removed->reclaims = hooks.tracer.reclaims;
     }
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -174,7 +176,11 @@ static CTM_NOINLINE void note_restored(const struct thread_local_state *self, in
     struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     if (hooks.tracer.tracing && removed->era == hooks.tracer.era) {
-        ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
+        if (removed->reclaims == hooks.tracer.reclaims) {
+            ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
+        } else {
+            hooks.tracer.dropped++; /* its site may have been given back meanwhile */
+        }
     }
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -710,7 +716,7 @@ void ctm_hooks_reset_churn(void)
 {
     enum ctm_pass pass = enter();
     if (hooks.tracer.tracing) {
-        ctm_sites_reset_churn(&hooks.tracer.sites);
+        ctm_tracer_reset_churn(&hooks.tracer);
     }
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -750,6 +756,27 @@ struct ctm_hooks_info ctm_hooks_info(void)
     for (int domain = 0; domain < DOMAINS; domain++) {
         info.domains[domain] = place_of(domain);
     }
+    return info;
+}
+
+struct ctm_tables_info ctm_hooks_tables_info(void)
+{
+    struct ctm_tables_info info = {.folded_exact = true};
+    enum ctm_pass pass = enter();
+    const struct ctm_tracer *tracer = &hooks.tracer;
+    if (tracer->tracing) {
+        info = (struct ctm_tables_info){
+            .sites = tracer->sites.length,
+            .nodes = tracer->stacks.node_length,
+            .frames = tracer->stacks.frame_length,
+            .names = tracer->names.length,
+            .reclaims = tracer->reclaims,
+            .folded_lines = tracer->folded_lines,
+            .folded_files = tracer->folded_files,
+            .folded_exact = tracer->folded_exact,
+        };
+    }
+    ctm_gate_leave(&hooks.gate, pass);
     return info;
 }
 

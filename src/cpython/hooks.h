@@ -24,6 +24,18 @@ struct ctm_start_options {
     bool follow_reuse; /* where the interpreter has PyRefTracer */
 };
 
+/* How much the tracer's tables hold, and what they gave back. All 0 while memory is not traced. */
+struct ctm_tables_info {
+    uint32_t sites; /* places for them: some may be free */
+    uint32_t nodes;
+    uint32_t frames;
+    uint32_t names;
+    uint64_t reclaims;
+    uint32_t folded_lines;
+    uint32_t folded_files;
+    bool folded_exact;
+};
+
 struct ctm_memory {
     uint64_t current;
     uint64_t peak;
@@ -65,6 +77,7 @@ size_t ctm_hooks_tracer_memory(void);
 uint64_t ctm_hooks_dropped(void);
 uint64_t ctm_hooks_lost(void);
 struct ctm_hooks_info ctm_hooks_info(void);
+struct ctm_tables_info ctm_hooks_tables_info(void);
 
 /*
  * A block that no allocator of Python's handed out is live, or gone. By any thread, with the GIL or

@@ -400,6 +400,43 @@ static PyObject *hooks_info(PyObject *module, PyObject *unused)
         "follow_reuse", options.follow_reuse ? Py_True : Py_False);
 }
 
+PyDoc_STRVAR(
+    is_churn_exact_doc,
+    "is_churn_exact($module, /)\n"
+    "--\n"
+    "\n"
+    "Return whether all of the churn is known by its line.\n"
+    "\n"
+    "False: stacks that were given back had more lines than are kept, so that some of\n"
+    "their churn is known by its file only, or stands under '<given back>'. Sums over all\n"
+    "are exact in any case.");
+
+static PyObject *is_churn_exact(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(ctm_hooks_tables_info().folded_exact);
+}
+
+PyDoc_STRVAR(tables_info_doc,
+             "_tables_info($module, /)\n"
+             "--\n"
+             "\n"
+             "Return how much the tracer's tables hold, and how often they gave back what belongs\n"
+             "to no live stack, as a dict.");
+
+static PyObject *tables_info(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    struct ctm_tables_info info = ctm_hooks_tables_info();
+    return Py_BuildValue(
+        "{s:I,s:I,s:I,s:I,s:K,s:I,s:I}", "sites", (unsigned int)info.sites, "nodes",
+        (unsigned int)info.nodes, "frames", (unsigned int)info.frames, "names",
+        (unsigned int)info.names, "reclaims", (unsigned long long)info.reclaims, "folded_lines",
+        (unsigned int)info.folded_lines, "folded_files", (unsigned int)info.folded_files);
+}
+
 PyDoc_STRVAR(mappings_doc, "_mappings($module, /)\n"
                            "--\n"
                            "\n"
@@ -446,6 +483,8 @@ static PyMethodDef methods[] = {
     {"get_dropped", get_dropped, METH_NOARGS, get_dropped_doc},
     {"get_lost", get_lost, METH_NOARGS, get_lost_doc},
     {"_hooks_info", hooks_info, METH_NOARGS, hooks_info_doc},
+    {"is_churn_exact", is_churn_exact, METH_NOARGS, is_churn_exact_doc},
+    {"_tables_info", tables_info, METH_NOARGS, tables_info_doc},
     {"_mappings", mappings, METH_NOARGS, mappings_doc},
     {"module_name", ctm_module_name_function, METH_O, ctm_module_name_doc},
     {NULL, NULL, 0, NULL},

@@ -20,3 +20,20 @@ int ctm_array_reserve(struct ctm_pages *pages, void **items, uint32_t *capacity,
     *capacity = grown;
     return CTM_OK;
 }
+
+void ctm_array_shrink(struct ctm_pages *pages, void **items, uint32_t *capacity, uint32_t length,
+                      size_t item_size)
+{
+    uint32_t smaller = *capacity;
+    while (smaller / 4 > length && smaller / 2 >= FIRST_BYTES / item_size) {
+        smaller /= 2;
+    }
+    if (smaller == *capacity) {
+        return;
+    }
+    void *moved = ctm_pages_grow(pages, *items, *capacity * item_size, smaller * item_size);
+    if (moved != NULL) {
+        *items = moved;
+        *capacity = smaller;
+    }
+}

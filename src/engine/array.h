@@ -15,4 +15,8 @@
 CTM_MUST_CHECK int ctm_array_reserve(struct ctm_pages *pages, void **items, uint32_t *capacity,
                                      uint32_t length, size_t item_size);
 
+/* Give back most of what lies behind `length`. Where that fails, nothing has changed. */
+void ctm_array_shrink(struct ctm_pages *pages, void **items, uint32_t *capacity, uint32_t length,
+                      size_t item_size);
+
 #endif

@@ -140,10 +140,14 @@ static const char *check_sites(const struct ctm_tracer *tracer)
     copy.pages = &none;
     copy.domain_index.pages = &none;
     copy.length = copy.capacity;
+    copy.first_free = 0;
     size_t indexed = 0;
     for (uint32_t id = 1; id < sites->length; id++) {
         const struct ctm_site *site = &sites->items[id];
         uint32_t found;
+        if (ctm_site_is_free(site)) {
+            continue;
+        }
         if (site->node >= tracer->stacks.node_length) {
             return "sites: a site's node is none";
         }
@@ -165,6 +169,29 @@ static const char *check_sites(const struct ctm_tracer *tracer)
         return "sites: items without a mapping";
     }
     return check_index(&sites->domain_index, indexed);
+}
+
+static const char *check_free_sites(const struct ctm_sites *sites)
+{
+    uint32_t expected = 0;
+    uint32_t linked = 0;
+    for (uint32_t id = 1; id < sites->length; id++) {
+        const struct ctm_site *site = &sites->items[id];
+        if (!ctm_site_is_free(site)) {
+            continue;
+        }
+        expected++;
+        if (site->stamp != 0 || (site->live_blocks | site->total_blocks) != 0 ||
+            sites->reused[id].blocks != 0) {
+            return "sites: a free site counts something";
+        }
+    }
+    for (uint64_t id = sites->first_free; id != 0; id = sites->items[id].saved_blocks) {
+        if (id >= sites->length || !ctm_site_is_free(&sites->items[id]) || linked++ > expected) {
+            return "sites: the list of free ones is wrong";
+        }
+    }
+    return linked == expected ? NULL : "sites: a free one is not in the list";
 }
 
 static void count_block(void *context, struct ctm_block block)
@@ -310,6 +337,9 @@ const char *ctm_tracer_check(const struct ctm_tracer *tracer)
     }
     if (broken == NULL) {
         broken = check_sites(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_free_sites(&tracer->sites);
     }
     if (broken == NULL) {
         broken = ctm_check_blocks(tracer);

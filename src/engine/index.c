@@ -60,6 +60,26 @@ int ctm_index_reserve(struct ctm_index *index, uint64_t (*rehash)(const void *co
     return CTM_OK;
 }
 
+void ctm_index_restart(struct ctm_index *index, uint32_t length)
+{
+    if (index->slots == NULL) {
+        return;
+    }
+    uint32_t mask = index->mask;
+    while (mask / 8 > length && mask > FIRST_CAPACITY - 1) {
+        mask /= 2;
+    }
+    uint64_t *slots = mask == index->mask ? NULL : ctm_pages_map(index->pages, bytes_of(mask));
+    if (slots == NULL) {
+        memset(index->slots, 0, bytes_of(index->mask));
+    } else {
+        ctm_pages_unmap(index->pages, index->slots, bytes_of(index->mask));
+        index->slots = slots;
+        index->mask = mask;
+    }
+    index->used = 0;
+}
+
 void ctm_index_put(struct ctm_index *index, uint64_t hash, uint32_t id)
 {
     put(index->slots, index->mask, hash, id);

@@ -2,8 +2,8 @@
  * An open-addressing index from hashes to ids, for tables whose entries sit in an array.
  *
  * A slot holds 32 bits of the hash and the id plus one; the caller compares the entries. Load is
- * kept at one half at most. There is no removal: `ctm_index_clear` forgets all. Guarded by the
- * tracer's gate.
+ * kept at one half at most. There is no removal: `ctm_index_clear` forgets all, and
+ * `ctm_index_restart` does to put anew what is left. Guarded by the tracer's gate.
  */
 #ifndef CTM_ENGINE_INDEX_H
 #define CTM_ENGINE_INDEX_H
@@ -31,6 +31,11 @@ void ctm_index_clear(struct ctm_index *index);
 CTM_MUST_CHECK int ctm_index_reserve(struct ctm_index *index,
                                      uint64_t (*rehash)(const void *context, uint32_t id),
                                      const void *context);
+
+/* Forget all entries, for `length` of them to be put anew. Never fails; a table that is far too
+ * large becomes smaller if there is memory for that. */
+void ctm_index_restart(struct ctm_index *index, uint32_t length);
+
 void ctm_index_put(struct ctm_index *index, uint64_t hash, uint32_t id);
 
 /*

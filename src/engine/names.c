@@ -52,3 +52,19 @@ int ctm_names_intern(struct ctm_names *names, const char *bytes, size_t length, 
     *id = names->length++;
     return CTM_OK;
 }
+
+void ctm_names_free_text(struct ctm_names *names, uint32_t id)
+{
+    const struct ctm_name *name = &names->items[id];
+    ctm_arena_free(names->arena, (void *)(uintptr_t)name->bytes, name->length);
+}
+
+void ctm_names_reindex(struct ctm_names *names)
+{
+    ctm_array_shrink(names->arena->pages, (void **)&names->items, &names->capacity, names->length,
+                     sizeof *names->items);
+    ctm_index_restart(&names->index, names->length);
+    for (uint32_t id = 0; id < names->length; id++) {
+        ctm_index_put(&names->index, hash_of(names, id), id);
+    }
+}

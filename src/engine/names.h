@@ -32,4 +32,10 @@ void ctm_names_init(struct ctm_names *names, struct ctm_arena *arena);
 CTM_MUST_CHECK int ctm_names_intern(struct ctm_names *names, const char *bytes, size_t length,
                                     uint32_t *id);
 
+/* Give the bytes of a name back, whose entry is then meaningless. */
+void ctm_names_free_text(struct ctm_names *names, uint32_t id);
+
+/* Index the names anew, after their ids have changed; give back what the array has too much. */
+void ctm_names_reindex(struct ctm_names *names);
+
 #endif

@@ -29,6 +29,12 @@ int ctm_sites_init(struct ctm_sites *sites, struct ctm_pages *pages)
 
 static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
 {
+    if (sites->first_free != 0) {
+        *site = sites->first_free;
+        sites->first_free = (uint32_t)sites->items[*site].saved_blocks;
+        sites->items[*site] = (struct ctm_site){.node = node, .domain = domain};
+        return CTM_OK;
+    }
     if (sites->length > CTM_SITE_MAX) {
         return CTM_ELIMIT;
     }
@@ -53,16 +59,25 @@ static uint64_t rehash(const void *context, uint32_t id)
     return ctm_hash_pair(sites->items[id].domain, sites->items[id].node);
 }
 
-int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
+uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t node)
 {
     uint64_t hash = ctm_hash_pair(domain, node);
     uint32_t probe = 0;
     uint32_t found;
     while ((found = ctm_index_next(&sites->domain_index, hash, &probe)) != UINT32_MAX) {
         if (sites->items[found].domain == domain && sites->items[found].node == node) {
-            *site = found;
-            return CTM_OK;
+            return found;
         }
+    }
+    return 0;
+}
+
+int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
+{
+    uint32_t found = ctm_sites_find(sites, domain, node);
+    if (found != 0) {
+        *site = found;
+        return CTM_OK;
     }
     int error = ctm_index_reserve(&sites->domain_index, rehash, sites);
     if (error < 0) {
@@ -72,8 +87,41 @@ int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, ui
     if (error < 0) {
         return error;
     }
-    ctm_index_put(&sites->domain_index, hash, *site);
+    ctm_index_put(&sites->domain_index, rehash(sites, *site), *site);
     return CTM_OK;
+}
+
+void ctm_sites_collect(struct ctm_sites *sites)
+{
+    while (sites->length > 1 && ctm_site_is_free(&sites->items[sites->length - 1])) {
+        sites->length--;
+    }
+    sites->first_free = 0;
+    for (uint32_t id = sites->length; id-- > 1;) {
+        if (ctm_site_is_free(&sites->items[id])) {
+            sites->items[id].saved_blocks = sites->first_free;
+            sites->first_free = id;
+        }
+    }
+    ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length,
+                     sizeof *sites->items);
+    ctm_array_shrink(sites->pages, (void **)&sites->reused, &sites->reuse_capacity, sites->length,
+                     sizeof *sites->reused);
+    ctm_sites_reindex(sites);
+}
+
+void ctm_sites_reindex(struct ctm_sites *sites)
+{
+    uint32_t length = 0;
+    for (uint32_t id = 1; id < sites->length; id++) {
+        length += !ctm_site_is_free(&sites->items[id]) && sites->items[id].domain != 0;
+    }
+    ctm_index_restart(&sites->domain_index, length);
+    for (uint32_t id = 1; id < sites->length; id++) {
+        if (!ctm_site_is_free(&sites->items[id]) && sites->items[id].domain != 0) {
+            ctm_index_put(&sites->domain_index, rehash(sites, id), id);
+        }
+    }
 }
 
 void ctm_sites_reset_peak(struct ctm_sites *sites)

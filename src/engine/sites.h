@@ -46,6 +46,7 @@ struct ctm_sites {
     uint32_t reuse_capacity;
     uint32_t length;
     uint32_t capacity;
+    uint32_t first_free;           /* id of a site to be used again; it knows the next; 0: none */
     struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
     uint64_t current_bytes;
     uint64_t current_blocks;
@@ -65,11 +66,31 @@ CTM_MUST_CHECK int ctm_sites_add(struct ctm_sites *sites, uint32_t node, uint32_
 CTM_MUST_CHECK int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node,
                                     uint32_t *site);
 
+/* The same if it is there already, else 0. */
+uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t node);
+
+/* Link the free sites, those at the end being cut off, and index the others anew. */
+void ctm_sites_collect(struct ctm_sites *sites);
+/* Index the sites of domains anew, after ids of nodes have changed. */
+void ctm_sites_reindex(struct ctm_sites *sites);
+
 /* The current memory becomes the peak. */
 void ctm_sites_reset_peak(struct ctm_sites *sites);
 
 /* Forget what was allocated and reused, live or not. Linear in sites. */
 void ctm_sites_reset_churn(struct ctm_sites *sites);
+
+/* A free site counts nothing, and is of no node. Its stamp is never current, so that the field for
+ * saved blocks can hold the id of the next. */
+static inline bool ctm_site_is_free(const struct ctm_site *s)
+{
+    return s->node == UINT32_MAX;
+}
+
+static inline void ctm_site_set_free(struct ctm_site *s)
+{
+    *s = (struct ctm_site){.node = UINT32_MAX};
+}
 
 /* Blocks and bytes of a site at the moment of the peak. */
 static inline uint64_t ctm_site_peak_bytes(const struct ctm_sites *sites, const struct ctm_site *s)

@@ -58,18 +58,32 @@ static uint64_t rehash_node(const void *context, uint32_t id)
     return ctm_hash_pair(stacks->nodes[id].parent, stacks->nodes[id].frame);
 }
 
-int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
+static uint32_t find_node(const struct ctm_stacks *stacks, uint64_t hash, uint32_t parent,
+                          uint32_t frame)
 {
-    uint64_t hash = ctm_hash_pair(parent, frame);
     uint32_t probe = 0;
     uint32_t found;
     while ((found = ctm_index_next(&stacks->node_index, hash, &probe)) != UINT32_MAX) {
         if (stacks->nodes[found].parent == parent && stacks->nodes[found].frame == frame) {
-            *node = found;
-            return CTM_OK;
+            break;
         }
     }
+    return found;
+}
 
+uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame)
+{
+    return find_node(stacks, ctm_hash_pair(parent, frame), parent, frame);
+}
+
+int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
+{
+    uint64_t hash = ctm_hash_pair(parent, frame);
+    uint32_t found = find_node(stacks, hash, parent, frame);
+    if (found != UINT32_MAX) {
+        *node = found;
+        return CTM_OK;
+    }
     if (stacks->node_length >= CTM_ROOT_BIT) {
         return CTM_ELIMIT;
     }
@@ -96,5 +110,21 @@ uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node)
         depth++;
         at = stacks->nodes[at].parent;
     }
-    return depth + (at & ~CTM_ROOT_BIT);
+    return at == CTM_FOLDED_ROOT ? UINT32_MAX : depth + (at & ~CTM_ROOT_BIT);
+}
+
+void ctm_stacks_reindex(struct ctm_stacks *stacks)
+{
+    ctm_array_shrink(stacks->pages, (void **)&stacks->frames, &stacks->frame_capacity,
+                     stacks->frame_length, sizeof *stacks->frames);
+    ctm_array_shrink(stacks->pages, (void **)&stacks->nodes, &stacks->node_capacity,
+                     stacks->node_length, sizeof *stacks->nodes);
+    ctm_index_restart(&stacks->frame_index, stacks->frame_length);
+    for (uint32_t id = 0; id < stacks->frame_length; id++) {
+        ctm_index_put(&stacks->frame_index, rehash_frame(stacks, id), id);
+    }
+    ctm_index_restart(&stacks->node_index, stacks->node_length);
+    for (uint32_t id = 0; id < stacks->node_length; id++) {
+        ctm_index_put(&stacks->node_index, rehash_node(stacks, id), id);
+    }
 }

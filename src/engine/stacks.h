@@ -29,6 +29,8 @@ struct ctm_location_frame {
 
 #define CTM_ROOT_BIT UINT32_C(0x80000000)
 #define CTM_NO_SITE UINT32_C(0)
+/* The root of what is known without its callers: see reclaim.h. */
+#define CTM_FOLDED_ROOT UINT32_MAX
 
 struct ctm_context {
     uint32_t parent; /* node id, or CTM_ROOT_BIT | frames left out */
@@ -58,6 +60,13 @@ CTM_MUST_CHECK int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_locati
 CTM_MUST_CHECK int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
                                     uint32_t *node);
 
+/* The same if it is there already, else UINT32_MAX. */
+uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame);
+
+/* Index frames and nodes anew, after their ids have changed; give back what the arrays have too
+ * much. */
+void ctm_stacks_reindex(struct ctm_stacks *stacks);
+
 static inline uint32_t ctm_stacks_root(uint32_t left_out)
 {
     return CTM_ROOT_BIT | left_out;
@@ -68,7 +77,8 @@ static inline bool ctm_stacks_is_root(uint32_t parent)
     return (parent & CTM_ROOT_BIT) != 0;
 }
 
-/* Frames of the whole stack that `node` was captured from: walks to the root. */
+/* Frames of the whole stack that `node` was captured from: walks to the root. UINT32_MAX under
+ * CTM_FOLDED_ROOT: nobody knows. */
 uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/reclaim.h"
+
 static const char unknown_file[] = "<unknown>";
 
 /* Tables that hold nothing and own nothing. */
@@ -66,6 +68,12 @@ int ctm_tracer_start(struct ctm_tracer *tracer)
     tracer->dropped = 0;
     tracer->lost = 0;
     tracer->missed_frees = 0;
+    tracer->reclaims = 0;
+    tracer->reclaim_at = CTM_RECLAIM_LEAST;
+    tracer->reclaim_least = CTM_RECLAIM_LEAST;
+    tracer->folded_line_limit = CTM_FOLDED_LINES;
+    tracer->folded_file_limit = CTM_FOLDED_FILES;
+    tracer->folded_exact = true;
     tracer->tracing = true;
     return CTM_OK;
 }
@@ -100,14 +108,28 @@ void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, stru
     tracer->missed_frees++;
 }
 
-bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
+/* To be called before a site is made for `node`. Returns its id of now. */
+static uint32_t reclaim_if_due(struct ctm_tracer *tracer, uint32_t node)
+{
+    bool is_due = tracer->stacks.node_length >= tracer->reclaim_at;
+    return is_due ? ctm_tracer_reclaim_hook(tracer, node) : node;
+}
+
+uint32_t ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
 {
     uint32_t site;
+    node = reclaim_if_due(tracer, node);
     if (ctm_sites_add(&tracer->sites, node, &site) < 0) {
-        return false;
+        return CTM_NO_CONTEXT;
     }
     tracer->stacks.nodes[node].site = site;
-    return true;
+    return node;
+}
+
+void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
+{
+    ctm_sites_reset_churn(&tracer->sites);
+    tracer->folded_exact = true;
 }
 
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address)
@@ -162,6 +184,9 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
     }
     uint32_t site;
     struct ctm_block old;
+    if (node != CTM_NO_CONTEXT) {
+        node = reclaim_if_due(tracer, node);
+    }
     if (node == CTM_NO_CONTEXT || ctm_sites_domain(&tracer->sites, domain, node, &site) < 0 ||
         ctm_blocks_put_domain(&tracer->blocks, domain, address, size, site, &old) < 0) {
         tracer->dropped++;
@@ -188,8 +213,9 @@ void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, u
     if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
         return;
     }
-    if (node == CTM_NO_CONTEXT || (tracer->stacks.nodes[node].site == CTM_NO_SITE &&
-                                   !ctm_tracer_make_site_hook(tracer, node))) {
+    if (node == CTM_NO_CONTEXT ||
+        (tracer->stacks.nodes[node].site == CTM_NO_SITE &&
+         (node = ctm_tracer_make_site_hook(tracer, node)) == CTM_NO_CONTEXT)) {
         /* Better no trace than one that names the wrong line. */
         (void)ctm_tracer_freed_hook(tracer, address, &block);
         tracer->dropped++;

@@ -193,7 +193,8 @@ int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id
     uint32_t nframe = t->options->nframe;
     uint32_t length = known.depth < nframe ? known.depth : nframe;
     struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
-    if (t->options->total_nframe) {
+    /* Of what was given back nobody knows. */
+    if (t->options->total_nframe && ctm_stacks_root(known.left_out) != CTM_FOLDED_ROOT) {
         uint32_t total = known.depth + known.left_out;
         stack.total_nframe = total < t->options->total_limit ? total : t->options->total_limit;
     }

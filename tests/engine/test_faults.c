@@ -160,6 +160,7 @@ static size_t play_refusing(size_t first, size_t count, uint64_t *dropped)
     struct world w;
     world_open(&w, STACKS);
     w.long_names = true;
+    w.reclaim_least = 25;
     struct script s = add_places(&w);
     w.faults = first != 0;
     w.refusal.first = first;

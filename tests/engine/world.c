@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "engine/reclaim.h"
 
 const uint32_t world_domains[WORLD_DOMAINS] = {0, 389047, 424242};
 
@@ -229,6 +230,35 @@ static void forget(struct world *w, struct world_place *place)
     place->live = false;
 }
 
+static bool has_kept_site(const struct world *w, uint32_t stack)
+{
+    bool kept = false;
+    for (size_t sum = stack; sum < w->sum_count; sum += w->stack_count) {
+        kept = kept || w->live[sum].blocks != 0 || w->peak[sum].blocks != 0;
+    }
+    return kept;
+}
+
+/*
+ * The tracer may just have given ids back. Those of stacks that still count, and of the one that it
+ * was called with, must be there: looking them up adds nothing.
+ */
+static void settle(struct world *w, uint32_t called_with)
+{
+    if (w->reclaims == w->tracer.reclaims) {
+        return;
+    }
+    w->reclaims = w->tracer.reclaims;
+    uint32_t length = w->tracer.stacks.node_length;
+    for (uint32_t stack = 0; stack < w->stack_count; stack++) {
+        w->nodes[stack] = CTM_NO_CONTEXT;
+        if (stack == called_with || has_kept_site(w, stack)) {
+            assert_int_not_equal(node_of(w, stack), CTM_NO_CONTEXT);
+        }
+    }
+    assert_int_equal(w->tracer.stacks.node_length, length);
+}
+
 static void forget_all(struct world *w)
 {
     for (size_t i = 0; i < w->place_count; i++) {
@@ -272,6 +302,15 @@ static void compare_counters(const struct world *w)
 
 /* ---- operations ---- */
 
+static void reclaim_early(struct world *w)
+{
+    w->reclaims = 0;
+    if (w->reclaim_least != 0) {
+        w->tracer.reclaim_least = w->reclaim_least;
+        w->tracer.reclaim_at = w->reclaim_least;
+    }
+}
+
 bool world_start(struct world *w)
 {
     forget_all(w);
@@ -282,6 +321,7 @@ bool world_start(struct world *w)
         w->dropped = 0;
         w->missed_frees = 0;
     }
+    reclaim_early(w);
     compare_counters(w);
     return error == CTM_OK;
 }
@@ -294,6 +334,7 @@ bool world_clear(struct world *w)
     assert_true(error == CTM_OK || (error == CTM_ENOMEM && w->faults));
     assert_true(w->tracer.tracing == (error == CTM_OK));
     assert_true(w->tracer.generation != generation);
+    reclaim_early(w);
     compare_counters(w);
     return error == CTM_OK;
 }
@@ -315,10 +356,25 @@ void world_reset_peak(struct world *w)
     compare_counters(w);
 }
 
+void world_reset_churn(struct world *w)
+{
+    ctm_tracer_reset_churn(&w->tracer);
+    memset(w->total, 0, w->sum_count * sizeof *w->total);
+    memset(w->reused, 0, w->sum_count * sizeof *w->reused);
+}
+
+void world_reclaim(struct world *w)
+{
+    assert_int_equal(ctm_tracer_reclaim_hook(&w->tracer, CTM_NO_CONTEXT), CTM_NO_CONTEXT);
+    settle(w, w->stack_count);
+    compare_counters(w);
+}
+
 void world_allocate(struct world *w, size_t number, uint64_t size, uint32_t stack)
 {
     struct world_place *place = &w->places[number];
     ctm_tracer_allocated_hook(&w->tracer, place->address, size, node_of(w, stack));
+    settle(w, stack);
     if (place->live) {
         forget(w, place);
         place->watched = false;
@@ -362,6 +418,7 @@ void world_reallocate(struct world *w, size_t from, size_t to, uint64_t size, ui
 struct world_held world_begin_realloc(struct world *w, size_t number)
 {
     struct world_held held = {.place = number, .model = w->places[number]};
+    held.reclaims = w->tracer.reclaims;
     held.had_trace = take(w, &w->places[number], &held.block);
     compare_counters(w);
     return held;
@@ -370,7 +427,7 @@ struct world_held world_begin_realloc(struct world *w, size_t number)
 void world_fail_realloc(struct world *w, const struct world_held *held)
 {
     struct world_place *place = &w->places[held->place];
-    if (!held->had_trace) {
+    if (!held->had_trace || held->reclaims != w->tracer.reclaims) {
         return;
     }
     ctm_tracer_restored_hook(&w->tracer, place->address, held->block);
@@ -389,6 +446,7 @@ void world_reuse(struct world *w, size_t number, uint32_t stack)
 {
     struct world_place *place = &w->places[number];
     ctm_tracer_reused_hook(&w->tracer, place->address, node_of(w, stack));
+    settle(w, stack);
     if (!place->live) {
         return;
     }
@@ -426,6 +484,7 @@ void world_track(struct world *w, size_t number, uint64_t size, uint32_t stack)
     if (place->live) {
         forget(w, place);
     }
+    settle(w, stack);
     place->watched = false;
     if (was_dropped(w)) {
         assert_int_equal(error, CTM_ENOMEM);
@@ -464,13 +523,66 @@ static void compare_site(const struct world *w, const struct ctm_site *site, siz
 {
     assert_int_equal(site->live_bytes, w->live[sum].bytes);
     assert_int_equal(site->live_blocks, w->live[sum].blocks);
-    assert_int_equal(site->total_bytes, w->total[sum].bytes);
-    assert_int_equal(site->total_blocks, w->total[sum].blocks);
-    const struct ctm_reuse *reused = &w->tracer.sites.reused[site - w->tracer.sites.items];
-    assert_int_equal(reused->bytes, w->reused[sum].bytes);
-    assert_int_equal(reused->blocks, w->reused[sum].blocks);
     assert_int_equal(ctm_site_peak_bytes(&w->tracer.sites, site), w->peak[sum].bytes);
     assert_int_equal(ctm_site_peak_blocks(&w->tracer.sites, site), w->peak[sum].blocks);
+}
+
+/* What was allocated and reused, by sum: the newest line of a stack is of no other. */
+struct churn {
+    struct world_sum *total;
+    struct world_sum *reused;
+};
+
+static struct churn churn_new(const struct world *w)
+{
+    struct churn churn = {calloc(w->sum_count, sizeof *churn.total),
+                          calloc(w->sum_count, sizeof *churn.reused)};
+    assert_non_null(churn.total);
+    assert_non_null(churn.reused);
+    return churn;
+}
+
+static void add_churn(const struct world *w, const struct churn *churn, uint32_t id)
+{
+    const struct ctm_tracer *tracer = &w->tracer;
+    const struct ctm_site *site = &tracer->sites.items[id];
+    uint32_t line = tracer->stacks.frames[tracer->stacks.nodes[site->node].frame].line;
+    if (line == 0) {
+        assert_false(tracer->folded_exact);
+        line = 1; /* of which file does not matter: only the sums over all can be right */
+    }
+    size_t sum = (size_t)domain_number(site->domain) * w->stack_count + (line - 1) / 16;
+    churn->total[sum].bytes += site->total_bytes;
+    churn->total[sum].blocks += site->total_blocks;
+    churn->reused[sum].bytes += tracer->sites.reused[id].bytes;
+    churn->reused[sum].blocks += tracer->sites.reused[id].blocks;
+}
+
+static void compare_sums(const struct world *w, const struct world_sum *a,
+                         const struct world_sum *b)
+{
+    struct world_sum left = {0};
+    struct world_sum right = {0};
+    for (size_t sum = 0; sum < w->sum_count; sum++) {
+        left.bytes += a[sum].bytes;
+        left.blocks += a[sum].blocks;
+        right.bytes += b[sum].bytes;
+        right.blocks += b[sum].blocks;
+        if (w->tracer.folded_exact) {
+            assert_int_equal(a[sum].bytes, b[sum].bytes);
+            assert_int_equal(a[sum].blocks, b[sum].blocks);
+        }
+    }
+    assert_int_equal(left.bytes, right.bytes);
+    assert_int_equal(left.blocks, right.blocks);
+}
+
+static void compare_churn(const struct world *w, struct churn *churn)
+{
+    compare_sums(w, churn->total, w->total);
+    compare_sums(w, churn->reused, w->reused);
+    free(churn->total);
+    free(churn->reused);
 }
 
 void world_compare_sites(const struct world *w)
@@ -479,6 +591,7 @@ void world_compare_sites(const struct world *w)
     compare_counters(w);
     uint32_t *stack_of = grown(NULL, (size_t)tracer->stacks.node_length + 1, sizeof *stack_of);
     bool *seen = calloc(w->sum_count, sizeof *seen);
+    struct churn churn = churn_new(w);
     assert_non_null(seen);
     memset(stack_of, 0xff, (size_t)tracer->stacks.node_length * sizeof *stack_of);
     for (uint32_t stack = 0; stack < w->stack_count; stack++) {
@@ -488,7 +601,20 @@ void world_compare_sites(const struct world *w)
     }
     for (uint32_t id = 1; id < tracer->sites.length; id++) {
         const struct ctm_site *site = &tracer->sites.items[id];
+        if (ctm_site_is_free(site)) {
+            continue;
+        }
+        add_churn(w, &churn, id);
+        if (tracer->stacks.nodes[site->node].parent == CTM_FOLDED_ROOT) {
+            assert_int_equal(site->live_blocks, 0);
+            continue;
+        }
         uint32_t stack = stack_of[site->node];
+        if (stack == UINT32_MAX) {
+            /* It should have been given back, but there was no memory to keep its churn. */
+            assert_true(w->faults && site->live_blocks == 0);
+            continue;
+        }
         assert_true(stack < w->stack_count);
         size_t sum = (size_t)domain_number(site->domain) * w->stack_count + stack;
         assert_false(seen[sum]);
@@ -499,10 +625,9 @@ void world_compare_sites(const struct world *w)
         if (!seen[sum]) {
             assert_int_equal(w->peak[sum].blocks, 0);
             assert_int_equal(w->live[sum].blocks, 0);
-            assert_int_equal(w->total[sum].blocks, 0);
-            assert_int_equal(w->reused[sum].blocks, 0);
         }
     }
+    compare_churn(w, &churn);
     free(stack_of);
     free(seen);
 }

@@ -53,6 +53,8 @@ struct world {
     struct world_sum at_peak;
     uint64_t dropped;
     uint64_t missed_frees;
+    uint32_t reclaim_least; /* nodes; 0: as the tracer does by itself */
+    uint64_t reclaims;      /* of the tracer, when `nodes` was right */
 };
 
 /* A world whose tracer does not trace yet, with stacks numbered 0 to stack_count - 1. */
@@ -67,6 +69,8 @@ bool world_start(struct world *w);
 bool world_clear(struct world *w);
 void world_stop(struct world *w);
 void world_reset_peak(struct world *w);
+void world_reset_churn(struct world *w);
+void world_reclaim(struct world *w);
 
 /* Of domain 0: */
 void world_allocate(struct world *w, size_t place, uint64_t size, uint32_t stack);
@@ -79,6 +83,7 @@ void world_watch(struct world *w, size_t place);
 struct world_held {
     size_t place;
     struct ctm_block block;
+    uint64_t reclaims;
     bool had_trace;
     struct world_place model;
 };

@@ -1,0 +1,274 @@
+/* What belongs to no live stack is given back, and what it counted is kept. */
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/check.h"
+#include "engine/reclaim.h"
+
+#define BLOCK UINT64_C(0x7f0000000030)
+
+static void check(const struct ctm_tracer *tracer)
+{
+    const char *broken = ctm_tracer_check(tracer);
+    if (broken != NULL) {
+        fail_msg("%s", broken);
+    }
+}
+
+static uint32_t frame_of(struct ctm_tracer *tracer, const char *file, uint32_t line)
+{
+    struct ctm_location_frame frame = {.line = line};
+    uint32_t id;
+    assert_int_equal(ctm_names_intern(&tracer->names, file, strlen(file), &frame.file), CTM_OK);
+    assert_int_equal(ctm_names_intern(&tracer->names, "run", 3, &frame.name), CTM_OK);
+    assert_int_equal(ctm_stacks_frame(&tracer->stacks, frame, &id), CTM_OK);
+    return id;
+}
+
+static uint32_t node_of(struct ctm_tracer *tracer, const char *file, uint32_t line)
+{
+    uint32_t main;
+    uint32_t node;
+    assert_int_equal(ctm_stacks_child(&tracer->stacks, ctm_stacks_root(0),
+                                      frame_of(tracer, "main.py", 1), &main),
+                     CTM_OK);
+    assert_int_equal(ctm_stacks_child(&tracer->stacks, main, frame_of(tracer, file, line), &node),
+                     CTM_OK);
+    return node;
+}
+
+static void open_tracer(struct ctm_tracer *tracer)
+{
+    ctm_tracer_init(tracer);
+    assert_int_equal(ctm_tracer_start(tracer), CTM_OK);
+}
+
+static void reclaim(struct ctm_tracer *tracer)
+{
+    assert_int_equal(ctm_tracer_reclaim_hook(tracer, CTM_NO_CONTEXT), CTM_NO_CONTEXT);
+    check(tracer);
+}
+
+/* Allocate and free one block of `size` at a line. */
+static void churn(struct ctm_tracer *tracer, const char *file, uint32_t line, uint64_t size)
+{
+    struct ctm_block old;
+    ctm_tracer_allocated_hook(tracer, BLOCK, size, node_of(tracer, file, line));
+    assert_true(ctm_tracer_freed_hook(tracer, BLOCK, &old));
+}
+
+/* Blocks ever allocated at a line; all lines of a file if it is UINT32_MAX; of all if no file. */
+static uint64_t churn_of(const struct ctm_tracer *tracer, const char *file, uint32_t line)
+{
+    uint64_t blocks = 0;
+    for (uint32_t id = 1; id < tracer->sites.length; id++) {
+        const struct ctm_site *site = &tracer->sites.items[id];
+        if (ctm_site_is_free(site)) {
+            continue;
+        }
+        const struct ctm_location_frame *frame =
+            &tracer->stacks.frames[tracer->stacks.nodes[site->node].frame];
+        const struct ctm_name *name = &tracer->names.items[frame->file];
+        if (file == NULL ||
+            (name->length == strlen(file) && memcmp(name->bytes, file, name->length) == 0 &&
+             (line == UINT32_MAX || frame->line == line))) {
+            blocks += site->total_blocks;
+        }
+    }
+    return blocks;
+}
+
+static void a_service_keeps_what_is_live(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    size_t mapped = 0;
+    uint64_t count = 0;
+    open_tracer(&tracer);
+    tracer.reclaim_least = tracer.reclaim_at = 1000;
+    tracer.folded_line_limit = 500;
+    tracer.folded_file_limit = 500;
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 100, node_of(&tracer, "live.py", 7));
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 4096, 100000, node_of(&tracer, "peak.py", 8));
+    struct ctm_block old;
+    assert_true(ctm_tracer_freed_hook(&tracer, BLOCK + 4096, &old));
+    for (uint32_t day = 0; day < 20; day++) {
+        for (uint32_t i = 0; i < 10000; i++, count++) {
+            char file[64];
+            (void)snprintf(file, sizeof file, "/templates/compiled_%u_%u.py", day, i);
+            churn(&tracer, file, i, 24);
+        }
+        check(&tracer);
+        if (day == 4) {
+            mapped = tracer.pages.mapped;
+        }
+    }
+    assert_true(tracer.reclaims > 20);
+    assert_true(tracer.pages.mapped <= mapped);
+    assert_true(tracer.stacks.node_length < 4000 && tracer.names.length < 4000);
+    assert_true(tracer.sites.length < 4000);
+    /* The sum is exact, always. */
+    assert_int_equal(churn_of(&tracer, NULL, 0), count + 2);
+    assert_false(tracer.folded_exact);
+    assert_true(churn_of(&tracer, "<given back>", 0) > 0);
+    /* What lives, and what was there at the peak, is untouched. */
+    const struct ctm_stacks *stacks = &tracer.stacks;
+    uint32_t live = stacks->nodes[node_of(&tracer, "live.py", 7)].site;
+    uint32_t peak = stacks->nodes[node_of(&tracer, "peak.py", 8)].site;
+    assert_int_equal(tracer.sites.items[live].live_bytes, 100);
+    assert_int_equal(ctm_site_peak_bytes(&tracer.sites, &tracer.sites.items[peak]), 100000);
+    ctm_tracer_deinit(&tracer);
+}
+
+static void churn_is_folded_into_line_then_file_then_one_row(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    tracer.folded_line_limit = 2;
+    tracer.folded_file_limit = 2;
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 1 << 20, node_of(&tracer, "live.py", 7));
+    churn(&tracer, "a.py", 1, 8);
+    churn(&tracer, "a.py", 2, 8);
+    ctm_sites_reset_peak(&tracer.sites);
+    reclaim(&tracer);
+    assert_int_equal(churn_of(&tracer, "a.py", 1), 1);
+    assert_int_equal(churn_of(&tracer, "a.py", 2), 1);
+    assert_true(tracer.folded_exact);
+    /* Again: into the same two. */
+    churn(&tracer, "a.py", 1, 8);
+    churn(&tracer, "a.py", 3, 8);
+    ctm_sites_reset_peak(&tracer.sites);
+    reclaim(&tracer);
+    assert_int_equal(churn_of(&tracer, "a.py", 1), 2);
+    assert_int_equal(churn_of(&tracer, "a.py", 3), 0);
+    assert_int_equal(churn_of(&tracer, "a.py", 0), 1);
+    assert_false(tracer.folded_exact);
+    churn(&tracer, "b.py", 1, 8);
+    churn(&tracer, "c.py", 1, 8);
+    ctm_sites_reset_peak(&tracer.sites);
+    reclaim(&tracer);
+    assert_int_equal(churn_of(&tracer, "b.py", 0), 1);
+    assert_int_equal(churn_of(&tracer, "c.py", UINT32_MAX), 0);
+    assert_int_equal(churn_of(&tracer, "<given back>", 0), 1);
+    assert_int_equal(churn_of(&tracer, NULL, 0), 7);
+    /* Without churn, nothing of it is left. */
+    ctm_tracer_reset_churn(&tracer);
+    ctm_sites_reset_peak(&tracer.sites);
+    reclaim(&tracer);
+    assert_true(tracer.folded_exact);
+    assert_int_equal(tracer.stacks.node_length, 3); /* unknown, main.py, live.py */
+    ctm_tracer_deinit(&tracer);
+}
+
+static void what_was_at_the_peak_stays_until_the_next(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    struct ctm_block old;
+    open_tracer(&tracer);
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 100, node_of(&tracer, "a.py", 1));
+    assert_true(ctm_tracer_freed_hook(&tracer, BLOCK, &old));
+    uint32_t site = tracer.stacks.nodes[node_of(&tracer, "a.py", 1)].site;
+    reclaim(&tracer);
+    assert_int_equal(tracer.stacks.nodes[node_of(&tracer, "a.py", 1)].site, site);
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 200, node_of(&tracer, "b.py", 1));
+    reclaim(&tracer);
+    assert_int_equal(tracer.stacks.nodes[node_of(&tracer, "a.py", 1)].site, CTM_NO_SITE);
+    ctm_tracer_deinit(&tracer);
+}
+
+static void instructions_are_remembered_under_new_ids(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    churn(&tracer, "dead.py", 1, 8);
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 1000, node_of(&tracer, "live.py", 2));
+    uint32_t live = node_of(&tracer, "live.py", 2);
+    uint32_t dead = node_of(&tracer, "idle.py", 3);
+    uint32_t nodes[] = {live, dead};
+    for (uintptr_t i = 0; i < 2; i++) {
+        struct ctm_context node = tracer.stacks.nodes[nodes[i]];
+        struct ctm_location *location =
+            ctm_locations_add(&tracer.locations, 0x1000 + i, node.frame);
+        assert_non_null(location);
+        location->parent = node.parent;
+        location->node = nodes[i];
+    }
+    assert_non_null(ctm_tracer_add_owner_hook(&tracer, BLOCK + 64));
+    reclaim(&tracer);
+    const struct ctm_location *kept = ctm_locations_find(&tracer.locations, 0x1000);
+    assert_int_equal(kept->node, node_of(&tracer, "live.py", 2));
+    assert_int_not_equal(kept->parent, CTM_NO_CONTEXT);
+    /* Its code may run again: the frame is there, a node of it is not. */
+    const struct ctm_location *idle = ctm_locations_find(&tracer.locations, 0x1001);
+    assert_int_equal(idle->parent, CTM_NO_CONTEXT);
+    assert_int_equal(idle->frame, frame_of(&tracer, "idle.py", 3));
+    ctm_tracer_deinit(&tracer);
+}
+
+static void the_stack_in_hand_is_kept(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    for (uint32_t line = 1; line < 100; line++) {
+        churn(&tracer, "a.py", line, 8);
+    }
+    uint32_t node = node_of(&tracer, "b.py", 1);
+    uint32_t domain_node = node_of(&tracer, "b.py", 2);
+    tracer.reclaim_at = 0;
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 100, node);
+    assert_int_equal(tracer.reclaims, 1);
+    check(&tracer);
+    node = node_of(&tracer, "b.py", 1);
+    assert_int_equal(tracer.sites.items[tracer.stacks.nodes[node].site].live_bytes, 100);
+    domain_node = node_of(&tracer, "b.py", 2);
+    tracer.reclaim_at = 0;
+    assert_int_equal(ctm_tracer_track_hook(&tracer, 5, BLOCK, 50, domain_node), CTM_OK);
+    assert_int_equal(tracer.reclaims, 2);
+    check(&tracer);
+    domain_node = node_of(&tracer, "b.py", 2);
+    uint32_t site = ctm_sites_find(&tracer.sites, 5, domain_node);
+    assert_int_equal(tracer.sites.items[site].live_bytes, 50);
+    ctm_tracer_deinit(&tracer);
+}
+
+/* Whatever is refused, the tables stay whole and the sums right. */
+static void without_memory_less_is_given_back(void **state)
+{
+    (void)state;
+    for (unsigned next = 1; next < 12; next++) {
+        struct ctm_tracer tracer;
+        struct test_refusal refusal;
+        open_tracer(&tracer);
+        for (uint32_t line = 1; line < 3000; line++) {
+            churn(&tracer, "a.py", line, 8);
+        }
+        ctm_tracer_allocated_hook(&tracer, BLOCK, 100, node_of(&tracer, "b.py", 1));
+        test_refuse(&tracer.pages, &refusal);
+        test_refuse_next(&refusal, next);
+        reclaim(&tracer);
+        test_refuse_next(&refusal, 0);
+        assert_int_equal(churn_of(&tracer, NULL, 0), 3000);
+        reclaim(&tracer);
+        assert_int_equal(churn_of(&tracer, NULL, 0), 3000);
+        ctm_tracer_deinit(&tracer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_service_keeps_what_is_live),
+        cmocka_unit_test(churn_is_folded_into_line_then_file_then_one_row),
+        cmocka_unit_test(what_was_at_the_peak_stays_until_the_next),
+        cmocka_unit_test(instructions_are_remembered_under_new_ids),
+        cmocka_unit_test(the_stack_in_hand_is_kept),
+        cmocka_unit_test(without_memory_less_is_given_back),
+    };
+    return cmocka_run_group_tests_name("reclaim", tests, NULL, NULL);
+}

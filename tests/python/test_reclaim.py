@@ -1,0 +1,67 @@
+"""A long service: what belongs to no live stack is given back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SERVICE = """
+import ctracemalloc
+from ctracemalloc import Filter, _engine
+
+ctracemalloc.start({nframe})
+kept = []
+made = 0
+
+def request(number):
+    # A new file, code object and stack each time, as templates make them.
+    source = "def render(depth):\\n"
+    source += "    if depth:\\n        return render(depth - 1)\\n"
+    source += "    return [bytes(100), 'x' * 50]\\n"
+    source += "page = render(5)\\n"
+    scope = {{}}
+    exec(compile(source, f"/templates/{{number}}.html", "exec"), scope)
+    return scope["page"][0]
+
+largest = []
+for number in range({requests}):
+    page = request(number)
+    if number % 1000 == 0:
+        kept.append(page)
+    if number % 2000 == 1999:
+        largest.append(_engine._tables_info()["nodes"])
+
+info = _engine._tables_info()
+assert info["reclaims"] >= 1, info
+assert max(largest) < 80_000, largest
+
+# What is live has its own stack still; of what is gone the churn is known by line.
+live = ctracemalloc.take_snapshot().filter_traces([Filter(True, "/templates/*")])
+lines = {{s.traceback[0].filename for s in live.statistics("lineno")}}
+for number in range(0, {requests}, 1000):
+    assert f"/templates/{{number}}.html" in lines, number
+churn = ctracemalloc.take_snapshot(at="churn")
+rendered = [s for s in churn.filter_traces([Filter(True, "/templates/*", 4)]).statistics("lineno")]
+if ctracemalloc.is_churn_exact():
+    # The list, the bytes and the text, though the interpreter may reuse the list's block.
+    assert len(rendered) == {requests}, len(rendered)
+    assert sum(s.count for s in rendered) >= 2 * {requests}
+total = sum(s.count for s in churn.statistics("traceback"))
+assert total > 10 * {requests}
+print("ok")
+"""
+
+
+def run(nframe: int, requests: int) -> None:
+    source = SERVICE.format(nframe=nframe, requests=requests)
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "ok"), done.stderr
+
+
+def test_one_frame() -> None:
+    run(1, 18_000)
+
+
+def test_deep_stacks() -> None:
+    run(25, 8_000)
