@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Measures what is done with traces: snapshots, statistics, filters, diffs and files.
+
+run.py --python PYTHON [--loads LIST] [--rounds N] [--into DOCUMENT]
+
+Prints, as Markdown, the processor time of each operation with ctracemalloc and with the
+interpreter's own tracemalloc beside it. See README.md in the folder above.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
+
+import machine
+from children import ChildError, ask, missing_modules
+from configs import Config
+from document import table, write_into
+from loads import LOADS, Load
+from options import choose, interpreter
+
+WORKER = Path(__file__).with_name("worker.py")
+TIMEOUT = 3600
+# Loads that stdlib's tracer is not asked to carry: minutes and gigabytes.
+OURS_ALONE = {"many"}
+BYTES = {
+    "snapshot_bytes": "bytes of a snapshot, by its own count",
+    "snapshot_rss": "resident memory that it added",
+    "snapshot_peak": "... while it was taken, at most",
+    "file": "file",
+}
+
+Figures = dict[str, Any]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--python",
+        type=interpreter,
+        default=sys.executable,
+        help="the interpreter to measure (default: this one)",
+    )
+    add(
+        "--loads",
+        type=lambda text: choose(text, {name: name for name in LOADS}),
+        default=list(LOADS),
+        metavar="LIST",
+        help=f"of {', '.join(LOADS)} (default: all)",
+    )
+    add("--rounds", type=int, default=5, help="of ours; stdlib has one (default: 5)")
+    add("--alone", action="store_true", help="without stdlib, which takes minutes for a load")
+    add(
+        "--into",
+        type=Path,
+        metavar="DOCUMENT",
+        help="write between the marks in a document, instead of printing",
+    )
+    return parser
+
+
+def _spread(values: list[float]) -> str:
+    middle = f"{statistics.median(values):,.2f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):,.2f} to {max(values):,.2f})"
+
+
+def _ratio(theirs: float, own: float) -> str:
+    return f"{theirs / own:,.0f}x" if own > 0 else ""
+
+
+def _rows(own: Figures, theirs: Figures | None) -> list[list[str]]:
+    rows = []
+    for what, values in own.items():
+        if what in BYTES:
+            continue
+        row = [f"{what}, ms", _spread(values), "", ""]
+        if theirs:
+            row[2] = _spread(theirs[what])
+            row[3] = _ratio(statistics.median(theirs[what]), statistics.median(values))
+        rows.append(row)
+    for what, label in BYTES.items():
+        if what not in own:
+            continue
+        row = [f"{label}, kB", f"{own[what] / 1000:,.0f}", "", ""]
+        if theirs and what in theirs:
+            row[2:] = [f"{theirs[what] / 1000:,.0f}", _ratio(theirs[what], own[what])]
+        rows.append(row)
+    return rows
+
+
+def _section(load: Load, own: Figures, theirs: Figures | None) -> str:
+    header = ["", "ctracemalloc", "stdlib tracemalloc", "ratio"]
+    return f"{load.label}:\n\n{table(header, _rows(own, theirs))}\n"
+
+
+def main() -> int:
+    """Does what the command line says."""
+    options = _parser().parse_args()
+    configs = [Config("ours-1"), Config("stdlib-1")]
+    if missing := missing_modules(options.python, configs):
+        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
+        return 2
+    sections = []
+    try:
+        for name in options.loads:
+            figures: list[Figures | None] = []
+            for config in configs:
+                rounds = options.rounds if config.tool == "ours" else 1
+                skip = config.tool == "stdlib" and (options.alone or name in OURS_ALONE)
+                arguments = [config.name, name, str(rounds)]
+                figures.append(
+                    None if skip else ask(options.python, WORKER, arguments, timeout=TIMEOUT)
+                )
+            own, theirs = figures
+            assert own is not None
+            sections.append(_section(LOADS[name], own, theirs))
+    except ChildError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 1
+    about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
+    text = (
+        f"{about}\n- load average {os.getloadavg()[0]:.1f}; processor time, but for the pause; "
+        f"median (least to most) of {options.rounds} rounds, one of stdlib\n\n"
+        + "\n".join(sections)
+    )
+    if options.into:
+        write_into(options.into, "analysis", text)
+    else:
+        print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
