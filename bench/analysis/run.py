@@ -127,8 +127,8 @@ def main() -> int:
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     text = (
         f"{about}\n- load average {os.getloadavg()[0]:.1f}; processor time, but for the pause; "
-        f"median (least to most) of {options.rounds} rounds, one of stdlib\n\n"
-        + "\n".join(sections)
+        f"median (least to most) of {options.rounds} rounds"
+        f"{'; without stdlib' if options.alone else ', one of stdlib'}\n\n" + "\n".join(sections)
     )
     if options.into:
         write_into(options.into, "analysis", text)
