@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from cli_support import Caller
+from ctracemalloc.cli import top
 
 READERS = ("top", "info")
 
@@ -63,18 +63,12 @@ def test_a_full_disk_is_one_line(new: Path) -> None:
     assert done.stderr == "ctracemalloc top: the standard output: No space left on device\n"
 
 
-def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    command = [sys.executable, "-m", "ctracemalloc", "top", str(fifo)]
-    with (
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
-        # Opens when the command has opened its end, and waits for what to read.
-        fifo.open("wb"),
-    ):
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (130, "ctracemalloc top: interrupted\n")
+def test_an_interrupt_is_one_line(call: Caller, new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(top, "open_snapshot", interrupt)
+    assert call("top", new) == (130, "", "ctracemalloc top: interrupted\n")
 
 
 def test_wrong_values(call: Caller, new: Path) -> None:
