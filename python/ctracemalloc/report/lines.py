@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterable, Sequence
 
-from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
+from ctracemalloc import Snapshot, Statistic, StatisticDiff
+from ctracemalloc.report.source import source_line
 
 LARGEST_TABLE = 5000
 _SOURCE_WIDTH = 160
@@ -45,7 +45,7 @@ def _rows(
             mark = _mark(entry)
             if mark:
                 row["mark"] = mark
-        source = _source(frame) if with_source else ""
+        source = source_line(frame, _SOURCE_WIDTH) if with_source else ""
         if source:
             row["source"] = source
         yield row
@@ -55,7 +55,3 @@ def _mark(entry: StatisticDiff) -> str:
     if entry.count == 0:
         return "gone"
     return "new" if entry.count == entry.count_diff else ""
-
-
-def _source(frame: Frame) -> str:
-    return linecache.getline(frame.filename, frame.lineno).strip()[:_SOURCE_WIDTH]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import linecache
 import os
 from typing import Any
 
 from ctracemalloc import Frame, Traceback
-
-_SOURCE_WIDTH = 100
+from ctracemalloc.report.source import source_line
 
 
 def place(traceback: Traceback, folder: str | None) -> str:
@@ -36,11 +34,6 @@ def frame_text(frame: Frame, folder: str | None) -> str:
     if frame.lineno:
         text += f":{frame.lineno}"
     return f"{text} ({frame.name})" if frame.name else text
-
-
-def source_line(frame: Frame) -> str:
-    """Return the source of a line, cut to a bearable width; empty if it is not at hand."""
-    return linecache.getline(frame.filename, frame.lineno).strip()[:_SOURCE_WIDTH]
 
 
 def frames_as_json(traceback: Traceback) -> list[dict[str, Any]]:

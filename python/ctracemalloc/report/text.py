@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ctracemalloc import Snapshot
 from ctracemalloc._model import _format_size
-from ctracemalloc.report.places import short_name, source_line
+from ctracemalloc.report.places import short_name
+from ctracemalloc.report.source import source_line
 
 
 def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) -> str:
