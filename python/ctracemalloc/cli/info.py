@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ctracemalloc import Snapshot
+from ctracemalloc import Snapshot, domain_name
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.snapshots import open_snapshot
-from ctracemalloc.report.domains import domain_name
 from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
@@ -99,7 +98,7 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "traces", f"{human_size(content['size'])} in {content['count']:,} blocks"
     yield "stacks", f"{content['stacks']:,}, of up to {content['traceback_limit']} frames"
     for domain in content["domains"]:
-        known = f" ({domain['domain']})" if domain["name"] != str(domain["domain"]) else ""
+        known = "" if str(domain["domain"]) in domain["name"] else f" ({domain['domain']})"
         size = human_size(domain["size"])
         yield "domain", f"{domain['name']}{known}: {size} in {domain['count']:,} blocks"
     if moment.get("peak_bytes"):

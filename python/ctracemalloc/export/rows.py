@@ -11,10 +11,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ctracemalloc import Snapshot
+from ctracemalloc import Snapshot, domain_name
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Track, unicode
-from ctracemalloc.report.domains import domain_name
 
 _CSV_COLUMNS = ("domain", "domain_name", "size", "count", "bytes", "total_nframe", "stack")
 # Rows that become a group of a Parquet file, and are in memory at a time.

@@ -12,9 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ctracemalloc import DomainFilter, Snapshot
+from ctracemalloc import DomainFilter, Snapshot, domain_name
 from ctracemalloc._snapshot import as_table
-from ctracemalloc.report.domains import domain_name
 from ctracemalloc.report.flame import Labels, flame_columns
 from ctracemalloc.report.lines import line_rows
 from ctracemalloc.report.series import moment_of, series_of
