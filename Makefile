@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle stubs lint format sanitize fuzz stress soak coverage mutate cross bench clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz stress soak coverage mutate cross bench clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ compat: setup ## CPython's own test.test_tracemalloc, on all versions
 
 oracle: setup ## stdlib's tracer and ours at the same time, on all versions
 	for version in $(PYTHON_VERSIONS); do tools/check.sh $$version oracle || failed=1; done; exit $${failed:-0}
+
+domains: setup ## the same with numpy, which reports its memory itself
+	tools/check.sh $(PYTHON_VERSION) domains
 
 stubs: setup ## the type stubs against the built extension
 	tools/check.sh $(PYTHON_VERSION) stubs

@@ -8,6 +8,7 @@
 #   tests    the tests in Python
 #   compat   CPython's own test.test_tracemalloc on ours
 #   oracle   stdlib's tracer and ours at the same time: the same traces
+#   domains  the same with libraries that report their memory themselves; installs them
 #   stubs    the type stubs against the extension
 # All of them run, whatever fails; the exit status is 0 if none did.
 set -euo pipefail
@@ -37,6 +38,10 @@ run_check() { # CHECK
         tests) "$python" -m pytest -q -p no:cacheprovider tests ;;
         compat) "$python" tests/compat/run.py ;;
         oracle) "$python" tests/oracle/run.py ;;
+        domains)
+            "$(tools/pythons.sh venv "$version")" -m pip -q --python "$python" install \
+                --only-binary :all: -r tests/domains/requirements.txt &&
+                "$python" tests/domains/run.py ;;
         stubs) MYPYPATH=python "$python" -m mypy.stubtest --allowlist tests/structure/stubtest.allow ctracemalloc ;;
         *) echo "check.sh: no check is called '$1'" >&2 && return 2 ;;
     esac
