@@ -113,7 +113,8 @@ function drawFlame () {
   chart = flamegraph()
     .width(place.clientWidth)
     .cellHeight(20)
-    .minFrameSize(1)
+    // All that the page has is drawn, at any width of the window: a gap would be memory without a name.
+    .minFrameSize(0.25)
     .transitionDuration(matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 180)
     .inverted(true)
     .sort((a, b) => b.data.value - a.data.value)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from report_support import HOSTILE
+from report_support import HOSTILE, trace, write_snapshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -171,3 +171,14 @@ def test_a_series_shows_its_time_line(
     open_report(browser_page, tmp_path, old_file, new_file, third)
     assert browser_page.locator("#timeline polygon").count() >= 3
     assert "peak 53.7 KiB" in browser_page.inner_text("#timeline")
+
+
+def test_many_small_frames_leave_no_gap(browser_page: Page, tmp_path: Path) -> None:
+    traces = [trace(100, (f"small{number}.py", 1)) for number in range(2000)]
+    traces += [trace(400, (f"larger{number}.py", 1)) for number in range(500)]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "many.ctm", traces))
+    widths = browser_page.eval_on_selector_all(
+        "g.frame rect", "frames => frames.map(frame => Number(frame.getAttribute('width')))"
+    )
+    whole = max(widths)
+    assert sum(widths) - whole == pytest.approx(whole, rel=0.01)

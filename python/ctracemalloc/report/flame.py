@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from ctracemalloc import Frame, Snapshot, TreeNode
 from ctracemalloc._engine import module_name
 
-SMALLEST_SHARE = 1 / 4000
-"""Of the whole: what is smaller takes less than half a pixel of a wide screen."""
+SMALLEST_SHARE = 1 / 1000
+"""Of the whole: what is smaller is about a pixel wide, and many of them would be a blank area."""
 
 
 @dataclass
