@@ -9,7 +9,8 @@ function columnsOf (page) {
     { key: 'size', title: 'Size', format: bytes },
     { key: 'count', title: 'Blocks', format: number },
     { key: 'average', title: 'Average', format: bytes },
-    { key: 'part', title: 'Share', format: share }
+    { key: 'part', title: 'Share', format: share },
+    { key: 'cumulative', title: 'With callees', format: bytes }
   ]
   if (page.compared) {
     columns.splice(2, 0, { key: 'sizeDiff', title: 'Change', format: (n) => signed(n, bytes) })

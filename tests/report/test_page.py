@@ -161,3 +161,11 @@ def test_the_composition_of_a_peak_can_be_shown(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     tree = data_of(page_of("peak.ctm", folder=tmp_path))["trees"][0]["callers"]
     assert tree["size"][0] > 10_000_000
+
+
+def test_a_line_knows_what_its_callees_hold(tmp_path: Path) -> None:
+    traces = [trace(100, ("main.py", 1)), trace(900, ("main.py", 1), ("cache.py", 10))]
+    file = write_snapshot(tmp_path / "calls.ctm", traces)
+    rows = {row["where"]: row for row in data_of(page_of(file, folder=tmp_path))["lines"]}
+    assert (rows["main.py:1"]["size"], rows["main.py:1"]["cumulative"]) == (100, 1000)
+    assert (rows["cache.py:10"]["size"], rows["cache.py:10"]["cumulative"]) == (900, 900)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ctracemalloc import Snapshot, Statistic, StatisticDiff
+from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
 from ctracemalloc.report.source import source_line
 
 LARGEST_TABLE = 5000
@@ -23,12 +23,18 @@ def line_rows(
     entries: Sequence[Statistic] | Sequence[StatisticDiff]
     entries = snapshot.statistics("lineno") if old is None else snapshot.compare_to(old, "lineno")
     total = sum(entry.size for entry in entries)
-    rows = list(_rows(entries[:LARGEST_TABLE], total, with_source))
+    through = {
+        entry.traceback[0]: entry.size for entry in snapshot.statistics("lineno", cumulative=True)
+    }
+    rows = list(_rows(entries[:LARGEST_TABLE], total, through, with_source))
     return rows, len(entries) - len(rows)
 
 
 def _rows(
-    entries: Iterable[Statistic] | Iterable[StatisticDiff], total: int, with_source: bool
+    entries: Iterable[Statistic] | Iterable[StatisticDiff],
+    total: int,
+    through: Mapping[Frame, int],
+    with_source: bool,
 ) -> Iterable[Row]:
     for entry in entries:
         frame = entry.traceback[0]
@@ -38,6 +44,7 @@ def _rows(
             "count": entry.count,
             "average": entry.size / entry.count if entry.count else 0,
             "part": entry.size / total if total else 0,
+            "cumulative": through.get(frame, 0),
         }
         if isinstance(entry, StatisticDiff):
             row["sizeDiff"] = entry.size_diff
