@@ -30,8 +30,8 @@ fi
 
 types() {
     local folder status=0
-    # Benchmarks share a folder that they put on their path.
-    local -x MYPYPATH=bench/common
+    # Benchmarks and oracles share folders that they put on their path.
+    local -x MYPYPATH=bench/common:tests/oracle
     mypy python || status=1
     # Modules in different folders may have the same name: each folder is a program of its own.
     while read -r folder; do

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ class Caller:
         return Outcome(status, *self._capsys.readouterr())
 
 
-def dump(folder: Path, name: str, traces: list[tuple[object, ...]]) -> Path:
+def dump(folder: Path, name: str, traces: Sequence[tuple[object, ...]]) -> Path:
     """Write a snapshot of these traces."""
     path = folder / name
     Snapshot(traces, 25).dump(path)  # type: ignore[arg-type]

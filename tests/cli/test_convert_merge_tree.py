@@ -30,7 +30,7 @@ def test_the_standard_library_opens_what_was_converted(
     ours.dump(new)
     target = tmp_path / "new.pickle"
     assert call("convert", new, "-o", target) == (0, "", "")
-    command = [sys.executable, "-I", "-S", "-c", _READ, target]
+    command = [sys.executable, "-I", "-S", "-c", _READ, str(target)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     expected = [str(statistic) for statistic in ours.statistics("traceback")]

@@ -91,7 +91,7 @@ def test_unusual_file_names_come_back(name: str) -> None:
 def test_equal_stacks_are_one_object() -> None:
     table = SnapshotTable(TRACES)
     assert table[0][2] is table[6][2]
-    assert table.filter([(True, None, None, False, 0)])[0][2] is table[0][2]
+    assert table.filter([(True, None, None, False, 0, None)])[0][2] is table[0][2]
 
 
 def test_a_table_is_no_list_of_something_else() -> None:
@@ -125,7 +125,7 @@ def test_an_error_in_a_matcher_is_the_callers() -> None:
         raise LookupError(name)
 
     with pytest.raises(LookupError):
-        SnapshotTable(TRACES).filter([(True, fails, None, False, None)])
+        SnapshotTable(TRACES).filter([(True, fails, None, False, None, None)])
 
 
 def test_names_are_matched_once() -> None:
@@ -135,7 +135,7 @@ def test_names_are_matched_once() -> None:
         seen.append(name)
         return name == "a.py"
 
-    kept = SnapshotTable(TRACES).filter([(True, matches, None, False, None)])
+    kept = SnapshotTable(TRACES).filter([(True, matches, None, False, None, None)])
     assert len(kept) == 5
     assert sorted(seen) == ["<unknown>", "a.py", "b.py"]
 

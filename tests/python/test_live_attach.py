@@ -69,7 +69,7 @@ def start(env: Environment, tmp_path: Path) -> Iterator[Start]:
 
 
 def attach(
-    env: Environment, folder: Path, *arguments: str | int
+    env: Environment, folder: Path, *arguments: str | int | Path
 ) -> subprocess.CompletedProcess[str]:
     given = [str(argument) for argument in arguments]
     return env.run(*ATTACH, *given, env={"TMPDIR": str(folder / "temporary")}, cwd=folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def execute(nbclient: Any, folder: Path, sources: list[str]) -> list[list[Any]]:
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     specification = {"argv": command, "display_name": "ours", "language": "python"}
     (kernel / "kernel.json").write_text(json.dumps(specification))
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    new_cell: Callable[[str], Any] = nbformat.v4.new_code_cell
+    new_notebook: Callable[..., Any] = nbformat.v4.new_notebook
+    notebook = new_notebook(cells=[new_cell(source) for source in sources])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(folder))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
@@ -183,6 +186,7 @@ def test_values_of_other_kinds() -> None:
     statistic, diff = Statistic(trace, 1, 1), StatisticDiff(trace, 1, 1, 1, 1)
     assert notebook._list_html([statistic]) is not None
     assert notebook._list_html([diff]) is not None
-    for other in ([], [1], [statistic, diff], [statistic, 1]):
+    others: tuple[list[object], ...] = ([], [1], [statistic, diff], [statistic, 1])
+    for other in others:
         assert notebook._list_html(other) is None
     assert ctracemalloc.load_ipython_extension is notebook.load_ipython_extension
