@@ -144,10 +144,10 @@ def test_traces_of_the_standard_library_are_handed_over_once(env: Environment) -
         import tracemalloc, _tracemalloc
         theirs = _tracemalloc.is_tracing, _tracemalloc.start
         tracemalloc.start(7)
-        kept = [bytes(2000 + i) for i in range(64)]
+        kept = [bytes(200_000 + i) for i in range(64)]
         import ctracemalloc
         snapshot = ctracemalloc.install()
-        sizes = [t.size for t in snapshot.traces if 2000 <= t.size - 33 < 2064]
+        sizes = [t.size for t in snapshot.traces if 200_000 <= t.size - 33 < 200_064]
         frames = max(len(t.traceback) for t in snapshot.traces)
         during = [theirs[0](), ctracemalloc.is_tracing(), ctracemalloc.get_traceback_limit()]
         mine = bytes(3000)
