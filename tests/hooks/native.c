@@ -159,6 +159,7 @@ struct layer {
     size_t calls;
     bool fail_realloc;
     bool wrong_ctx; /* a call came with a ctx that is not ours */
+    void *again;    /* what the next malloc hands out a second time */
 };
 
 static struct layer layers[3];
@@ -177,6 +178,11 @@ static struct layer *layer_of(void *ctx)
 static void *layer_malloc(void *ctx, size_t size)
 {
     struct layer *layer = layer_of(ctx);
+    if (layer->again != NULL) {
+        void *block = layer->again;
+        layer->again = NULL;
+        return block;
+    }
     return layer->below.malloc(layer->below.ctx, size);
 }
 
@@ -237,17 +243,19 @@ static PyObject *layer_fail_realloc(PyObject *module, PyObject *value)
     Py_RETURN_NONE;
 }
 
-/* free_unseen(domain, address): free below our layer and whatever is on top of it. */
-static PyObject *free_unseen(PyObject *module, PyObject *args)
+/* malloc_again(domain, address, size): our layer hands out a block a second time, as if it had been
+ * freed below whatever is on top of the layer. */
+static PyObject *malloc_again(PyObject *module, PyObject *args)
 {
     (void)module;
     int domain;
     PyObject *address;
-    if (!PyArg_ParseTuple(args, "iO", &domain, &address)) {
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "iOn", &domain, &address, &size)) {
         return NULL;
     }
-    layers[domain].below.free(layers[domain].below.ctx, PyLong_AsVoidPtr(address));
-    Py_RETURN_NONE;
+    layers[domain].again = PyLong_AsVoidPtr(address);
+    return PyLong_FromVoidPtr(call_malloc(domain, (size_t)size));
 }
 
 static PyObject *layer_info(PyObject *module, PyObject *unused)
@@ -336,7 +344,7 @@ static PyMethodDef methods[] = {
     {"layer_on", layer_on, METH_NOARGS, NULL},
     {"layer_off", layer_off, METH_NOARGS, NULL},
     {"layer_fail_realloc", layer_fail_realloc, METH_O, NULL},
-    {"free_unseen", free_unseen, METH_VARARGS, NULL},
+    {"malloc_again", malloc_again, METH_VARARGS, NULL},
     {"layer_info", layer_info, METH_NOARGS, NULL},
     {"allocator_of", allocator_of, METH_O, NULL},
 #if PY_VERSION_HEX >= 0x030D0000
