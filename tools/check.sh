@@ -42,7 +42,7 @@ run_check() { # CHECK
             "$(tools/pythons.sh venv "$version")" -m pip -q --python "$python" install \
                 --only-binary :all: -r tests/domains/requirements.txt &&
                 "$python" tests/domains/run.py ;;
-        stubs) MYPYPATH=python "$python" -m mypy.stubtest --allowlist tests/structure/stubtest.allow ctracemalloc ;;
+        stubs) MYPYPATH=python "$python" -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/structure/stubtest.allow ctracemalloc ;;
         *) echo "check.sh: no check is called '$1'" >&2 && return 2 ;;
     esac
 }
