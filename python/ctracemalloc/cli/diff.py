@@ -22,7 +22,7 @@ from ctracemalloc.cli.snapshots import (
 )
 from ctracemalloc.live.process import parse_size
 from ctracemalloc.live.target import current_folder
-from ctracemalloc.report.places import details, frames_as_json, place
+from ctracemalloc.report.places import details, frames_as_json, mark, place
 from ctracemalloc.report.table import Row, print_table
 from ctracemalloc.report.text import human_size, printable
 
@@ -113,13 +113,6 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, sizes in bytes")
     return parser
-
-
-def mark(diff: StatisticDiff) -> str:
-    """Tell whether a site is in one of the snapshots only."""
-    if not diff.count:
-        return "gone"
-    return "new" if diff.count == diff.count_diff else ""
 
 
 def _head(old: str, new: str, before: Total, after: Total) -> str:

@@ -9,7 +9,7 @@ from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import check_output, writing
-from ctracemalloc.cli.snapshots import open_snapshot, total_of
+from ctracemalloc.cli.snapshots import nothing, open_snapshot, total_of
 
 _DESCRIPTION = """\
 Write a snapshot as one HTML page: a flame graph, and a table of lines. With two files the page
@@ -44,8 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     check_output(output, options.force)
     snapshots = [open_snapshot(path) for path in paths]
     for path, snapshot in zip(paths, snapshots, strict=True):
-        if total_of(snapshot).count == 0:
-            raise CommandError(f"{path}: the snapshot has no traces")
+        reason = nothing(path, snapshot, total_of(snapshot))
+        if reason:
+            raise CommandError(reason)
     page = _build(options.title or Path(paths[-1]).name, snapshots, paths, not options.no_source)
     with writing(output) as file:
         # Lone surrogates of file names have no bytes in UTF-8.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
+from ctracemalloc.report.places import mark
 from ctracemalloc.report.source import source_line
 
 LARGEST_TABLE = 5000
@@ -49,16 +50,10 @@ def _rows(
         if isinstance(entry, StatisticDiff):
             row["sizeDiff"] = entry.size_diff
             row["countDiff"] = entry.count_diff
-            mark = _mark(entry)
-            if mark:
-                row["mark"] = mark
+            change = mark(entry)
+            if change:
+                row["mark"] = change
         source = source_line(frame, _SOURCE_WIDTH) if with_source else ""
         if source:
             row["source"] = source
         yield row
-
-
-def _mark(entry: StatisticDiff) -> str:
-    if entry.count == 0:
-        return "gone"
-    return "new" if entry.count == entry.count_diff else ""

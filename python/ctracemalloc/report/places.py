@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ctracemalloc import Frame, Traceback
+from ctracemalloc import Frame, StatisticDiff, Traceback
 from ctracemalloc.report.source import source_line
 
 
@@ -14,6 +14,13 @@ def place(traceback: Traceback, folder: str | None) -> str:
     if not len(traceback):
         return "<no traceback>"
     return frame_text(traceback[-1], folder)
+
+
+def mark(diff: StatisticDiff) -> str:
+    """Tell whether a site is in one of the snapshots only."""
+    if not diff.count:
+        return "gone"
+    return "new" if diff.count == diff.count_diff else ""
 
 
 def details(traceback: Traceback, folder: str | None) -> list[str]:
