@@ -48,7 +48,8 @@ def project_files() -> Iterator[Path]:
             and not name.endswith(".egg-info")
             and (name == ".ci" or not name.startswith("."))
         ]
-        yield from (Path(folder, name) for name in files)
+        # In a worktree `.git` is a file that names the repository's folder.
+        yield from (Path(folder, name) for name in files if name != ".git")
 
 
 def test_nothing_below_the_extension_mentions_python() -> None:
