@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz stress soak coverage mutate cross bench clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz stress soak coverage mutate cross bench docs clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,6 +75,9 @@ cross: tools ## the C tests for aarch64, under qemu-user
 
 bench: setup ## what tracing costs; takes long and wants a quiet machine
 	tools/bench.sh $(PYTHON_VERSION) $(BENCH)
+
+docs: setup ## build the documentation's site in build/site
+	tools/site.sh
 
 clean: ## remove what was built, not what is kept in the cache
 	rm -rf build demo-out .venv

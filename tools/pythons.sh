@@ -3,7 +3,8 @@
 #
 #   pythons.sh default           print the version of python3
 #   pythons.sh find VERSION      print the path of a python of that version
-#   pythons.sh venv VERSION      print the python of a venv with requirements-dev.txt; make it if absent
+#   pythons.sh venv VERSION [REQUIREMENTS]
+#                                print the python of a venv with REQUIREMENTS (default: requirements-dev.txt); make it if absent
 #   pythons.sh chroot            print the path of a Debian sid chroot with the newest pythons; make it if absent
 #   pythons.sh enter COMMAND...  run COMMAND in the chroot, the checkout at /src, the venvs at /cache
 #   pythons.sh host-packages     install what a build needs on the host, if it is missing
@@ -69,8 +70,10 @@ find_python() { # VERSION
     fail "no python $version here: install it with 'pyenv install $version', or see '$0 chroot'"
 }
 
-make_venv() { # VERSION
-    local version=$1 venv=$cache/venv-$1 python
+make_venv() { # VERSION REQUIREMENTS
+    local version=$1 requirements=$repo/$2 venv=$cache/venv-$1 python
+    # docs/requirements.txt: venv-3.11-docs
+    [[ $2 != */* ]] || venv+=-$(tr / - <<<"${2%/*}")
     mkdir -p "$cache"
     exec {lock}>"$venv.lock"
     flock "$lock"
@@ -79,9 +82,9 @@ make_venv() { # VERSION
         rm -rf "$venv"
         "$python" -m venv "$venv" >&2
     fi
-    if ! cmp -s "$repo/requirements-dev.txt" "$venv/requirements-dev.txt"; then
-        "$venv/bin/python" -m pip install -q -r "$repo/requirements-dev.txt" >&2
-        cp "$repo/requirements-dev.txt" "$venv/requirements-dev.txt"
+    if ! cmp -s "$requirements" "$venv/${requirements##*/}"; then
+        "$venv/bin/python" -m pip install -q -r "$requirements" >&2
+        cp "$requirements" "$venv/"
     fi
     echo "$venv/bin/python"
 }
@@ -200,7 +203,8 @@ command=${1:-}
 case $command:$# in
     default:0) default_version ;;
     find:1) find_python "$1" ;;
-    venv:1) make_venv "$1" ;;
+    venv:1) make_venv "$1" requirements-dev.txt ;;
+    venv:2) make_venv "$1" "$2" ;;
     chroot:0)
         make_chroot
         echo "$sid"
