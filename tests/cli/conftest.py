@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_support import NEW_TRACES, OLD_TRACES, Caller, dump
+from cli_support import NEW_TRACES, OLD_TRACES, Caller, dump, write_named
 
 
 @pytest.fixture
@@ -26,3 +26,9 @@ def new(tmp_path: Path) -> Path:
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
     return dump(tmp_path, "empty.ctm", [])
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> Path:
+    """Make a snapshot whose frames have names of functions."""
+    return write_named(tmp_path / "named.ctm")

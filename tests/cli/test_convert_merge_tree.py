@@ -80,7 +80,7 @@ def test_the_tree(call: Caller, new: Path) -> None:
         "64.0 KiB       1   74.9%    app/[red]new.py:9",
         "21.5 KiB       3   25.1%    app/load.py:7",
         "20.5 KiB       2   24.0%      app/parse.py:20",
-        "                          1 frames not shown (--min-share, --depth)",
+        "                          1 frame not shown (--min-share, --depth)",
     ]
 
 

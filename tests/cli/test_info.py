@@ -20,7 +20,7 @@ def test_what_is_in_a_file(call: Caller, new: Path) -> None:
     lines = {line.split()[0]: line for line in done.out.splitlines()}
     assert lines["traces"].split(maxsplit=1)[1] == "85.5 KiB in 5 blocks"
     assert lines["stacks"].split(maxsplit=1)[1] == "4, of up to 25 frames"
-    assert "numpy (389047): 64.0 KiB in 1 blocks" in done.out
+    assert "numpy (389047): 64.0 KiB in 1 block\n" in done.out
 
 
 def test_json_says_what_the_program_was(call: Caller, tmp_path: Path) -> None:

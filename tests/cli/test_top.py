@@ -97,6 +97,30 @@ def test_filters_and_domains_hold_together(call: Caller, new: Path) -> None:
     assert loaded["size"] == 1000 + 20480 + 512
 
 
+def test_patterns_are_of_files_functions_and_modules(call: Caller, named: Path) -> None:
+    def found(*options: str) -> int:
+        count = entries(call, named, "--limit", "0", *options)["count"]
+        assert isinstance(count, int)
+        return count
+
+    assert found("--filter", "function:Cache.*") == 4
+    assert found("--filter", "function:cache.*") == 0
+    assert found("--filter", "module:app.*") == 6
+    assert found("--filter", "module:app.*", "--exclude", "function:Cache.*") == 2
+    # One of several is enough to be kept.
+    assert found("--filter", "function:Cache.*", "--filter", "module:tool") == 5
+    assert found("--filter", "*/cache.py") == found("--filter", "file:*/cache.py") == 4
+    assert found("--filter", "function:main") == 0
+    assert found("--filter", "function:main", "--all-frames") == 7
+
+
+def test_an_unknown_kind_of_pattern_is_refused(call: Caller, new: Path) -> None:
+    done = call("top", new, "--exclude", "class:Cache")
+    assert done.status == 2
+    assert "no patterns of the kind class: (there are file:, function:, module:" in done.err
+    assert call("top", new, "--filter", "file:class:Cache").status == 0
+
+
 def test_a_limit_of_none_shows_all(call: Caller, new: Path) -> None:
     assert len(entries(call, new, "--limit", "0")["entries"]) == 4
 
@@ -105,7 +129,7 @@ def test_nothing_to_show_is_one_line(call: Caller, new: Path, empty: Path) -> No
     done = call("top", empty)
     assert (done.status, done.out) == (0, f"{empty}: the snapshot has no traces\n")
     done = call("top", new, "--filter", "nowhere")
-    assert (done.status, done.out) == (0, f"{new}: none of the 5 traces is selected\n")
+    assert (done.status, done.out) == (0, f"{new}: nothing is selected of 5 traces\n")
     assert entries(call, empty)["entries"] == []
 
 

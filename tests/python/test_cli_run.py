@@ -211,7 +211,7 @@ def test_losses_are_told(env: Environment, tmp_path: Path) -> None:
     code = "import ctracemalloc as c; c.get_dropped = lambda: 3000; c.get_lost = lambda: 1"
     done = env.run(*RUN, "-o", tmp_path / "x.ctm", "-c", code)
     assert "\nctracemalloc: 3,000 allocations left no trace: out of memory\n" in done.stderr
-    assert "\nctracemalloc: 1 traces are lost: another tool had removed our hooks\n" in done.stderr
+    assert "\nctracemalloc: 1 trace lost: another tool had removed our hooks\n" in done.stderr
     done = env.run(*RUN, "-o", tmp_path / "x.ctm", "-c", "")
     assert " left no trace" not in done.stderr
     assert " are lost" not in done.stderr

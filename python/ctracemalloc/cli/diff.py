@@ -10,18 +10,12 @@ from typing import Any
 
 from ctracemalloc import StatisticDiff
 from ctracemalloc.cli.arguments import Parser
-from ctracemalloc.cli.snapshots import (
-    Total,
-    add_grouping,
-    add_selection,
-    key_type,
-    open_snapshot,
-    select,
-    shown,
-    total_of,
-)
+from ctracemalloc.cli.selection import add_selection, select
+from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
 from ctracemalloc.live.process import parse_size
+from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.groups import Total, diffs_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, mark, place
 from ctracemalloc.report.table import Row, print_table
 from ctracemalloc.report.text import human_size, printable
@@ -56,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     old, new = (select(open_snapshot(path), options) for path in (options.old, options.new))
     diffs = [
         diff
-        for diff in new.compare_to(old, key, options.cumulative)
+        for diff in diffs_of(new, old, key, options.cumulative)
         if diff.size_diff or diff.count_diff
     ]
     diffs.sort(key=_ORDERS[options.sort])
@@ -119,7 +113,7 @@ def _head(old: str, new: str, before: Total, after: Total) -> str:
     change = human_size(after.size - before.size, sign=True)
     return (
         f"{old} -> {new}: {human_size(before.size)} -> {human_size(after.size)} ({change}), "
-        f"{before.count:,} -> {after.count:,} blocks ({after.count - before.count:+,})"
+        f"{before.count:,} -> {count_of(after.count, 'block')} ({after.count - before.count:+,})"
     )
 
 
@@ -138,7 +132,7 @@ def _rows(diffs: Sequence[StatisticDiff], limit: int, is_partition: bool) -> lis
         rows.append(Row(cells, details(diff.traceback, folder), kind))
     others = diffs[limit:]
     if others:
-        name = "1 other" if len(others) == 1 else f"{len(others):,} others"
+        name = count_of(len(others), "other")
         change = size = blocks = ""
         # A sum over frames that share blocks would say nothing.
         if is_partition:

@@ -20,6 +20,7 @@ import ctracemalloc
 from ctracemalloc import _engine, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
+from ctracemalloc.live.say import count_of
 
 _VARIABLES = (
     startup.VARIABLE,
@@ -141,7 +142,7 @@ def _tracing() -> Iterator[_Finding]:
 
 
 def _state(is_tracing: Callable[[], bool], limit: Callable[[], int]) -> str:
-    return f"on, with {limit()} frames" if is_tracing() else "off"
+    return f"on, with {count_of(limit(), 'frame')}" if is_tracing() else "off"
 
 
 def _environment() -> Iterator[_Finding]:

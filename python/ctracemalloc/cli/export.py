@@ -11,7 +11,8 @@ from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.outputs import add_output, check_output, writing
 from ctracemalloc.cli.progress import track
-from ctracemalloc.cli.snapshots import add_selection, open_snapshot, select
+from ctracemalloc.cli.selection import add_selection, select
+from ctracemalloc.cli.snapshots import open_snapshot
 from ctracemalloc.export import collapsed, pprof, rows, speedscope
 
 _DESCRIPTION = """\

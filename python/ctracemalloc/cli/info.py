@@ -13,6 +13,7 @@ from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.live.say import count_of
 from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
@@ -95,18 +96,21 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in content["program"].items():
         yield name, value if isinstance(value, str) else repr(value)
     yield "kind", content["kind"]
-    yield "traces", f"{human_size(content['size'])} in {content['count']:,} blocks"
-    yield "stacks", f"{content['stacks']:,}, of up to {content['traceback_limit']} frames"
+    yield "traces", f"{human_size(content['size'])} in {count_of(content['count'], 'block')}"
+    yield (
+        "stacks",
+        f"{content['stacks']:,}, of up to {count_of(content['traceback_limit'], 'frame')}",
+    )
     for domain in content["domains"]:
         known = "" if str(domain["domain"]) in domain["name"] else f" ({domain['domain']})"
         size = human_size(domain["size"])
-        yield "domain", f"{domain['name']}{known}: {size} in {domain['count']:,} blocks"
+        yield "domain", f"{domain['name']}{known}: {size} in {count_of(domain['count'], 'block')}"
     if moment.get("peak_bytes"):
         current, peak = (human_size(moment[key]) for key in ("current_bytes", "peak_bytes"))
         yield "traced memory", f"{current}, peak {peak}"
     if moment.get("dropped"):
-        yield "dropped", f"{moment['dropped']:,} allocations left no trace: out of memory"
+        yield "dropped", f"{count_of(moment['dropped'], 'allocation')} left no trace: out of memory"
     if moment.get("lost"):
-        yield "lost", f"{moment['lost']:,} traces: another tool had removed the hooks"
+        yield "lost", f"{count_of(moment['lost'], 'trace')}: another tool had removed the hooks"
     for name, value in content["attributes"].items():
         yield f"attribute {name}", repr(value)

@@ -9,7 +9,9 @@ from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import check_output, writing
-from ctracemalloc.cli.snapshots import nothing, open_snapshot, total_of
+from ctracemalloc.cli.selection import nothing
+from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.report.groups import total_of
 
 _DESCRIPTION = """\
 Write a snapshot as one HTML page: a flame graph, and a table of lines. With two files the page

@@ -8,18 +8,11 @@ from typing import Any
 
 from ctracemalloc import Statistic
 from ctracemalloc.cli.arguments import Parser
-from ctracemalloc.cli.snapshots import (
-    Total,
-    add_grouping,
-    add_selection,
-    key_type,
-    nothing,
-    open_snapshot,
-    select,
-    shown,
-    total_of,
-)
+from ctracemalloc.cli.selection import add_selection, nothing, select
+from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
+from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.groups import Total, statistics_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, place
 from ctracemalloc.report.table import Row, print_table
 from ctracemalloc.report.text import human_size, printable
@@ -52,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     key = key_type(options)
     snapshot = open_snapshot(options.file)
     selected = select(snapshot, options)
-    statistics = selected.statistics(key, options.cumulative)
+    statistics = statistics_of(selected, key, options.cumulative)
     # In the order of size as they come, by traceback where that is the same.
     statistics.sort(key=_ORDERS[options.sort])
     total = total_of(selected)
@@ -101,7 +94,7 @@ def average(statistic: Statistic) -> float:
 
 def _head(path: str, kind: str, total: Total) -> str:
     what = "" if kind == "live" else f"{kind} of "
-    return f"{path}: {what}{human_size(total.size)} in {total.count:,} blocks"
+    return f"{path}: {what}{human_size(total.size)} in {count_of(total.count, 'block')}"
 
 
 def _rows(
@@ -116,7 +109,7 @@ def _rows(
         rows.append(Row(cells, below))
     others = statistics[limit:]
     if others:
-        name = "1 other" if len(others) == 1 else f"{len(others):,} others"
+        name = count_of(len(others), "other")
         if is_partition:
             size = sum(statistic.size for statistic in others)
             count = sum(statistic.count for statistic in others)

@@ -7,16 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from ctracemalloc import Tree
 from ctracemalloc.cli.arguments import Parser
-from ctracemalloc.cli.snapshots import (
-    KEY_TYPES,
-    Total,
-    add_selection,
-    nothing,
-    open_snapshot,
-    select,
-    total_of,
-)
+from ctracemalloc.cli.selection import add_selection, nothing, select
+from ctracemalloc.cli.snapshots import KEY_TYPES, open_snapshot
+from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.groups import Total, total_of
 from ctracemalloc.report.places import frame_text
 from ctracemalloc.report.table import Row, print_table
 from ctracemalloc.report.text import human_size, printable
@@ -42,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     snapshot = open_snapshot(options.file)
     selected = select(snapshot, options)
     total = total_of(selected)
-    head = f"{options.file}: {human_size(total.size)} in {total.count:,} blocks"
+    head = f"{options.file}: {human_size(total.size)} in {count_of(total.count, 'block')}"
     print(printable(nothing(options.file, snapshot, total) or head))
     if total.count:
         tree = selected.tree(by=KEY_TYPES[options.by], inverted=options.inverted)
@@ -96,9 +91,8 @@ def _rows(tree: Tree, total: Total, least: float, depth: int) -> Iterator[Row]:
         ends.append(end)
         number += 1
     if left_out:
-        yield Row(
-            ("", "", "", f"{left_out:,} frames not shown (--min-share, --depth)"), kind="rest"
-        )
+        text = f"{count_of(left_out, 'frame')} not shown (--min-share, --depth)"
+        yield Row(("", "", "", text), kind="rest")
 
 
 def _depth(text: str) -> int:

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from ctracemalloc import Frame, Snapshot
 from ctracemalloc.export.stacks import Stacks, Track, unicode
+from ctracemalloc.report.places import NO_TRACEBACK
 
 
 def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
@@ -14,7 +15,7 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     names = list(map(_name, stacks.frames))
     for stack in stacks.walk(track):
         text = ";".join(names[number] for number in reversed(stack.frames))
-        file.write(f"{text or '<no traceback>'} {stack.size}\n".encode())
+        file.write(f"{text or NO_TRACEBACK} {stack.size}\n".encode())
 
 
 def _name(frame: Frame) -> str:

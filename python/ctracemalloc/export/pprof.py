@@ -12,6 +12,7 @@ from typing import BinaryIO
 from ctracemalloc import Snapshot
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
+from ctracemalloc.report.places import NO_TRACEBACK
 
 # Fields of Profile.
 _SAMPLE_TYPE, _SAMPLE, _MAPPING, _LOCATION, _FUNCTION, _STRING = 1, 2, 3, 4, 5, 6
@@ -39,7 +40,7 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     mapping = _number(1, 1) + _number(5, strings.number("python"))
     profile += _message(_MAPPING, mapping + _number(7, 1) + _number(8, 1) + _number(9, 1))
     functions: dict[tuple[str, str], int] = {}
-    places = [("<no traceback>", "", 0)]
+    places = [(NO_TRACEBACK, "", 0)]
     places += [
         (frame_name(frame), unicode(frame.filename), frame.lineno) for frame in stacks.frames
     ]

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from ctracemalloc import Frame, Snapshot
 from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
+from ctracemalloc.report.places import NO_TRACEBACK
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -28,7 +29,7 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
         "exporter": "ctracemalloc",
         "name": f"memory, {snapshot.kind}",
         "activeProfileIndex": 0,
-        "shared": {"frames": [*map(_frame, stacks.frames), {"name": "<no traceback>"}]},
+        "shared": {"frames": [*map(_frame, stacks.frames), {"name": NO_TRACEBACK}]},
         "profiles": [
             _profile("bytes", "bytes", samples, sizes),
             _profile("blocks", "none", samples, counts),

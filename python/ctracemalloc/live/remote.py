@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import ctracemalloc
-from ctracemalloc.live.say import reason
+from ctracemalloc.live.say import count_of, reason
 
 START = "start"
 SNAPSHOT = "snapshot"
@@ -49,9 +49,9 @@ def leave_answer(folder: str, answer: tuple[str, str]) -> None:
 def _start(nframe: int) -> tuple[str, str]:
     if ctracemalloc.is_tracing():
         limit = ctracemalloc.get_traceback_limit()
-        return FAILED, f"it is traced already, with {limit} frames a traceback"
+        return FAILED, f"it is traced already, with {count_of(limit, 'frame')} a traceback"
     ctracemalloc.start(nframe)
-    return DONE, f"traced from now on, with {nframe} frames a traceback"
+    return DONE, f"traced from now on, with {count_of(nframe, 'frame')} a traceback"
 
 
 def _write_snapshot(path: str) -> tuple[str, str]:
@@ -61,5 +61,5 @@ def _write_snapshot(path: str) -> tuple[str, str]:
         snapshot.dump(path)
     except OSError as error:
         return FAILED, f"it cannot write {path}: {reason(error)}"
-    count = len(snapshot.traces)
-    return DONE, f"{current:,} bytes in {count:,} blocks, {peak:,} at the peak: {path}"
+    blocks = count_of(len(snapshot.traces), "block")
+    return DONE, f"{current:,} bytes in {blocks}, {peak:,} at the peak: {path}"

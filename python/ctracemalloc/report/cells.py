@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
 from ctracemalloc._tree import Tree
+from ctracemalloc.live.say import count_of
+from ctracemalloc.report.places import NO_TRACEBACK
 from ctracemalloc.report.text import human_size, printable
 
 # Turns a file's name into what people know it by.
@@ -36,7 +38,7 @@ def snapshot_html(snapshot: Snapshot) -> str:
     statistics = snapshot.statistics("lineno")
     total = sum(statistic.size for statistic in statistics)
     count = sum(statistic.count for statistic in statistics)
-    heading = f"<p><b>{human_size(total)}</b> in {count:,} blocks</p>"
+    heading = f"<p><b>{human_size(total)}</b> in {count_of(count, 'block')}</p>"
     return f"<div>{heading}{statistics_html(statistics)}{icicle_svg(snapshot.tree())}</div>"
 
 
@@ -138,6 +140,8 @@ def _box(frame: Frame, label: Label, about: str, at: tuple[float, int, float]) -
 def _place(statistic: Statistic | StatisticDiff, label: Label) -> str:
     """Name the newest frame; the others are one line each below it."""
     frames = list(reversed(statistic.traceback))
+    if not frames:
+        return NO_TRACEBACK
     return "\n".join(
         label(frame.filename) if frame.lineno == 0 else f"{label(frame.filename)}:{frame.lineno}"
         for frame in frames

@@ -20,7 +20,7 @@ import sys
 
 import ctracemalloc
 from ctracemalloc.live.process import resident
-from ctracemalloc.live.say import reason, say
+from ctracemalloc.live.say import count_of, reason, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ class Ending:
             from ctracemalloc.report import text
 
             say(
-                f"ctracemalloc: {text.human_size(current)} in {len(snapshot.traces):,} blocks"
-                f" at exit, peak {text.human_size(peak)}\n"
+                f"ctracemalloc: {text.human_size(current)} in "
+                f"{count_of(len(snapshot.traces), 'block')} at exit, peak {text.human_size(peak)}\n"
             )
             say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
             say(text.top_lines(snapshot, self._top, self._target.folder))
@@ -191,9 +191,10 @@ def _losses() -> str:
     lost = ctracemalloc.get_lost()
     lines = ""
     if dropped:
-        lines += f"ctracemalloc: {dropped:,} allocations left no trace: out of memory\n"
+        lines += f"ctracemalloc: {count_of(dropped, 'allocation')} left no trace: out of memory\n"
     if lost:
-        lines += f"ctracemalloc: {lost:,} traces are lost: another tool had removed our hooks\n"
+        traces = count_of(lost, "trace")
+        lines += f"ctracemalloc: {traces} lost: another tool had removed our hooks\n"
     return lines
 
 

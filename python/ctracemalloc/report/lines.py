@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
-from ctracemalloc.report.places import mark
+from ctracemalloc import Snapshot, Statistic, StatisticDiff, Traceback
+from ctracemalloc.report.places import mark, place
 from ctracemalloc.report.source import source_line
 
 LARGEST_TABLE = 5000
@@ -25,7 +25,7 @@ def line_rows(
     entries = snapshot.statistics("lineno") if old is None else snapshot.compare_to(old, "lineno")
     total = sum(entry.size for entry in entries)
     through = {
-        entry.traceback[0]: entry.size for entry in snapshot.statistics("lineno", cumulative=True)
+        entry.traceback: entry.size for entry in snapshot.statistics("lineno", cumulative=True)
     }
     rows = list(_rows(entries[:LARGEST_TABLE], total, through, with_source))
     return rows, len(entries) - len(rows)
@@ -34,18 +34,17 @@ def line_rows(
 def _rows(
     entries: Iterable[Statistic] | Iterable[StatisticDiff],
     total: int,
-    through: Mapping[Frame, int],
+    through: Mapping[Traceback, int],
     with_source: bool,
 ) -> Iterable[Row]:
     for entry in entries:
-        frame = entry.traceback[0]
         row: Row = {
-            "where": str(frame),
+            "where": place(entry.traceback, None),
             "size": entry.size,
             "count": entry.count,
             "average": entry.size / entry.count if entry.count else 0,
             "part": entry.size / total if total else 0,
-            "cumulative": through.get(frame, 0),
+            "cumulative": through.get(entry.traceback, entry.size),
         }
         if isinstance(entry, StatisticDiff):
             row["sizeDiff"] = entry.size_diff
@@ -53,7 +52,9 @@ def _rows(
             change = mark(entry)
             if change:
                 row["mark"] = change
-        source = source_line(frame, _SOURCE_WIDTH) if with_source else ""
+        source = ""
+        if with_source and len(entry.traceback):
+            source = source_line(entry.traceback[-1], _SOURCE_WIDTH)
         if source:
             row["source"] = source
         yield row

@@ -14,6 +14,7 @@ from typing import Any
 
 import ctracemalloc
 from ctracemalloc import Filter, Statistic, StatisticDiff
+from ctracemalloc.live.say import count_of
 from ctracemalloc.report import cells
 from ctracemalloc.report.text import human_size
 
@@ -40,7 +41,7 @@ class CellMemory:
     def __repr__(self) -> str:
         count = sum(diff.count_diff for diff in self.diffs)
         return (
-            f"this cell keeps {human_size(self.kept)} in {count:,} blocks; "
+            f"this cell keeps {human_size(self.kept)} in {count_of(count, 'block')}; "
             f"its peak was {human_size(self.peak)} above what was there before"
         )
 

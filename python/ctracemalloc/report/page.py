@@ -15,6 +15,7 @@ from markupsafe import Markup
 from ctracemalloc import DomainFilter, Snapshot, domain_name
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.report.flame import Labels, flame_columns
+from ctracemalloc.report.groups import total_of
 from ctracemalloc.report.lines import line_rows
 from ctracemalloc.report.series import moment_of, series_of
 from ctracemalloc.report.text import human_size
@@ -115,12 +116,10 @@ def _domains(snapshot: Snapshot) -> set[int]:
 
 
 def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
-    entries = snapshot.statistics("filename")
-    size = sum(entry.size for entry in entries)
-    count = sum(entry.count for entry in entries)
-    items = [Item("Live now", human_size(size)), Item("Blocks", f"{count:,}")]
+    total = total_of(snapshot)
+    items = [Item("Live now", human_size(total.size)), Item("Blocks", f"{total.count:,}")]
     if old is not None:
-        change = size - sum(entry.size for entry in old.statistics("filename"))
+        change = total.size - total_of(old).size
         items.insert(1, Item("Change", f"{'+' if change > 0 else ''}{human_size(change)}"))
     table = as_table(snapshot.traces._traces)
     if table is None:

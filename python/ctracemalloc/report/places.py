@@ -8,11 +8,14 @@ from typing import Any
 from ctracemalloc import Frame, StatisticDiff, Traceback
 from ctracemalloc.report.source import source_line
 
+# Of a trace without any frame, as one made by hand may be.
+NO_TRACEBACK = "<no traceback>"
+
 
 def place(traceback: Traceback, folder: str | None) -> str:
     """Name the newest frame; a file below `folder` is shown relative to it."""
     if not len(traceback):
-        return "<no traceback>"
+        return NO_TRACEBACK
     return frame_text(traceback[-1], folder)
 
 

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from ctracemalloc import Snapshot
 from ctracemalloc._snapshot import as_table
+from ctracemalloc.report.places import place
 
 SITES = 7
 
@@ -32,7 +33,7 @@ class Series(TypedDict):
 def series_of(snapshots: Sequence[Snapshot]) -> Series:
     """Follow the lines that hold the most at any moment through a series of snapshots."""
     sizes: list[dict[str, int]] = [
-        {str(entry.traceback[0]): entry.size for entry in snapshot.statistics("lineno")}
+        {place(entry.traceback, None): entry.size for entry in snapshot.statistics("lineno")}
         for snapshot in snapshots
     ]
     largest: dict[str, int] = {}

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ctracemalloc import Snapshot
 from ctracemalloc._model import _format_size
-from ctracemalloc.report.places import short_name
-from ctracemalloc.report.source import source_line
+from ctracemalloc.live.say import count_of
+from ctracemalloc.report.places import details, place
 
 
 def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) -> str:
@@ -20,18 +20,15 @@ def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) ->
     total = sum(statistic.size for statistic in statistics)
     rows = [_row("size", "blocks", "share", "line")]
     for statistic in statistics[:limit]:
-        frame = statistic.traceback[0]
-        place = f"{short_name(frame.filename, folder)}:{frame.lineno}"
-        rows.append(_size_row(statistic.size, statistic.count, total, place))
-        source = source_line(frame)
-        if source:
-            rows.append(_row("", "", "", "    " + source))
+        where = place(statistic.traceback, folder)
+        rows.append(_size_row(statistic.size, statistic.count, total, where))
+        for detail in details(statistic.traceback, folder):
+            rows.append(_row("", "", "", detail))
     others = statistics[limit:]
     if others:
         size = sum(statistic.size for statistic in others)
         count = sum(statistic.count for statistic in others)
-        lines = "1 other line" if len(others) == 1 else f"{len(others):,} other lines"
-        rows.append(_size_row(size, count, total, lines))
+        rows.append(_size_row(size, count, total, count_of(len(others), "other line")))
     return _text(rows)
 
 

@@ -1,0 +1,120 @@
+"""The options that choose among the traces of a snapshot."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from ctracemalloc import DomainFilter, Filter, Snapshot
+from ctracemalloc._filters import engine_spec
+from ctracemalloc._snapshot import as_table
+from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.live.say import count_of
+from ctracemalloc.report.domains import domain_number
+from ctracemalloc.report.groups import Total, total_of
+
+# What a pattern may be of, and what `Filter` calls it.
+_KINDS = {"file": None, "function": "function_pattern", "module": "module_pattern"}
+
+
+def add_selection(parser: Parser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--filter",
+        metavar="PATTERN",
+        action="append",
+        type=_pattern,
+        default=[],
+        help=(
+            "keep only blocks allocated in files like this (as a shell matches names), or, as "
+            "function:PATTERN or module:PATTERN, in functions (qualified names) or modules like "
+            "it; repeatable"
+        ),
+    )
+    parser.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        type=_pattern,
+        default=[],
+        help="leave out blocks allocated in files, functions or modules like this; repeatable",
+    )
+    parser.add_argument(
+        "--all-frames",
+        action="store_true",
+        help="--filter and --exclude look at all frames, not only at the one that allocated",
+    )
+    parser.add_argument(
+        "--domain",
+        metavar="DOMAIN",
+        action="append",
+        type=_domain,
+        default=[],
+        help="keep only blocks of this domain, a number or a name as python or numpy; repeatable",
+    )
+
+
+def select(snapshot: Snapshot, options: argparse.Namespace) -> Snapshot:
+    """Return a snapshot of the traces that the options of `add_selection` leave."""
+    # On its own, since one inclusive filter that matches is enough for a trace to be kept.
+    domains = [DomainFilter(True, domain) for domain in options.domain]
+    names = [
+        _filter(is_kept, pattern, options.all_frames)
+        for is_kept, patterns in ((True, options.filter), (False, options.exclude))
+        for pattern in patterns
+    ]
+    for filters in (domains, names):
+        if filters:
+            snapshot = _kept(snapshot, filters)
+    return snapshot
+
+
+def nothing(path: str, snapshot: Snapshot, selected: Total) -> str | None:
+    """Return the line that is shown for a selection without traces; None if it has some."""
+    if selected.count:
+        return None
+    total = total_of(snapshot)
+    if total.count:
+        return f"{path}: nothing is selected of {count_of(total.count, 'trace')}"
+    return f"{path}: the snapshot has no traces"
+
+
+def _filter(is_kept: bool, pattern: tuple[str, str], all_frames: bool) -> Filter:
+    kind, text = pattern
+    name = _KINDS[kind]
+    if name is None:
+        return Filter(is_kept, text, all_frames=all_frames)
+    made = Filter(is_kept, "*", all_frames=all_frames)
+    setattr(made, name, text)
+    return made
+
+
+def _kept(snapshot: Snapshot, filters: list[DomainFilter] | list[Filter]) -> Snapshot:
+    table = as_table(snapshot.traces._traces)
+    specs = [spec for spec in map(engine_spec, filters) if spec is not None]
+    assert table is not None, "what was read from a file"
+    assert len(specs) == len(filters), "filters as they come"
+    # Past `Snapshot.filter_traces`: as in the standard library, that raises an IndexError for a
+    # trace without any frame.
+    return Snapshot(table.filter(specs), snapshot.traceback_limit)
+
+
+def _pattern(text: str) -> tuple[str, str]:
+    found = re.match(r"([a-z]+):", text)
+    if not found:
+        return "file", text
+    kind = found[1]
+    if kind not in _KINDS:
+        kinds = ", ".join(f"{known}:" for known in _KINDS)
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: there are no patterns of the kind {kind}: (there are {kinds}; for a file "
+            f"of this name: file:{text})"
+        )
+    return kind, text[found.end() :]
+
+
+def _domain(text: str) -> int:
+    number = domain_number(text)
+    if number is None:
+        raise argparse.ArgumentTypeError(f"no domain is called {text!r}; its number will do")
+    return number
