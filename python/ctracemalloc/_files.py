@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LIMIT = "traceback_limit"
 # What is longer is refused, and not read to its end.
 _MOST_BYTES = 2**30
+# A buffered file reserves what it is asked for, however short it is.
+_FIRST_BYTES = 2**20
 
 
 def dump(snapshot: Snapshot, target: Path | int | BinaryIO, fsync: bool) -> None:
@@ -75,15 +77,17 @@ def _read(path: str | bytes) -> tuple[SnapshotTable, dict[str, Any]]:
 def _decode(file: BinaryIO) -> tuple[SnapshotTable, dict[str, Any]]:
     parts = []
     left = _MOST_BYTES + 1
+    wanted = _FIRST_BYTES
     # A raw file may give less than it is asked for.
     while left > 0:
-        part = file.read(left)
+        part = file.read(min(wanted, left))
         if not isinstance(part, bytes):
             raise TypeError(f"the file must be binary: read() returned {type(part).__name__}")
         if not part:
             break
         parts.append(part)
         left -= len(part)
+        wanted = max(_FIRST_BYTES, _MOST_BYTES + 1 - left)
     return SnapshotTable.decode(parts[0] if len(parts) == 1 else b"".join(parts))
 
 

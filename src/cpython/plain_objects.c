@@ -1,9 +1,31 @@
 #include "cpython/plain_objects.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "cpython/types.h"
 #include "format/plain.h"
+
+enum { MOST_ALIKE = 64 }; /* keys of a dict with the same hash */
+
+/* ---- failures ---- */
+
+/* Make an exception of this kind say where it came from. `format` takes the key and what it said.
+ */
+static void name_key(PyObject *key, PyObject *kind, const char *format)
+{
+    if (!PyErr_ExceptionMatches(kind)) {
+        return;
+    }
+    PyObject *type;
+    PyObject *value;
+    PyObject *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_Format(kind, format, key, value);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
 
 /* ---- to bytes ---- */
 
@@ -151,26 +173,6 @@ static int put_value(struct ctm_buffer *out, PyObject *value, unsigned depth)
 
 /* NOLINTEND(misc-no-recursion) */
 
-/* Say in front of a ValueError where it came from. */
-static void name_key(PyObject *key)
-{
-    if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
-        return;
-    }
-    PyObject *type;
-    PyObject *value;
-    PyObject *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_Format(
-        PyExc_ValueError,
-        "%.200R cannot be saved: %S (None, bool, int, float, str, bytes, and lists, tuples "
-        "and dicts of these can)",
-        key, value);
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-}
-
 static int put_entry(struct ctm_buffer *out, PyObject *key, PyObject *value)
 {
     if (!PyUnicode_CheckExact(key)) {
@@ -191,7 +193,9 @@ int ctm_plain_from_dict(PyObject *dict, struct ctm_buffer *out)
         PyObject *item = PyList_GET_ITEM(items, i);
         result = put_entry(out, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
         if (result < 0) {
-            name_key(PyTuple_GET_ITEM(item, 0));
+            name_key(PyTuple_GET_ITEM(item, 0), PyExc_ValueError,
+                     "%.200R cannot be saved: %S (None, bool, int, float, str, bytes, and lists, "
+                     "tuples and dicts of these can)");
         }
     }
     Py_DECREF(items);
@@ -204,7 +208,13 @@ int ctm_plain_from_dict(PyObject *dict, struct ctm_buffer *out)
 
 /* ---- from bytes ---- */
 
-static PyObject *get_value(struct ctm_cursor *cursor);
+/* Whoever called has not checked the bytes. */
+static PyObject *refuse_unchecked(const char *wrong)
+{
+    return PyErr_Format(PyExc_SystemError, "ctracemalloc: unchecked plain data: %s", wrong);
+}
+
+static PyObject *get_value(struct ctm_cursor *cursor, PyObject *format_error);
 
 static PyObject *get_long_int(const struct ctm_plain_item *item)
 {
@@ -237,13 +247,56 @@ static PyObject *get_int(const struct ctm_plain_item *item)
     return PyLong_FromLongLong((int64_t)number);
 }
 
+static int compare_hashes(const void *left, const void *right)
+{
+    Py_hash_t a = *(const Py_hash_t *)left;
+    Py_hash_t b = *(const Py_hash_t *)right;
+    return (a > b) - (a < b);
+}
+
+/*
+ * Whether few enough keys are alike. Numbers hash to what their value says, so a file could hold
+ * many whose hashes are equal, and each would be compared with all before it.
+ */
+static int check_hashes(PyObject *pairs, PyObject *format_error)
+{
+    int result = -1;
+    size_t count = (size_t)PyList_GET_SIZE(pairs) / 2;
+    if (count <= MOST_ALIKE) {
+        return 0;
+    }
+    Py_hash_t *hashes = PyMem_New(Py_hash_t, count);
+    if (hashes == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = PyObject_Hash(PyList_GET_ITEM(pairs, (Py_ssize_t)(2 * i)));
+        if (hashes[i] == -1) {
+            goto out;
+        }
+    }
+    qsort(hashes, count, sizeof *hashes, compare_hashes);
+    for (size_t i = MOST_ALIKE; i < count; i++) {
+        if (hashes[i] == hashes[i - MOST_ALIKE]) {
+            PyErr_Format(format_error, "more than %d keys of a dict have the same hash",
+                         MOST_ALIKE);
+            goto out;
+        }
+    }
+    result = 0;
+out:
+    PyMem_Free(hashes);
+    return result;
+}
+
 /* At most CTM_PLAIN_DEPTH deep. NOLINTBEGIN(misc-no-recursion) */
 
-static PyObject *get_list(struct ctm_cursor *cursor, uint64_t count)
+static PyObject *get_list(struct ctm_cursor *cursor, PyObject *format_error, uint64_t count)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (uint64_t i = 0; list != NULL && i < count; i++) {
-        PyObject *value = get_value(cursor);
+        PyObject *value = get_value(cursor, format_error);
         if (value == NULL) {
             Py_CLEAR(list);
         } else {
@@ -253,9 +306,9 @@ static PyObject *get_list(struct ctm_cursor *cursor, uint64_t count)
     return list;
 }
 
-static PyObject *get_tuple(struct ctm_cursor *cursor, uint64_t count)
+static PyObject *get_tuple(struct ctm_cursor *cursor, PyObject *format_error, uint64_t count)
 {
-    PyObject *list = get_list(cursor, count);
+    PyObject *list = get_list(cursor, format_error, count);
     if (list == NULL) {
         return NULL;
     }
@@ -264,38 +317,38 @@ static PyObject *get_tuple(struct ctm_cursor *cursor, uint64_t count)
     return tuple;
 }
 
-static int get_pair(struct ctm_cursor *cursor, PyObject *dict)
+/* Keys and values by turns, checked: a dict of theirs costs no more than they do. */
+static int fill_dict(PyObject *dict, PyObject *pairs)
 {
-    int result = -1;
-    PyObject *key = get_value(cursor);
-    PyObject *value = key == NULL ? NULL : get_value(cursor);
-    if (value != NULL) {
-        result = PyDict_SetItem(dict, key, value);
-    }
-    Py_XDECREF(key);
-    Py_XDECREF(value);
-    return result;
-}
-
-static PyObject *get_dict(struct ctm_cursor *cursor, uint64_t count)
-{
-    PyObject *dict = PyDict_New();
-    for (uint64_t i = 0; dict != NULL && i < count; i++) {
-        if (get_pair(cursor, dict) < 0) {
-            Py_CLEAR(dict);
+    for (Py_ssize_t i = 0; i + 1 < PyList_GET_SIZE(pairs); i += 2) {
+        if (PyDict_SetItem(dict, PyList_GET_ITEM(pairs, i), PyList_GET_ITEM(pairs, i + 1)) < 0) {
+            return -1;
         }
     }
+    return 0;
+}
+
+static PyObject *get_dict(struct ctm_cursor *cursor, PyObject *format_error, uint64_t count)
+{
+    PyObject *dict = NULL;
+    PyObject *pairs = get_list(cursor, format_error, 2 * count);
+    if (pairs != NULL && check_hashes(pairs, format_error) == 0) {
+        dict = PyDict_New();
+    }
+    if (dict != NULL && fill_dict(dict, pairs) < 0) {
+        Py_CLEAR(dict);
+    }
+    Py_XDECREF(pairs);
     return dict;
 }
 
 /* The depth was checked before, so this does not recurse far. */
-static PyObject *get_value(struct ctm_cursor *cursor)
+static PyObject *get_value(struct ctm_cursor *cursor, PyObject *format_error)
 {
     struct ctm_plain_item item;
     const char *wrong = ctm_plain_next(cursor, &item);
     if (wrong != NULL) {
-        PyErr_Format(PyExc_SystemError, "ctracemalloc: unchecked plain data: %s", wrong);
-        return NULL;
+        return refuse_unchecked(wrong);
     }
     switch (item.kind) {
     case CTM_PLAIN_NONE:
@@ -314,22 +367,46 @@ static PyObject *get_value(struct ctm_cursor *cursor)
     case CTM_PLAIN_BYTES:
         return PyBytes_FromStringAndSize((const char *)item.bytes, (Py_ssize_t)item.length);
     case CTM_PLAIN_LIST:
-        return get_list(cursor, item.count);
+        return get_list(cursor, format_error, item.count);
     case CTM_PLAIN_TUPLE:
-        return get_tuple(cursor, item.count);
+        return get_tuple(cursor, format_error, item.count);
     case CTM_PLAIN_DICT:
-        return get_dict(cursor, item.count);
+        return get_dict(cursor, format_error, item.count);
     }
     Py_UNREACHABLE();
 }
 
 /* NOLINTEND(misc-no-recursion) */
 
-PyObject *ctm_plain_to_dict(const uint8_t *bytes, size_t length)
+static int get_entry(struct ctm_cursor *cursor, PyObject *format_error, PyObject *dict)
 {
-    if (length == 0) {
-        return PyDict_New();
+    int result = -1;
+    PyObject *key = get_value(cursor, format_error);
+    PyObject *value = key == NULL ? NULL : get_value(cursor, format_error);
+    if (value != NULL) {
+        result = PyDict_SetItem(dict, key, value);
+    } else if (key != NULL) {
+        name_key(key, format_error, "%.200R cannot be read: %S");
     }
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+    return result;
+}
+
+/* Its own keys are text, whose hashes nobody can foresee or aim at. */
+PyObject *ctm_plain_to_dict(const uint8_t *bytes, size_t length, PyObject *format_error)
+{
     struct ctm_cursor cursor = ctm_cursor_over(bytes, length);
-    return get_value(&cursor);
+    struct ctm_plain_item item = {.count = 0};
+    const char *wrong = length == 0 ? NULL : ctm_plain_next(&cursor, &item);
+    if (wrong != NULL) {
+        return refuse_unchecked(wrong);
+    }
+    PyObject *dict = PyDict_New();
+    for (uint64_t i = 0; dict != NULL && i < item.count; i++) {
+        if (get_entry(&cursor, format_error, dict) < 0) {
+            Py_CLEAR(dict);
+        }
+    }
+    return dict;
 }

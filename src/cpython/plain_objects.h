@@ -16,8 +16,9 @@ CTM_MUST_CHECK int ctm_plain_from_dict(PyObject *dict, struct ctm_buffer *out);
 
 /*
  * The dict that these bytes stand for; no bytes are the empty one. They must have passed
- * ctm_plain_check_dict. New reference, or NULL with an exception.
+ * ctm_plain_check_dict. New reference, or NULL with an exception: `format_error`, which names the
+ * key, if a dict inside has so many keys of one hash that it would take long to make.
  */
-PyObject *ctm_plain_to_dict(const uint8_t *bytes, size_t length);
+PyObject *ctm_plain_to_dict(const uint8_t *bytes, size_t length, PyObject *format_error);
 
 #endif

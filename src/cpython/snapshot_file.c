@@ -78,10 +78,15 @@ const char ctm_table_about_doc[] =
 PyObject *ctm_table_about(PyObject *object, PyObject *unused)
 {
     (void)unused;
+    struct ctm_types *types = ctm_types_of(Py_TYPE(object));
+    if (types == NULL) {
+        return NULL;
+    }
     struct ctm_buffer about = {.length = 0};
     put_about(&about, (struct ctm_table_object *)object);
-    PyObject *dict = about.error == CTM_OK ? ctm_plain_to_dict(about.bytes, about.length)
-                                           : ctm_raise(about.error);
+    PyObject *dict = about.error == CTM_OK
+                         ? ctm_plain_to_dict(about.bytes, about.length, types->format_error)
+                         : ctm_raise(about.error);
     ctm_buffer_free(&about);
     return dict;
 }
@@ -149,14 +154,9 @@ PyObject *ctm_table_write(PyObject *object, PyObject *args)
 
 /* ---- read ---- */
 
-static PyObject *make_table(PyTypeObject *type, struct ctm_snapshot *snapshot,
+static PyObject *make_table(struct ctm_types *types, struct ctm_snapshot *snapshot,
                             const struct ctm_buffer *about)
 {
-    struct ctm_types *types = ctm_types_of(type);
-    if (types == NULL) {
-        ctm_snapshot_unref(snapshot);
-        return NULL;
-    }
     PyObject *table = ctm_snapshot_object_new(types, snapshot);
     if (table == NULL || about->length == 0) {
         return table;
@@ -175,12 +175,17 @@ static PyObject *make_table(PyTypeObject *type, struct ctm_snapshot *snapshot,
 static PyObject *make_result(PyTypeObject *type, struct ctm_snapshot *snapshot,
                              const struct ctm_metadata *metadata)
 {
-    PyObject *table = make_table(type, snapshot, &metadata->about);
+    struct ctm_types *types = ctm_types_of(type);
+    if (types == NULL) {
+        ctm_snapshot_unref(snapshot);
+        return NULL;
+    }
+    PyObject *table = make_table(types, snapshot, &metadata->about);
     if (table == NULL) {
         return NULL;
     }
-    PyObject *attributes =
-        ctm_plain_to_dict(metadata->attributes.bytes, metadata->attributes.length);
+    PyObject *attributes = ctm_plain_to_dict(metadata->attributes.bytes,
+                                             metadata->attributes.length, types->format_error);
     if (attributes == NULL) {
         Py_DECREF(table);
         return NULL;
