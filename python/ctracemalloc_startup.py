@@ -48,7 +48,8 @@ class Request:
     lines of the program are printed; `is_told` says whether to print where the snapshot went.
     `signal` names the signal that asks for a snapshot. `watch` has what `ctracemalloc run` was told
     to look for while the program runs: `every` (seconds), `growth`, `keep_bytes` (bytes), `keep`
-    (files), `at_rss`; all are texts. `is_peak_kept` asks for a snapshot of the peak at exit.
+    (files), `at_rss`; all are texts. `is_peak_kept` asks for a snapshot of the peak at exit,
+    `is_opened` for a report in a browser.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Request:
         signal: str | None = None,
         watch: dict[str, str] | None = None,
         is_peak_kept: bool = False,
+        is_opened: bool = False,
     ) -> None:
         self.nframe = nframe
         self.out = out
@@ -68,6 +70,7 @@ class Request:
         self.signal = signal
         self.watch = watch or {}
         self.is_peak_kept = is_peak_kept
+        self.is_opened = is_opened
 
 
 def begin() -> None:
@@ -145,13 +148,15 @@ def pack_run(
     watch: dict[str, str] | None = None,
     follow: bool = False,
     peak: bool = False,
+    is_opened: bool = False,
 ) -> str:
     """Write what `ctracemalloc run` hands over to the program that takes this process over.
 
     With `follow`, it is handed on to the children of the program, whose output is not printed.
     """
     # The path, which may have any character in it, comes last.
-    fields = {"nframe": str(nframe), "peak": str(int(peak)), **(watch or {}), "out": out}
+    fields = {"nframe": str(nframe), "peak": str(int(peak)), "open": str(int(is_opened))}
+    fields.update(watch or {}, out=out)
     content = "\n".join(f"{name}={value}" for name, value in fields.items())
     return f"{_RUN}\n{os.getpid()}\n{top}\n{int(follow)}\n{content}"
 
@@ -191,7 +196,10 @@ def _unpack(content: str, top: int, is_told: bool) -> Request:
     watch = dict(line.split("=", 1) for line in content.split("\n"))
     nframe = int(watch.pop("nframe"))
     is_peak_kept = watch.pop("peak", "0") == "1"
-    return Request(nframe, out, top, is_told, _variable(SIGNAL_VARIABLE), watch, is_peak_kept)
+    # One browser is enough for a program with its children.
+    is_opened = watch.pop("open", "0") == "1" and is_told
+    signal = _variable(SIGNAL_VARIABLE)
+    return Request(nframe, out, top, is_told, signal, watch, is_peak_kept, is_opened)
 
 
 def _variable(name: str) -> str | None:
@@ -253,7 +261,14 @@ def _arrange_snapshots(request: Request) -> None:
     if request.out is not None:
         from ctracemalloc.report.ending import Ending
 
-        Ending(target, request.top, request.is_told, watcher, request.is_peak_kept).arm()
+        Ending(
+            target,
+            request.top,
+            request.is_told,
+            watcher,
+            request.is_peak_kept,
+            request.is_opened,
+        ).arm()
     if request.signal is not None:
         from ctracemalloc.live.on_signal import SignalSnapshots
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import check_output, writing
 from ctracemalloc.cli.selection import nothing
@@ -31,6 +33,7 @@ def make_parser() -> Parser:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a snapshot, or a folder of them")
     parser.add_argument("-o", "--output", metavar="PAGE", help="default: FILE's name with .html")
     parser.add_argument("--force", action="store_true", help="write over PAGE if it is there")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--title", help="what stands on top of the page (default: FILE's name)")
     parser.add_argument(
         "--no-source", action="store_true", help="leave out the source of the lines"
@@ -53,7 +56,13 @@ def main(arguments: Sequence[str]) -> int:
     with writing(output) as file:
         # Lone surrogates of file names have no bytes in UTF-8.
         file.write(page.encode("utf-8", "replace"))
-    print(f"report written to {output}")
+    print(f"report written to {output}", flush=True)
+    if options.open and not open_page(output):
+        print(
+            f"ctracemalloc report: no browser to open it in (DISPLAY, BROWSER): open "
+            f"{Path(output).absolute()} yourself",
+            file=sys.stderr,
+        )
     return 0
 
 

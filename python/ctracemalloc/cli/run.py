@@ -12,6 +12,7 @@ same; the environment's own one is run after it.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shutil
 import sys
@@ -26,6 +27,7 @@ from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
 from ctracemalloc.live import series
 from ctracemalloc.live.process import Ceiling, parse_size
 from ctracemalloc.live.target import expand_path
+from ctracemalloc.report.opening import is_report, report_path
 
 DEFAULT_NFRAME = 25
 DEFAULT_TOP = 10
@@ -56,6 +58,7 @@ _EPILOG = """\
 examples:
   ctracemalloc run app.py --its-own-options
   ctracemalloc run -n 1 -o app.ctm -m package.module
+  ctracemalloc run --open --peak app.py
   ctracemalloc run --every 60 --at-rss 90% -m package.server
   python -X dev -m ctracemalloc run -c 'print("hello")'
 
@@ -87,10 +90,18 @@ def main(arguments: Sequence[str]) -> int:
     out = _output(options.output, program, options.follow_children)
     if options.follow_children:
         _check_following()
+    if options.open:
+        _check_page(report_path(expand_path(out, os.getpid())))
     if "every" in watch or "growth" in watch:
         _check_folder(Path(expand_path(out, os.getpid()).removesuffix(".ctm") + ".series"))
     handed_over = startup.pack_run(
-        nframe, options.top, out, watch, options.follow_children, options.peak
+        nframe,
+        options.top,
+        out,
+        watch,
+        options.follow_children,
+        options.peak,
+        options.open,
     )
     _execute(handed_over, program)
     return 1
@@ -115,7 +126,7 @@ def make_parser() -> Parser:
         usage=(
             "ctracemalloc run [-n N] [-o FILE] [--top K] [--every SECONDS | --every-growth SIZE]\n"
             "         [--peak] [--keep N] [--keep-bytes SIZE] [--at-rss SIZE] [--follow-children]\n"
-            "         (SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
+            "         [--open] (SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
         ),
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -186,6 +197,12 @@ def make_parser() -> Parser:
         help="trace the Python processes that the program starts too; each writes a file of its "
         "own, so the path needs %%p",
     )
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        help="at the end, write a report beside the snapshot (app.ctm: app.html), and open it in a "
+        "browser; a report that is there is replaced, another file is not",
+    )
     return parser
 
 
@@ -236,6 +253,18 @@ def _check_folder(folder: Path) -> None:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise CommandError(
             f"the series' folder {folder} is there already: move it away, or choose another path "
+            "with -o"
+        )
+
+
+def _check_page(path: str) -> None:
+    """Refuse at once what would stop the report at the end."""
+    if importlib.util.find_spec("jinja2") is None:
+        raise CommandError("--open needs jinja2: install it with 'pip install jinja2'")
+    page = Path(path)
+    if page.exists() and not is_report(page):
+        raise CommandError(
+            f"the report would replace {page}, which is none: move it away, or choose another path "
             "with -o"
         )
 

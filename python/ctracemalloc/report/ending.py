@@ -39,7 +39,7 @@ class Ending:
 
     `top` lines are printed; `is_told` says whether to print the path as well. Of forked children
     with a file of their own nothing is printed. A `watcher` is stopped first. `is_peak_kept`
-    asks for a second file, with what was live at the peak.
+    asks for a second file, with what was live at the peak, `is_opened` for a report in a browser.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class Ending:
         is_told: bool = False,
         watcher: Watcher | None = None,
         is_peak_kept: bool = False,
+        is_opened: bool = False,
     ) -> None:
         self._target = target
         self._top = top
         self._is_told = is_told
         self._watcher = watcher
         self._is_peak_kept = is_peak_kept
+        self._is_opened = is_opened
         self._resident = resident()
         self._main_thread = _thread.get_ident()
         self._is_busy = False
@@ -108,6 +110,7 @@ class Ending:
         self._main_thread = _thread.get_ident()
         self._top = 0
         self._is_told = False
+        self._is_opened = False
         if not self._target.is_ours():
             self._disarm_signal()
             return
@@ -157,7 +160,8 @@ class Ending:
         # Before anything here allocates.
         peak_snapshot = ctracemalloc.take_snapshot(at="peak") if self._is_peak_kept else None
         snapshot = ctracemalloc.take_snapshot()
-        outcome = self._write(snapshot, self._target.path(), "snapshot")
+        path = self._target.path()
+        is_written, outcome = self._write(snapshot, path, "snapshot")
         if self._top > 0:
             from ctracemalloc.report import text
 
@@ -171,19 +175,25 @@ class Ending:
         if outcome:
             say(f"ctracemalloc: {outcome}\n")
         if peak_snapshot is not None:
-            outcome = self._write(
+            _, outcome = self._write(
                 peak_snapshot, self._target.beside("peak"), "snapshot of the peak"
             )
             if outcome:
                 say(f"ctracemalloc: {outcome}\n")
+        if self._is_opened and is_written:
+            from ctracemalloc.report.opening import open_report
 
-    def _write(self, snapshot: Snapshot, path: str, what: str) -> str:
-        """Write a snapshot; return what to tell of it."""
+            series = self._target.beside("series", "")
+            paths = [series, path] if self._watcher and os.path.isdir(series) else [path]  # noqa: PTH112
+            open_report(paths, self._target.folder)
+
+    def _write(self, snapshot: Snapshot, path: str, what: str) -> tuple[bool, str]:
+        """Write a snapshot; return whether it worked, and what to tell of it."""
         try:
             snapshot.dump(path)
         except Exception as error:
-            return f"no {what}: cannot write {path}: {reason(error)}"
-        return f"{what} written to {path}" if self._is_told else ""
+            return False, f"no {what}: cannot write {path}: {reason(error)}"
+        return True, f"{what} written to {path}" if self._is_told else ""
 
 
 def _losses() -> str:

@@ -17,6 +17,7 @@ from ctracemalloc._snapshot import as_table
 from ctracemalloc.report.flame import Labels, flame_columns
 from ctracemalloc.report.groups import total_of
 from ctracemalloc.report.lines import line_rows
+from ctracemalloc.report.opening import MARK
 from ctracemalloc.report.series import moment_of, series_of
 from ctracemalloc.report.text import human_size
 
@@ -62,6 +63,7 @@ def build_page(
         "series": series_of(snapshots) if len(snapshots) > 2 else None,
     }
     return _template().render(
+        mark=Markup(MARK),
         title=title,
         names=names,
         compared=old is not None,
