@@ -17,7 +17,8 @@ clang=${CLANG:-clang-14}
 dev=$(tools/pythons.sh venv "$(tools/pythons.sh default)")
 export PATH=${dev%/*}:$PATH
 
-python_code=(python tests bench tools demo)
+typed_code=(tests bench tools demo)
+python_code=(python docs/examples "${typed_code[@]}")
 mapfile -t c_files < <(find src tests tools -name '*.[ch]')
 mapfile -t scripts < <(grep -lEr '^#!/usr/bin/env bash' .ci tools tests)
 
@@ -36,7 +37,7 @@ types() {
     # Modules in different folders may have the same name: each folder is a program of its own.
     while read -r folder; do
         mypy "$folder"/*.py || status=1
-    done < <(find "${python_code[@]:1}" -name '*.py' -printf '%h\n' | sort -u)
+    done < <(find "${typed_code[@]}" -name '*.py' -printf '%h\n' | sort -u)
     return "$status"
 }
 

@@ -1,8 +1,8 @@
 """Every worked example of tracemalloc's documentation, by stdlib's tracer and by ours.
 
-The examples in `examples/` import tracemalloc as any program does. Each runs twice, as a script of
-the same path, with only the name of the imported module changed for ours, and what the two print is
-compared: every line, file name, line number and frame, and their order. What may differ:
+The examples are those of the documentation. Each runs twice, as a script of the same path, with
+only the import of the module changed, and what the two print is compared: every line, file name,
+line number and frame, and their order. What may differ:
 
 - Statistics of the tracers' own Python objects, and of the script's lines that call the tracer, are
   left out: stdlib's objects lie in tracemalloc.py, ours have no place of their own. A list that was
@@ -25,10 +25,10 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).with_name("examples")
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "reference"
 TIMEOUT_SECONDS = 120
 
-IMPORT = "import tracemalloc\n"
+IMPORT = "import ctracemalloc as tracemalloc\n"
 # Both are imported, and as many names bound, each time: strings that one of them has interned are
 # not the example's any more, and the example's own names make its globals grow at the same line.
 STDLIB_IMPORT = "import ctracemalloc, tracemalloc, gc; gc.collect()\n"
