@@ -105,18 +105,24 @@ def on_terminal(*arguments: str | Path, columns: int = 60) -> str:
     command = [sys.executable, "-m", "ctracemalloc", *map(str, arguments)]
     with subprocess.Popen(command, stdout=follower, env=environment) as process:
         os.close(follower)
-        parts = []
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:
-                # So a terminal says that the last writer has left.
-                break
-            if not part:
-                break
-            parts.append(part)
-        os.close(leader)
+        text = read_terminal(leader)
         assert process.wait(60) == 0
+    return text
+
+
+def read_terminal(leader: int) -> str:
+    """Return all that is written to a terminal, until the last writer has left."""
+    parts = []
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:
+            # So a terminal says that.
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(leader)
     return b"".join(parts).decode()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from cli_support import Caller
+from cli_support import Caller, read_terminal
 from ctracemalloc.cli import COMMANDS
 from ctracemalloc.cli.commands import actions_of, reference
 
@@ -33,37 +37,71 @@ def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str], cal
     assert f"ctracemalloc {command}" in text
 
 
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [
-        (["di"], ["diff"]),
-        (["top", "--cumu"], ["--cumulative"]),
-        (["top", "--by", "mo"], ["module"]),
-        (["export", "x.ctm", "--format", "pp"], ["pprof"]),
-        (["completion", "f"], ["fish"]),
-        (["top", "nam"], []),
-    ],
-)
-def test_bash_completes(call: Caller, words: list[str], completed: list[str]) -> None:
+COMPLETED = [
+    ("di", ["diff"]),
+    ("top --cumu", ["--cumulative"]),
+    ("top --by mo", ["module"]),
+    ("export x.ctm --format pp", ["pprof"]),
+    ("completion f", ["fish"]),
+]
+
+
+@pytest.mark.parametrize(("words", "completed"), [*COMPLETED, ("top nam", [])])
+def test_bash_completes(call: Caller, words: str, completed: list[str]) -> None:
     script = call("completion", "bash").out
-    line = " ".join(f"'{word}'" for word in ("ctracemalloc", *words))
-    ask = f"COMP_WORDS=({line}); COMP_CWORD={len(words)}; _ctracemalloc\n"
+    line = ["ctracemalloc", *words.split()]
+    ask = f"COMP_WORDS=({shlex.join(line)}); COMP_CWORD={len(line) - 1}; _ctracemalloc\n"
     show = "printf '%s\\n' \"${COMPREPLY[@]}\"\n"
-    done = subprocess.run(
-        ["bash", "-c", script + ask + show],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.split() == completed
+    assert output_of("bash", "-c", script + ask + show).split() == completed
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_accept_their_script(call: Caller, shell: str) -> None:
-    script = call("completion", shell).out
-    assert all(command in script for command in COMMANDS)
+@pytest.mark.parametrize(("words", "completed"), COMPLETED)
+def test_fish_completes(call: Caller, words: str, completed: list[str]) -> None:
+    script = call("completion", "fish").out
+    ask = f"complete -C {shlex.quote(f'ctracemalloc {words}')}\n"
+    lines = output_of("fish", "--no-config", "-c", script + ask).splitlines()
+    # Behind a tab stands what it means.
+    assert [line.split("\t")[0] for line in lines] == completed
+
+
+@pytest.mark.parametrize(("words", "completed"), COMPLETED)
+def test_zsh_completes(call: Caller, tmp_path: Path, words: str, completed: list[str]) -> None:
+    script = tmp_path / "completion.zsh"
+    script.write_text(call("completion", "zsh").out)
+    # Completion is of the line that is being edited: somebody has to press the key.
+    keys = f"source {script}\nctracemalloc {words}\t\x01print RESULT: \nexit\n"
+    text = typed("zsh", "-f", "-i", keys=keys)
+    found = re.findall(r"^RESULT: ctracemalloc (.*?) *\r?$", text, re.MULTILINE)
+    before = " ".join(words.split()[:-1])
+    assert found == [f"{before} {completed[0]}".strip()], text
+
+
+def output_of(shell: str, *arguments: str) -> str:
     if shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
-    command = [shell, "-n", "-c", script]
-    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+        pytest.skip(f"no {shell}: .ci/packages installs it")
+    done = subprocess.run(
+        [shell, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def typed(shell: str, *arguments: str, keys: str) -> str:
+    """Return what a shell on a terminal shows for these keys."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell}: .ci/packages installs it")
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "PS1": "> ", "HOME": "/nonexistent"}
+    with subprocess.Popen(
+        [shell, *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        os.close(follower)
+        os.write(leader, keys.encode())
+        text = read_terminal(leader)
+        assert process.wait(60) == 0, text
+    return text

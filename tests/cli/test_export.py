@@ -154,8 +154,26 @@ def test_the_sql_of_the_guide_asks_parquet_files(
     monkeypatch.chdir(new.parent)
     (sql,) = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     rows = duckdb.sql(sql).fetchall()
-    assert rows[0] == (str(new), "app/[red]new.py", 9, 65536, 1)
-    assert sum(row[3] for row in rows) == NEW_TOTAL + OLD_TOTAL
+    assert rows[0] == (str(new), "app/[red]new.py", 9, "", 65536, 1)
+    assert sum(row[4] for row in rows) == NEW_TOTAL + OLD_TOTAL
+
+
+def test_rows_name_functions(call: Caller, named: Path) -> None:
+    content = json.loads(export(call, named, "json").read_text())
+    rows = {content["frames"][row["stack"][0]]["name"]: row["count"] for row in content["rows"]}
+    assert rows == {"Cache.add": 4, "load": 2, "run": 1}
+    with export(call, named, "csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert {line["functions"] for line in lines} == {
+        "Cache.add;main;<module>",
+        "load;main;<module>",
+        "run;main;<module>",
+    }
+    pytest.importorskip("pyarrow")
+    duckdb = pytest.importorskip("duckdb")
+    path = export(call, named, "parquet")
+    sql = f"SELECT stack[1].name, sum(bytes)::int FROM '{path}' GROUP BY ALL ORDER BY ALL"
+    assert duckdb.sql(sql).fetchall()[1:] == [("load", 4066), ("run", 3033)]
 
 
 @pytest.mark.parametrize("form", ["pprof", "speedscope", "collapsed", "json", "csv"])

@@ -42,6 +42,12 @@ _ctracemalloc() {{
 complete -o default -F _ctracemalloc ctracemalloc
 """
 
+# zsh takes scripts for bash; it has to be told so, and to complete at all.
+_ZSH = """\
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }
+autoload -Uz bashcompinit && bashcompinit
+"""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Print the script."""
@@ -76,7 +82,7 @@ def _bash(shell: str) -> str:
         values="\n".join(values),
         options="\n".join(options),
     )
-    return f"autoload -U +X bashcompinit && bashcompinit\n{text}" if shell == "zsh" else text
+    return _ZSH + text if shell == "zsh" else text
 
 
 def _fish() -> Iterator[str]:

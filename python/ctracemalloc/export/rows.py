@@ -1,6 +1,6 @@
 """A snapshot's rows, one for each (domain, stack, size): as JSON, as CSV, as Parquet.
 
-A stack is made of file names and lines, as the API of traces has it.
+A stack is made of file names, lines and names of functions, which are empty where unknown.
 """
 
 from __future__ import annotations
@@ -12,10 +12,21 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ctracemalloc import Snapshot, domain_name
+from ctracemalloc._model import TraceTuple
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Track, unicode
 
-_CSV_COLUMNS = ("domain", "domain_name", "size", "count", "bytes", "total_nframe", "stack")
+_CSV_COLUMNS = (
+    "domain",
+    "domain_name",
+    "size",
+    "count",
+    "bytes",
+    "total_nframe",
+    "stack",
+    "functions",
+)
+_FRAME = ("filename", "lineno", "name")
 # Rows that become a group of a Parquet file, and are in memory at a time.
 _BATCH = 65536
 
@@ -32,21 +43,23 @@ def write_json(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
         "kind": snapshot.kind,
         "traceback_limit": snapshot.traceback_limit,
         **_moment(snapshot),
-        "frames": [{"filename": frame[0], "lineno": frame[1]} for frame in numbers],
+        "frames": [dict(zip(_FRAME, frame, strict=True)) for frame in numbers],
         "rows": rows,
     }
     file.write(json.dumps(content, separators=(",", ":")).encode("ascii"))
 
 
 def write_csv(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
-    """Write a line for each row; the frames of its stack are separated by `;`, newest first."""
+    """Write a line for each row; what is said of the frames is separated by `;`, newest first."""
     text = io.TextIOWrapper(file, "utf-8", "replace", newline="")
     writer = csv.writer(text)
     writer.writerow(_CSV_COLUMNS)
     for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
         stack = ";".join(f"{frame[0]}:{frame[1]}" for frame in frames)
         known = "" if total_nframe is None else total_nframe
-        writer.writerow((domain, domain_name(domain), size, count, size * count, known, stack))
+        functions = ";".join(frame[2] for frame in frames)
+        sizes = (size, count, size * count)
+        writer.writerow((domain, domain_name(domain), *sizes, known, stack, functions))
     text.flush()
     # The file is its owner's to close.
     text.detach()
@@ -58,7 +71,7 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    frame = pa.struct([("filename", pa.string()), ("lineno", pa.uint32())])
+    frame = pa.struct([("filename", pa.string()), ("lineno", pa.uint32()), ("name", pa.string())])
     schema = pa.schema(
         [
             ("snapshot", pa.string()),
@@ -88,7 +101,10 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
                 **same,
                 "domain": domain,
                 "domain_name": domain_name(domain),
-                "stack": [{"filename": unicode(f[0]), "lineno": f[1]} for f in frames],
+                "stack": [
+                    {"filename": unicode(file), "lineno": lineno, "name": unicode(function)}
+                    for file, lineno, function in frames
+                ],
                 "total_nframe": total_nframe,
                 "size": size,
                 "count": count,
@@ -105,8 +121,13 @@ def _rows(snapshot: Snapshot, track: Track) -> Iterator[tuple[Any, int]]:
     traces = snapshot.traces._traces
     table = as_table(traces)
     # Traces that the engine cannot represent are not counted together.
-    rows = list(table.rows()) if table is not None else [(trace, 1) for trace in traces]
+    rows = list(table.named_rows()) if table is not None else list(map(_as_row, traces))
     yield from track(rows, len(rows))
+
+
+def _as_row(trace: TraceTuple) -> tuple[Any, int]:
+    domain, size, frames, total_nframe = trace
+    return (domain, size, [(*frame[:2], "") for frame in frames], total_nframe), 1
 
 
 def _moment(snapshot: Snapshot) -> dict[str, int]:
