@@ -10,7 +10,9 @@ from ctracemalloc import Snapshot, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.outputs import add_output, check_output, writing
+from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.report.text import printable
 
 # What `.ctm` files begin with.
 _MAGIC = b"\x89CTM"
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
             f"{options.file} is of the {snapshot.kind}: it knows no single blocks, which a dump "
             "of the standard library consists of"
         )
-    with writing(options.output) as file:
+    with working(f"writing {printable(options.output)}"), writing(options.output) as file:
         if is_to_pickle:
             pickle.dump(_as_stdlib(snapshot), file, pickle.HIGHEST_PROTOCOL)
         else:

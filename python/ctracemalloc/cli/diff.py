@@ -10,8 +10,9 @@ from typing import Any
 
 from ctracemalloc import StatisticDiff
 from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, select
-from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
+from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshots, shown
 from ctracemalloc.live.process import parse_size
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
@@ -47,12 +48,14 @@ def main(arguments: Sequence[str]) -> int:
     """Print the differences; return 1 if there is more growth than is allowed."""
     options = make_parser().parse_args(arguments)
     key = key_type(options)
-    old, new = (select(open_snapshot(path), options) for path in (options.old, options.new))
-    diffs = [
-        diff
-        for diff in diffs_of(new, old, key, options.cumulative)
-        if diff.size_diff or diff.count_diff
-    ]
+    snapshots = open_snapshots([options.old, options.new])
+    with working("comparing"):
+        old, new = (select(snapshot, options) for snapshot in snapshots)
+        diffs = [
+            diff
+            for diff in diffs_of(new, old, key, options.cumulative)
+            if diff.size_diff or diff.count_diff
+        ]
     diffs.sort(key=_ORDERS[options.sort])
     before, after = total_of(old), total_of(new)
     limit = shown(diffs, options.limit)

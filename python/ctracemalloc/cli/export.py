@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     check_output(options.output, options.force)
     snapshot = select(open_snapshot(options.file), options)
     with writing(options.output) as file:
-        write(snapshot, file, track)
+        write(snapshot, file, partial(track, what="writing"))
     return 0
 
 

@@ -12,6 +12,7 @@ from ctracemalloc import Snapshot, domain_name
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_snapshot
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.text import human_size, printable
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     """Print the findings."""
     options = make_parser().parse_args(arguments)
     snapshot = open_snapshot(options.file)
-    content = describe(options.file, snapshot)
+    with working("adding up"):
+        content = describe(options.file, snapshot)
     if options.json:
         print(json.dumps(content, indent=1, default=repr))
         return 0

@@ -8,7 +8,8 @@ from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.outputs import add_output, check_output, writing
-from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.cli.progress import working
+from ctracemalloc.cli.snapshots import open_snapshots
 
 _DESCRIPTION = """\
 Write one snapshot with the traces of all, as of the processes of one service.
@@ -24,9 +25,10 @@ def main(arguments: Sequence[str]) -> int:
     """Write the file."""
     options = make_parser().parse_args(arguments)
     check_output(options.output, options.force)
-    snapshots = [open_snapshot(path) for path in options.files]
+    snapshots = open_snapshots(options.files)
     try:
-        merged = Snapshot.merge(*snapshots)
+        with working("merging"):
+            merged = Snapshot.merge(*snapshots)
     except (ValueError, OverflowError) as error:
         raise CommandError(f"these snapshots cannot be merged: {error}") from error
     with writing(options.output) as file:

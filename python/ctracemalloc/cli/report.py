@@ -11,8 +11,9 @@ from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import check_output, writing
+from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import nothing
-from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.cli.snapshots import open_snapshots
 from ctracemalloc.report.groups import total_of
 
 _DESCRIPTION = """\
@@ -47,12 +48,14 @@ def main(arguments: Sequence[str]) -> int:
     paths = [path for given in options.files for path in _expand(given)]
     output: str = options.output or Path(paths[-1]).with_suffix(".html").name
     check_output(output, options.force)
-    snapshots = [open_snapshot(path) for path in paths]
+    snapshots = open_snapshots(paths)
     for path, snapshot in zip(paths, snapshots, strict=True):
         reason = nothing(path, snapshot, total_of(snapshot))
         if reason:
             raise CommandError(reason)
-    page = _build(options.title or Path(paths[-1]).name, snapshots, paths, not options.no_source)
+    title = options.title or Path(paths[-1]).name
+    with working("drawing"):
+        page = _build(title, snapshots, paths, not options.no_source)
     with writing(output) as file:
         # Lone surrogates of file names have no bytes in UTF-8.
         file.write(page.encode("utf-8", "replace"))

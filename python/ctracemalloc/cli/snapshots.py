@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ctracemalloc import FormatError, Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
+from ctracemalloc.cli.progress import track, working
+from ctracemalloc.report.text import printable
 
 # What users call the ways of grouping, and how `Snapshot.statistics` knows them.
 KEY_TYPES = {
@@ -21,6 +23,18 @@ KEY_TYPES = {
 
 def open_snapshot(path: str) -> Snapshot:
     """Read a snapshot, or end the command with the reason why not."""
+    with working(f"reading {printable(path)}"):
+        return _load(path)
+
+
+def open_snapshots(paths: Sequence[str]) -> list[Snapshot]:
+    """Read several snapshots as `open_snapshot` does."""
+    if len(paths) == 1:
+        return [open_snapshot(paths[0])]
+    return [_load(path) for path in track(paths, len(paths), "reading")]
+
+
+def _load(path: str) -> Snapshot:
     try:
         return Snapshot.load(path)
     except FormatError as error:

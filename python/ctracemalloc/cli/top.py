@@ -8,6 +8,7 @@ from typing import Any
 
 from ctracemalloc import Statistic
 from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, nothing, select
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
 from ctracemalloc.live.say import count_of
@@ -44,8 +45,9 @@ def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
     key = key_type(options)
     snapshot = open_snapshot(options.file)
-    selected = select(snapshot, options)
-    statistics = statistics_of(selected, key, options.cumulative)
+    with working("adding up"):
+        selected = select(snapshot, options)
+        statistics = statistics_of(selected, key, options.cumulative)
     # In the order of size as they come, by traceback where that is the same.
     statistics.sort(key=_ORDERS[options.sort])
     total = total_of(selected)

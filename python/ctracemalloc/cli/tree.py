@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ctracemalloc import Tree
 from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, nothing, select
 from ctracemalloc.cli.snapshots import KEY_TYPES, open_snapshot
 from ctracemalloc.live.say import count_of
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     head = f"{options.file}: {human_size(total.size)} in {count_of(total.count, 'block')}"
     print(printable(nothing(options.file, snapshot, total) or head))
     if total.count:
-        tree = selected.tree(by=KEY_TYPES[options.by], inverted=options.inverted)
+        with working("adding up"):
+            tree = selected.tree(by=KEY_TYPES[options.by], inverted=options.inverted)
         least = total.size * options.min_share / 100
         rows = list(_rows(tree, total, least, options.depth))
         print_table(("size", "blocks", "share", options.by), rows)
