@@ -225,8 +225,9 @@ static int redirect_symbols(struct dl_phdr_info *info, size_t size, void *argume
 
 /* ---- slots ---- */
 
-static void redirect_slot(struct job *job, const struct dl_phdr_info *info,
-                          const ElfW(Rela) * relocation)
+/* The loader also fills words of what a sanitizer keeps around variables. */
+__attribute__((no_sanitize("address"))) static void
+redirect_slot(struct job *job, const struct dl_phdr_info *info, const ElfW(Rela) * relocation)
 {
     unsigned long type = ELF64_R_TYPE(relocation->r_info);
     if (type != TYPE_SLOT && type != TYPE_GOT && type != TYPE_WORD) {
