@@ -45,6 +45,7 @@ enum opcode {
     OP_SHORT_BINUNICODE = 0x8c,
     OP_BINUNICODE8 = 0x8d,
     OP_BINBYTES8 = 0x8e,
+    OP_NEWOBJ_EX = 0x92,
     OP_STACK_GLOBAL = 0x93,
     OP_MEMOIZE = 0x94,
     OP_FRAME = 0x95,
@@ -339,6 +340,21 @@ static int push_object(struct ctm_pickle_machine *m)
     return status;
 }
 
+/* As NEWOBJ, and arguments by keyword on top. Python 3.4 wrote it where there are none. */
+static int push_object_ex(struct ctm_pickle_machine *m)
+{
+    if (!ctm_pickle_has_values(m, 3)) {
+        return ctm_pickle_fail_empty(m);
+    }
+    const struct ctm_pickle_value *keywords = ctm_pickle_top(m);
+    /* What a dict is given later is linked behind its first node. */
+    if (keywords->kind != CTM_PICKLE_DICT || m->nodes[keywords->node].last != keywords->node) {
+        return ctm_pickle_fail(m, "an object with arguments");
+    }
+    m->stack.length--;
+    return push_object(m);
+}
+
 static int set_state(struct ctm_pickle_machine *m)
 {
     if (!ctm_pickle_has_values(m, 2)) {
@@ -458,6 +474,8 @@ static int execute_container(struct ctm_pickle_machine *m, enum opcode opcode)
         return push_stack_global(m);
     case OP_NEWOBJ:
         return push_object(m);
+    case OP_NEWOBJ_EX:
+        return push_object_ex(m);
     case OP_BUILD:
         return set_state(m);
     default:
