@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz stress soak coverage mutate cross bench docs clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz stress soak coverage mutate cross instructions bench docs clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -72,6 +72,9 @@ mutate: setup ## seed faults into the C code: the C tests must find each
 
 cross: tools ## the C tests for aarch64, under qemu-user
 	tests/cross/run.sh build/c-aarch64
+
+instructions: tools ## the instructions of a hook call, against those on record
+	tools/check.sh $(PYTHON_VERSION) instructions
 
 bench: setup ## what tracing costs; takes long and wants a quiet machine
 	tools/bench.sh $(PYTHON_VERSION) $(BENCH)

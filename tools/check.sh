@@ -10,6 +10,8 @@
 #   oracle   stdlib's tracer and ours at the same time: the same traces
 #   domains  the same with libraries that report their memory themselves; installs them
 #   stubs    the type stubs against the extension
+#   instructions  those of a hook call against bench/instructions/expected.json. The chroot's compiler comes and goes:
+#            there it is enough to have measured where it has no column
 # All of them run, whatever fails; the exit status is 0 if none did.
 set -euo pipefail
 
@@ -42,6 +44,9 @@ run_check() { # CHECK
             "$(tools/pythons.sh venv "$version")" -m pip -q --python "$python" install \
                 --only-binary :all: -r tests/domains/requirements.txt &&
                 "$python" tests/domains/run.py ;;
+        instructions)
+            tools/pythons.sh needs valgrind /usr/bin/valgrind binutils /usr/bin/readelf &&
+                "$python" bench/instructions/run.py --check ${CTRACEMALLOC_IN_CHROOT:+--if-known} ;;
         stubs) MYPYPATH=python "$python" -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tests/structure/stubtest.allow ctracemalloc ;;
         *) echo "check.sh: no check is called '$1'" >&2 && return 2 ;;
     esac

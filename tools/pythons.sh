@@ -8,6 +8,7 @@
 #   pythons.sh chroot            print the path of a Debian sid chroot with the newest pythons; make it if absent
 #   pythons.sh enter COMMAND...  run COMMAND in the chroot, the checkout at /src, the venvs at /cache
 #   pythons.sh host-packages     install what a build needs on the host, if it is missing
+#   pythons.sh needs PACKAGE FILE...  install a package here, if the file that shows it is missing
 #
 # VERSION is 3.11, 3.12, ... Inside the chroot, find and venv mean the chroot's pythons.
 # chroot, enter and host-packages need root and a Debian host. Paths go to stdout, all else to stderr.
@@ -181,16 +182,25 @@ missing_python_packages() {
     fi
 }
 
-install_host_packages() {
-    local missing i
-    mapfile -t missing < <(missing_python_packages)
-    for ((i = 0; i < ${#host_packages[@]}; i += 2)); do
-        [[ -e ${host_packages[i + 1]} ]] || missing+=("${host_packages[i]}")
+install_missing() { # PACKAGE FILE...
+    local missing=()
+    for (( ; $# >= 2; )); do
+        [[ -e $2 ]] || missing+=("$1")
+        shift 2
     done
     if ((${#missing[@]})); then
         need_root
         apt_install "${missing[@]}"
     fi
+}
+
+install_host_packages() {
+    local python_packages package packages=("${host_packages[@]}")
+    mapfile -t python_packages < <(missing_python_packages)
+    for package in "${python_packages[@]}"; do
+        packages+=("$package" "")
+    done
+    install_missing "${packages[@]}"
 }
 
 usage() {
@@ -215,6 +225,7 @@ case $command:$# in
         exec unshare -m "$self" _enter "$@"
         ;;
     host-packages:0) install_host_packages ;;
+    needs:*) install_missing "$@" ;;
     _build-chroot:0) build_chroot ;;
     _enter:*) enter "$@" ;;
     *) usage ;;
