@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from api_support import in_both, many_cases, ours, patient, plain_traces
+from api_support import in_both, many_cases, ours, outcome, patient, plain_traces, stdlib
 from ctracemalloc._engine import SnapshotTable, module_name
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +131,148 @@ def test_with_a_filter_of_the_user(traced: Any) -> None:
     assert all(trace[1] > 1500 for trace in kept.traces._traces)
     # It sees traces as it always did.
     assert {len(frame) for trace in seen for frame in trace[2]} == {2}
+
+
+# What patterns are made of, closed and left open, and what is special in names and in a regular
+# expression; any other character besides.
+PIECES = [
+    *(
+        "*",
+        "**",
+        "?",
+        "[",
+        "]",
+        "[]",
+        "[!]",
+        "[]]",
+        "[!]]",
+        "[!x]",
+        "[x]",
+        "[^x]",
+        "[!!]",
+        "[a-c]",
+        "[c-a]",
+    ),
+    *(
+        "[a-]",
+        "[-a]",
+        "[--]",
+        "[!a-c-e]",
+        "[[]",
+        "[\\]]",
+        "[&&]",
+        "[||]",
+        "[~~]",
+        "!",
+        "-",
+        "^",
+        "\\",
+        "$",
+        ".",
+    ),
+    *(
+        "(?s:",
+        ")",
+        "\\Z",
+        "{2}",
+        "+",
+        "|",
+        "x",
+        "a",
+        "b",
+        "\n",
+        "\r",
+        "\0",
+        "\x85",
+        "\u2028",
+        "\ud800",
+    ),
+    *(
+        "\udc80",
+        "\udfff",
+        "\U0001f40d",
+        "\U0010ffff",
+        "é",
+        "e\u0301",
+        ".py",
+        ".pyc",
+        ".PYC",
+        ".pyco",
+        "/",
+    ),
+]
+pieces = st.sampled_from(PIECES) | st.text(st.characters(codec=None), max_size=3)
+any_text = st.lists(pieces, max_size=5).map("".join)
+
+
+@many_cases
+@given(any_text, st.lists(any_text, min_size=1, max_size=8), st.booleans(), st.booleans())
+def test_names_match_as_in_the_standard_library(
+    pattern: str, names: list[str], inclusive: bool, all_frames: bool
+) -> None:
+    # The pattern itself is the likeliest of all names to match it, or to differ by its end alone.
+    names = [*names, pattern, pattern + "c", pattern + "\n"]
+    traces = [(0, 1, ((name, 1), ("last", 2)), 2) for name in names]
+    theirs: Any = stdlib.Snapshot(traces, 2)
+    wanted = theirs.filter_traces([stdlib.Filter(inclusive, pattern, None, all_frames)])
+    for content in (traces, SnapshotTable(traces)):
+        for kind in (ours.Filter, Plain):
+            own = kind(inclusive, pattern, None, all_frames)
+            kept = ours.Snapshot(content, 2).filter_traces([own])
+            assert list(kept.traces._traces) == wanted.traces._traces
+
+
+class Raised(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+@pytest.mark.parametrize("error", [Raised("why"), KeyError(3), MemoryError(), StopIteration(3)])
+def test_what_a_filter_of_the_user_raises(error: BaseException, inclusive: bool) -> None:
+    """It comes out as it went in, from whoever is asked, and the snapshot stays as it was."""
+    traces = [(0, size, (("a.py", 1),), 1) for size in range(5)]
+
+    def filtered(module: ModuleType, content: Any, others: list[Any]) -> Any:
+        class Raising(module.BaseFilter):  # type: ignore[name-defined, misc]
+            def _match(self, trace: Any) -> bool:
+                if trace[1] == 3:
+                    raise error
+                return bool(trace[1] != 2)
+
+        filters = [getattr(module, name)(inclusive, *arguments) for name, arguments in others]
+        snapshot = module.Snapshot(content, 1)
+        try:
+            kept = snapshot.filter_traces([*filters, Raising(inclusive)])
+        except BaseException as raised:
+            return raised if raised is error else repr(raised)
+        finally:
+            assert list(snapshot.traces._traces) == traces
+        return list(kept.traces._traces)
+
+    others: list[Any]
+    for others in ([], [("Filter", ("a*",))], [("DomainFilter", (1,))]):
+        wanted = filtered(stdlib, traces, others)
+        for content in (traces, SnapshotTable(traces)):
+            assert filtered(ours, content, others) == wanted
+    assert filtered(ours, traces, []) in (error, "RuntimeError('generator raised StopIteration')")
+
+
+def test_what_a_pattern_raises() -> None:
+    def filtered(module: ModuleType, pattern: Any, all_frames: bool) -> Any:
+        own = module.Filter(True, "a", None, all_frames)
+        own._filename_pattern = pattern
+        snapshot = module.Snapshot([(0, 1, (("a", 1), ("b", 1)), 2)], 2)
+        return list(snapshot.filter_traces([own]).traces._traces)
+
+    for pattern in (b"a", 3, None, ["a"], ("a",)):
+        for all_frames in (True, False):
+            result = in_both(filtered, pattern, all_frames)
+            assert result[0] in ("TypeError", "AttributeError"), result
+    table = ours.Snapshot(SnapshotTable([(0, 1, (("a", 1),), 1)]), 1)
+    broken = ours.Filter(True, "a")
+    broken._filename_pattern = b"a"  # type: ignore[assignment]
+    assert outcome(table.filter_traces, [broken])[0] == "TypeError"
+    assert len(table.traces) == 1
 
 
 def test_without_the_patterns_nothing_is_new() -> None:
