@@ -64,6 +64,7 @@ run shellcheck shellcheck --severity=style "${scripts[@]}"
 run clang-format "$clang_format" --dry-run -Werror "${c_files[@]}"
 CC=gcc run "gcc's warnings" build build/lint-gcc
 CC=$clang run "clang's warnings" build build/lint
+run "gcc's analyzer" tools/analyze.sh
 run clang-tidy tidy
 if ((${#failed[@]})); then
     echo "lint.sh: failed: ${failed[*]}" >&2

@@ -291,8 +291,8 @@ static int take_line(struct ctm_pickle_machine *m, struct ctm_pickle_value *line
 
 static int push_global(struct ctm_pickle_machine *m)
 {
-    struct ctm_pickle_value module;
-    struct ctm_pickle_value name;
+    struct ctm_pickle_value module = {.kind = CTM_PICKLE_NONE};
+    struct ctm_pickle_value name = {.kind = CTM_PICKLE_NONE};
     int status = take_line(m, &module);
     if (status == CTM_OK) {
         status = take_line(m, &name);

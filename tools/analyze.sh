@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# gcc's static analyzer over all C below the extension: each warning is fixed, or accepted for a reason.
+#
+# tools/analyze.accepted has a line "FILE FUNCTION WARNING: why it cannot be" for each that is accepted; what is there and
+# no longer found is an error too. What gcc 12 finds is what counts; GCC names the program.
+set -euo pipefail
+
+repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$repo"
+
+gcc=${GCC:-gcc}
+accepted=tools/analyze.accepted
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+
+analyze() { # FILE
+    LC_ALL=C "$gcc" -std=c11 -O1 -fanalyzer -D_GNU_SOURCE -Isrc -fdiagnostics-plain-output -fdiagnostics-path-format=none \
+        -c "$1" -o /dev/null 2>&1
+}
+
+# "FILE FUNCTION WARNING" of each warning, once.
+summarize() {
+    awk '/: In function / { function_name = $NF; gsub(/[^A-Za-z0-9_]/, "", function_name) }
+        match($0, /\[-Wanalyzer-[a-z-]+\]$/) {
+            split($1, place, ":")
+            print place[1], function_name, substr($0, RSTART + 3, RLENGTH - 4)
+        }' | sort -u
+}
+
+version=$("$gcc" -dumpversion)
+[[ ${version%%.*} == 12 ]] || { echo "analyze.sh: skipped: $gcc is $version, and 12 is what the list is for" >&2; exit 0; }
+
+for file in src/{base,engine,format,snapshot}/*.c tools/*.c; do
+    analyze "$file" || { echo "analyze.sh: $file cannot be compiled" >&2; exit 1; }
+done >"$found"
+
+if ! difference=$(diff <(sed 's/:.*//' "$accepted" | sort) <(summarize <"$found")); then
+    cat "$found" >&2
+    printf 'analyze.sh: what is accepted (<) and what is found (>) differ:\n%s\n' "$difference" >&2
+    exit 1
+fi
