@@ -152,7 +152,7 @@ static inline void note_allocated(struct thread_local_state *self, int domain, v
 struct removed {
     struct ctm_block block;
     uint64_t era;
-    uint64_t reclaims;
+    uint64_t given_back;
     bool had_trace;
 };
 
@@ -165,7 +165,7 @@ static inline void note_freed(const struct thread_local_state *self, int domain,
         removed->had_trace =
             ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed->block);
         removed->era = hooks.tracer.era;
-        removed->reclaims = hooks.tracer.reclaims;
+        removed->given_back = hooks.tracer.reclaim.sites;
     }
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -176,7 +176,7 @@ static CTM_NOINLINE void note_restored(const struct thread_local_state *self, in
     struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     if (hooks.tracer.tracing && removed->era == hooks.tracer.era) {
-        if (removed->reclaims == hooks.tracer.reclaims) {
+        if (removed->given_back == hooks.tracer.reclaim.sites) {
             ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
         } else {
             hooks.tracer.dropped++; /* its site may have been given back meanwhile */
@@ -767,13 +767,13 @@ struct ctm_tables_info ctm_hooks_tables_info(void)
     if (tracer->tracing) {
         info = (struct ctm_tables_info){
             .sites = tracer->sites.length,
-            .nodes = tracer->stacks.node_length,
-            .frames = tracer->stacks.frame_length,
-            .names = tracer->names.length,
-            .reclaims = tracer->reclaims,
-            .folded_lines = tracer->folded_lines,
-            .folded_files = tracer->folded_files,
-            .folded_exact = tracer->folded_exact,
+            .nodes = tracer->stacks.node_index.used,
+            .frames = tracer->stacks.frame_index.used,
+            .names = tracer->names.index.used,
+            .reclaims = tracer->reclaim.cycles,
+            .folded_lines = tracer->reclaim.lines,
+            .folded_files = tracer->reclaim.files,
+            .folded_exact = tracer->reclaim.exact,
         };
     }
     ctm_gate_leave(&hooks.gate, pass);

@@ -30,16 +30,16 @@ static char *find_room(struct ctm_address_map *map, uintptr_t address)
     return item_at(map, at);
 }
 
-static int grow(struct ctm_address_map *map)
+static int resize(struct ctm_address_map *map, size_t capacity)
 {
     struct ctm_address_map old = *map;
-    size_t capacity = old.items == NULL ? FIRST_CAPACITY : (old.mask + 1) * 2;
     char *items = ctm_pages_map(map->pages, capacity * map->item_size);
     if (items == NULL) {
         return CTM_ENOMEM;
     }
     map->items = items;
     map->mask = capacity - 1;
+    map->moves++;
     if (old.items != NULL) {
         for (size_t at = 0; at <= old.mask; at++) {
             const char *item = item_at(&old, at);
@@ -50,6 +50,11 @@ static int grow(struct ctm_address_map *map)
         ctm_pages_unmap(map->pages, old.items, (old.mask + 1) * old.item_size);
     }
     return CTM_OK;
+}
+
+static int grow(struct ctm_address_map *map)
+{
+    return resize(map, map->items == NULL ? FIRST_CAPACITY : (map->mask + 1) * 2);
 }
 
 void *ctm_address_map_add(struct ctm_address_map *map, uintptr_t address)
@@ -71,9 +76,24 @@ void ctm_address_map_remove(struct ctm_address_map *map, void *item)
         size_t wanted = home(map, ctm_address_map_key(item_at(map, at)));
         if (((at - wanted) & map->mask) >= ((at - hole) & map->mask)) {
             memcpy(item_at(map, hole), item_at(map, at), map->item_size);
+            map->moves += at < hole ? 1 : 0; /* around the end */
             hole = at;
         }
     }
     memset(item_at(map, hole), 0, map->item_size);
     map->used--;
+}
+
+void ctm_address_map_shrink(struct ctm_address_map *map)
+{
+    if (map->items == NULL) {
+        return;
+    }
+    size_t capacity = map->mask + 1;
+    while (capacity / 8 > map->used && capacity > FIRST_CAPACITY) {
+        capacity /= 2;
+    }
+    if (capacity <= map->mask) {
+        (void)resize(map, capacity); /* without memory it stays as it is */
+    }
 }

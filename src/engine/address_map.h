@@ -21,6 +21,9 @@ struct ctm_address_map {
     size_t item_size;
     size_t mask; /* capacity - 1 */
     size_t used;
+    /* Changes when an item came to stand further up: who walks down from the end must begin anew.
+     * Whatever else is added or removed meanwhile, such a walk misses no item that was there. */
+    uint32_t moves;
 };
 
 void ctm_address_map_init(struct ctm_address_map *map, struct ctm_pages *pages, size_t item_size);
@@ -30,9 +33,24 @@ void ctm_address_map_init(struct ctm_address_map *map, struct ctm_pages *pages, 
 void *ctm_address_map_add(struct ctm_address_map *map, uintptr_t address);
 void ctm_address_map_remove(struct ctm_address_map *map, void *item);
 
+/* Give back most of what the map has too much. Without memory for that, nothing changes. */
+void ctm_address_map_shrink(struct ctm_address_map *map);
+
 static inline uintptr_t ctm_address_map_key(const char *item)
 {
     return *(const uintptr_t *)(const void *)item;
+}
+
+static inline uint32_t ctm_address_map_capacity(const struct ctm_address_map *map)
+{
+    return map->items == NULL ? 0 : (uint32_t)(map->mask + 1);
+}
+
+/* The item that stands at a place under the capacity, or NULL. */
+static inline void *ctm_address_map_at(const struct ctm_address_map *map, uint32_t at)
+{
+    char *item = map->items + at * map->item_size;
+    return ctm_address_map_key(item) == 0 ? NULL : item;
 }
 
 /* The item of an address, or NULL. `item_size` is the map's, given so that it can be a constant. */

@@ -40,59 +40,121 @@ static const char *check_index(const struct ctm_index *index, size_t expected)
                : "index: slots without a mapping";
 }
 
+static bool is_name(const struct ctm_names *names, uint32_t id)
+{
+    return id < names->length && names->items[id].bytes != NULL;
+}
+
 /*
  * Entries are looked up by interning them again, into a copy of the table's head that is full and
- * gets no memory: what is there is found, what is not fails and changes nothing.
+ * gets no memory: what is there is found, what is not fails and changes nothing. Its cycle is the
+ * entry's own, so that being asked for leaves no mark either.
  */
-static const char *check_names(const struct ctm_names *names)
+static const char *check_name(const struct ctm_names *names, uint32_t id)
 {
     struct ctm_pages none = {.refuse = refuse_all};
     struct ctm_arena no_arena;
     ctm_arena_init(&no_arena, &none);
+    const struct ctm_name *name = &names->items[id];
     struct ctm_names copy = *names;
     copy.arena = &no_arena;
     copy.index.pages = &none;
     copy.length = copy.capacity;
+    copy.first_free = UINT32_MAX;
+    copy.cycle = name->seen;
+    uint32_t found;
+    if (!ctm_check_is_mapped(names->arena->pages, name->bytes, name->length)) {
+        return "names: a text outside all mappings";
+    }
+    if (ctm_names_intern(&copy, name->bytes, name->length, &found) < 0 || found != id) {
+        return "names: a name is not found, or found twice";
+    }
+    return NULL;
+}
+
+static const char *check_names(const struct ctm_names *names)
+{
+    uint32_t used = 0;
+    uint32_t linked = 0;
     for (uint32_t id = 0; id < names->length; id++) {
-        const struct ctm_name *name = &names->items[id];
-        uint32_t found;
-        if (!ctm_check_is_mapped(names->arena->pages, name->bytes, name->length)) {
-            return "names: a text outside all mappings";
+        if (names->items[id].bytes == NULL) {
+            continue;
         }
-        if (ctm_names_intern(&copy, name->bytes, name->length, &found) < 0 || found != id) {
-            return "names: a name is not found, or found twice";
+        used++;
+        const char *broken = check_name(names, id);
+        if (broken != NULL) {
+            return broken;
+        }
+    }
+    for (uint32_t id = names->first_free; id != UINT32_MAX; id = names->items[id].length) {
+        if (id >= names->length || names->items[id].bytes != NULL || linked++ > names->length) {
+            return "names: the list of free ones is wrong";
         }
     }
     if (!ctm_check_owns_mapping(names->arena->pages, names->items,
                                 names->capacity * sizeof *names->items)) {
         return "names: items without a mapping";
     }
-    return check_index(&names->index, names->length);
+    return check_index(&names->index, used);
 }
 
-static const char *check_frames(const struct ctm_tracer *tracer)
+static const char *check_frame(const struct ctm_tracer *tracer, uint32_t id)
 {
     const struct ctm_stacks *stacks = &tracer->stacks;
+    const struct ctm_location_frame *frame = &stacks->frames[id];
     struct ctm_pages none = {.refuse = refuse_all};
     struct ctm_stacks copy = *stacks;
     copy.pages = &none;
     copy.frame_index.pages = &none;
     copy.frame_length = copy.frame_capacity;
+    copy.first_free_frame = UINT32_MAX;
+    copy.cycle = frame->seen;
+    uint32_t found;
+    if (!is_name(&tracer->names, frame->file) || !is_name(&tracer->names, frame->name)) {
+        return "stacks: a frame names no name";
+    }
+    if (ctm_stacks_frame(&copy, *frame, &found) < 0 || found != id) {
+        return "stacks: a frame is not found, or found twice";
+    }
+    return NULL;
+}
+
+static const char *check_frames(const struct ctm_tracer *tracer)
+{
+    const struct ctm_stacks *stacks = &tracer->stacks;
+    uint32_t used = 0;
+    uint32_t linked = 0;
     for (uint32_t id = 0; id < stacks->frame_length; id++) {
-        const struct ctm_location_frame *frame = &stacks->frames[id];
-        uint32_t found;
-        if (frame->file >= tracer->names.length || frame->name >= tracer->names.length) {
-            return "stacks: a frame names no name";
+        if (ctm_stacks_is_free_frame(stacks, id)) {
+            continue;
         }
-        if (ctm_stacks_frame(&copy, *frame, &found) < 0 || found != id) {
-            return "stacks: a frame is not found, or found twice";
+        used++;
+        const char *broken = check_frame(tracer, id);
+        if (broken != NULL) {
+            return broken;
+        }
+    }
+    for (uint32_t id = stacks->first_free_frame; id != UINT32_MAX; id = stacks->frames[id].name) {
+        if (id >= stacks->frame_length || !ctm_stacks_is_free_frame(stacks, id) ||
+            linked++ > stacks->frame_length) {
+            return "stacks: the list of free frames is wrong";
         }
     }
     if (!ctm_check_owns_mapping(stacks->pages, stacks->frames,
                                 stacks->frame_capacity * sizeof *stacks->frames)) {
         return "stacks: frames without a mapping";
     }
-    return check_index(&stacks->frame_index, stacks->frame_length);
+    return check_index(&stacks->frame_index, used);
+}
+
+static bool is_frame(const struct ctm_stacks *stacks, uint32_t id)
+{
+    return id < stacks->frame_length && !ctm_stacks_is_free_frame(stacks, id);
+}
+
+static bool is_node(const struct ctm_stacks *stacks, uint32_t id)
+{
+    return id < stacks->node_length && !ctm_stacks_is_free_node(stacks, id);
 }
 
 static bool site_is_nodes(const struct ctm_tracer *tracer, uint32_t site, uint32_t node)
@@ -101,33 +163,60 @@ static bool site_is_nodes(const struct ctm_tracer *tracer, uint32_t site, uint32
            tracer->sites.items[site].domain == 0;
 }
 
-static const char *check_nodes(const struct ctm_tracer *tracer)
+static const char *check_node(const struct ctm_tracer *tracer, uint32_t id)
 {
     const struct ctm_stacks *stacks = &tracer->stacks;
+    const struct ctm_context *node = &stacks->nodes[id];
     struct ctm_pages none = {.refuse = refuse_all};
     struct ctm_stacks copy = *stacks;
     copy.pages = &none;
     copy.node_index.pages = &none;
     copy.node_length = copy.node_capacity;
+    copy.first_free_node = UINT32_MAX;
+    copy.cycle = node->seen;
+    uint32_t found;
+    uint32_t oldest = node->parent;
+    for (uint32_t left = stacks->node_length; left > 0 && is_node(stacks, oldest); left--) {
+        oldest = stacks->nodes[oldest].parent;
+    }
+    if (!is_frame(stacks, node->frame) || !ctm_stacks_is_root(oldest)) {
+        return "stacks: a node's frame or parent is wrong";
+    }
+    if (node->site != CTM_NO_SITE && !site_is_nodes(tracer, node->site, id)) {
+        return "stacks: a node's site is not its own";
+    }
+    if (ctm_stacks_child(&copy, node->parent, node->frame, &found) < 0 || found != id) {
+        return "stacks: a node is not found, or found twice";
+    }
+    return NULL;
+}
+
+static const char *check_nodes(const struct ctm_tracer *tracer)
+{
+    const struct ctm_stacks *stacks = &tracer->stacks;
+    uint32_t used = 0;
+    uint32_t linked = 0;
     for (uint32_t id = 0; id < stacks->node_length; id++) {
-        const struct ctm_context *node = &stacks->nodes[id];
-        uint32_t found;
-        if (node->frame >= stacks->frame_length ||
-            (!ctm_stacks_is_root(node->parent) && node->parent >= id)) {
-            return "stacks: a node's frame or parent is wrong";
+        if (ctm_stacks_is_free_node(stacks, id)) {
+            continue;
         }
-        if (node->site != CTM_NO_SITE && !site_is_nodes(tracer, node->site, id)) {
-            return "stacks: a node's site is not its own";
+        used++;
+        const char *broken = check_node(tracer, id);
+        if (broken != NULL) {
+            return broken;
         }
-        if (ctm_stacks_child(&copy, node->parent, node->frame, &found) < 0 || found != id) {
-            return "stacks: a node is not found, or found twice";
+    }
+    for (uint32_t id = stacks->first_free_node; id != UINT32_MAX; id = stacks->nodes[id].parent) {
+        if (id >= stacks->node_length || !ctm_stacks_is_free_node(stacks, id) ||
+            linked++ > stacks->node_length) {
+            return "stacks: the list of free nodes is wrong";
         }
     }
     if (!ctm_check_owns_mapping(stacks->pages, stacks->nodes,
                                 stacks->node_capacity * sizeof *stacks->nodes)) {
         return "stacks: nodes without a mapping";
     }
-    return check_index(&stacks->node_index, stacks->node_length);
+    return check_index(&stacks->node_index, used);
 }
 
 /* ---- sites ---- */
@@ -148,7 +237,7 @@ static const char *check_sites(const struct ctm_tracer *tracer)
         if (ctm_site_is_free(site)) {
             continue;
         }
-        if (site->node >= tracer->stacks.node_length) {
+        if (!is_node(&tracer->stacks, site->node)) {
             return "sites: a site's node is none";
         }
         if (site->domain == 0) {
@@ -171,8 +260,33 @@ static const char *check_sites(const struct ctm_tracer *tracer)
     return check_index(&sites->domain_index, indexed);
 }
 
-static const char *check_free_sites(const struct ctm_sites *sites)
+static const char *check_users(const struct ctm_tracer *tracer)
 {
+    const struct ctm_stacks *stacks = &tracer->stacks;
+    uint32_t *users = calloc((size_t)stacks->node_length + 1, sizeof *users);
+    bool right = users != NULL;
+    for (uint32_t id = 0; right && id < stacks->node_length; id++) {
+        if (is_node(stacks, id) && !ctm_stacks_is_root(stacks->nodes[id].parent)) {
+            users[stacks->nodes[id].parent]++;
+        }
+    }
+    for (uint32_t id = 1; right && id < tracer->sites.length; id++) {
+        const struct ctm_site *site = &tracer->sites.items[id];
+        if (!ctm_site_is_free(site) && site->domain != 0) {
+            users[site->node]++;
+        }
+    }
+    for (uint32_t id = 0; right && id < stacks->node_length; id++) {
+        right = stacks->nodes[id].users == users[id];
+    }
+    const char *broken = users == NULL ? "no memory to check" : "stacks: a node's users are wrong";
+    free(users);
+    return right ? NULL : broken;
+}
+
+static const char *check_free_sites(const struct ctm_tracer *tracer)
+{
+    const struct ctm_sites *sites = &tracer->sites;
     uint32_t expected = 0;
     uint32_t linked = 0;
     for (uint32_t id = 1; id < sites->length; id++) {
@@ -191,7 +305,10 @@ static const char *check_free_sites(const struct ctm_sites *sites)
             return "sites: the list of free ones is wrong";
         }
     }
-    return linked == expected ? NULL : "sites: a free one is not in the list";
+    /* A pass over the sites links them anew. */
+    return linked == expected || tracer->reclaim.pass == CTM_RECLAIM_SITES
+               ? NULL
+               : "sites: a free one is not in the list";
 }
 
 static void count_block(void *context, struct ctm_block block)
@@ -279,13 +396,13 @@ static const char *check_map(const struct ctm_address_map *map)
 static const char *check_instruction(const struct ctm_stacks *stacks,
                                      const struct ctm_location *location)
 {
-    if (location->frame >= stacks->frame_length) {
+    if (!is_frame(stacks, location->frame)) {
         return "locations: an instruction of no frame";
     }
     if (location->parent == CTM_NO_CONTEXT) {
         return NULL;
     }
-    if (location->node >= stacks->node_length ||
+    if (!is_node(stacks, location->node) ||
         stacks->nodes[location->node].parent != location->parent ||
         stacks->nodes[location->node].frame != location->frame) {
         return "locations: an instruction remembers a wrong node";
@@ -339,7 +456,10 @@ const char *ctm_tracer_check(const struct ctm_tracer *tracer)
         broken = check_sites(tracer);
     }
     if (broken == NULL) {
-        broken = check_free_sites(&tracer->sites);
+        broken = check_users(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_free_sites(tracer);
     }
     if (broken == NULL) {
         broken = ctm_check_blocks(tracer);

@@ -31,4 +31,6 @@ void ctm_locations_remove_owner(struct ctm_locations *locations, struct ctm_owne
         }
     }
     ctm_address_map_remove(&locations->owners, owner);
+    ctm_address_map_shrink(&locations->instructions);
+    ctm_address_map_shrink(&locations->owners);
 }

@@ -66,7 +66,8 @@ struct ctm_location *ctm_locations_add(struct ctm_locations *locations, uintptr_
                                        uint32_t frame);
 struct ctm_owner *ctm_locations_add_owner(struct ctm_locations *locations, uintptr_t address);
 
-/* Forget an owner and its instructions. Linear in the owner's size. */
+/* Forget an owner and its instructions. Linear in the owner's size, apart from the shrinking of a
+ * table that became far too large. */
 void ctm_locations_remove_owner(struct ctm_locations *locations, struct ctm_owner *owner);
 
 #endif

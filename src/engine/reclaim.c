@@ -1,17 +1,23 @@
 #include "engine/reclaim.h"
 
-enum { LIVE = 1 };
+enum {
+    PACE = 64,
+    FOLD_COST = 8, /* in entries visited */
+};
 
 static const char given_back[] = "<given back>";
 
-/* For each kind of id: while marking, LIVE or 0; then the new id, DEAD_ID where there is none. */
-struct survivors {
-    uint32_t *nodes;
-    uint32_t *frames;
-    uint32_t *names;
-};
-
-#define DEAD_ID UINT32_MAX
+void ctm_reclaim_init(struct ctm_reclaim *reclaim)
+{
+    *reclaim = (struct ctm_reclaim){
+        .at = CTM_RECLAIM_LEAST,
+        .least = CTM_RECLAIM_LEAST,
+        .pace = PACE,
+        .line_limit = CTM_FOLDED_LINES,
+        .file_limit = CTM_FOLDED_FILES,
+        .exact = true,
+    };
+}
 
 /* ---- sites ---- */
 
@@ -31,24 +37,6 @@ static bool is_needed(const struct ctm_tracer *tracer, uint32_t id)
     const struct ctm_site *site = &sites->items[id];
     return site->live_blocks != 0 || ctm_site_peak_blocks(sites, site) != 0 ||
            (is_folded(tracer, id) && has_churn(sites, id));
-}
-
-/* How many sites stand for lines and for files that were given back. */
-static void count_folded(struct ctm_tracer *tracer)
-{
-    tracer->folded_lines = 0;
-    tracer->folded_files = 0;
-    for (uint32_t id = 1; id < tracer->sites.length; id++) {
-        if (ctm_site_is_free(&tracer->sites.items[id]) || !is_folded(tracer, id)) {
-            continue;
-        }
-        uint32_t frame = tracer->stacks.nodes[tracer->sites.items[id].node].frame;
-        if (tracer->stacks.frames[frame].line != 0) {
-            tracer->folded_lines++;
-        } else {
-            tracer->folded_files++;
-        }
-    }
 }
 
 /*
@@ -71,18 +59,9 @@ static uint32_t folded_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t
                            : ctm_sites_find(&tracer->sites, domain, node);
     }
     if (site != CTM_NO_SITE || *count >= limit ||
-        ctm_stacks_child(&tracer->stacks, CTM_FOLDED_ROOT, frame, &node) < 0) {
+        ctm_stacks_child(&tracer->stacks, CTM_FOLDED_ROOT, frame, &node) < 0 ||
+        ctm_tracer_site(tracer, domain, node, &site) < 0) {
         return site;
-    }
-    if (domain != 0) {
-        if (ctm_sites_domain(&tracer->sites, domain, node, &site) < 0) {
-            return CTM_NO_SITE;
-        }
-    } else {
-        if (ctm_sites_add(&tracer->sites, node, &site) < 0) {
-            return CTM_NO_SITE;
-        }
-        tracer->stacks.nodes[node].site = site;
     }
     ++*count;
     return site;
@@ -91,6 +70,7 @@ static uint32_t folded_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t
 /* Move the churn of a site to where it is kept. False: no memory. */
 static bool fold(struct ctm_tracer *tracer, uint32_t id)
 {
+    struct ctm_reclaim *reclaim = &tracer->reclaim;
     struct ctm_sites *sites = &tracer->sites;
     if (!has_churn(sites, id)) {
         return true;
@@ -100,27 +80,25 @@ static bool fold(struct ctm_tracer *tracer, uint32_t id)
     struct ctm_location_frame place = tracer->stacks.frames[frame];
     uint32_t target = CTM_NO_SITE;
     if (place.line != 0) {
-        target = folded_site(tracer, domain, place.file, place.line, &tracer->folded_lines,
-                             tracer->folded_line_limit);
+        target = folded_site(tracer, domain, place.file, place.line, &reclaim->lines,
+                             reclaim->line_limit);
     }
     if (target == CTM_NO_SITE) {
-        target = folded_site(tracer, domain, place.file, 0, &tracer->folded_files,
-                             tracer->folded_file_limit);
+        target = folded_site(tracer, domain, place.file, 0, &reclaim->files, reclaim->file_limit);
         if (place.line != 0) {
-            tracer->folded_exact = false;
+            reclaim->exact = false;
         }
     }
     if (target == CTM_NO_SITE) {
-        uint32_t one = 0;
         uint32_t file;
         if (ctm_names_intern(&tracer->names, given_back, sizeof given_back - 1, &file) < 0) {
             return false;
         }
-        target = folded_site(tracer, domain, file, 0, &one, 1);
+        target = folded_site(tracer, domain, file, 0, &reclaim->files, UINT32_MAX);
         if (target == CTM_NO_SITE) {
             return false;
         }
-        tracer->folded_exact = false;
+        reclaim->exact = false;
     }
     sites->items[target].total_bytes += sites->items[id].total_bytes;
     sites->items[target].total_blocks += sites->items[id].total_blocks;
@@ -129,198 +107,227 @@ static bool fold(struct ctm_tracer *tracer, uint32_t id)
     return true;
 }
 
-static void reclaim_sites(struct ctm_tracer *tracer)
+/* Each `visit` looks at one entry, keeps it or gives it back, and returns what that cost. */
+static uint32_t visit_site(struct ctm_tracer *tracer, uint32_t left)
 {
+    uint32_t id = left + 1; /* there is no site 0 */
     struct ctm_sites *sites = &tracer->sites;
-    uint32_t length = sites->length; /* what is added meanwhile is needed */
-    count_folded(tracer);
-    for (uint32_t id = 1; id < length; id++) {
-        if (ctm_site_is_free(&sites->items[id]) || is_needed(tracer, id) || !fold(tracer, id)) {
-            continue;
+    uint32_t cost = 1;
+    if (!ctm_site_is_free(&sites->items[id])) {
+        if (is_needed(tracer, id) || !fold(tracer, id)) {
+            return cost;
+        }
+        struct ctm_context *node = &tracer->stacks.nodes[sites->items[id].node];
+        if (is_folded(tracer, id)) {
+            bool of_line = tracer->stacks.frames[node->frame].line != 0;
+            --*(of_line ? &tracer->reclaim.lines : &tracer->reclaim.files);
         }
         if (sites->items[id].domain == 0) {
-            tracer->stacks.nodes[sites->items[id].node].site = CTM_NO_SITE;
+            node->site = CTM_NO_SITE;
+        } else {
+            ctm_stacks_leave(&tracer->stacks, sites->items[id].node);
         }
-        ctm_site_set_free(&sites->items[id]);
-        sites->reused[id] = (struct ctm_reuse){0};
+        tracer->reclaim.sites++;
+        cost = FOLD_COST;
     }
-    ctm_sites_collect(sites);
+    ctm_sites_free(sites, id);
+    return cost;
 }
 
-/* ---- marking ---- */
-
-static void *next_item(const struct ctm_address_map *map, size_t *at)
-{
-    while (map->items != NULL && *at <= map->mask) {
-        char *item = map->items + (*at)++ * map->item_size;
-        if (ctm_address_map_key(item) != 0) {
-            return item;
-        }
-    }
-    return NULL;
-}
-
-static void mark_nodes(const struct ctm_tracer *tracer, uint32_t keep, uint32_t *nodes)
-{
-    nodes[CTM_UNKNOWN_NODE] = LIVE;
-    if (keep != CTM_NO_CONTEXT) {
-        nodes[keep] = LIVE;
-    }
-    for (uint32_t id = 1; id < tracer->sites.length; id++) {
-        if (!ctm_site_is_free(&tracer->sites.items[id])) {
-            nodes[tracer->sites.items[id].node] = LIVE;
-        }
-    }
-    /* Parents come before their children. */
-    for (uint32_t id = tracer->stacks.node_length; id-- > 0;) {
-        uint32_t parent = tracer->stacks.nodes[id].parent;
-        if (nodes[id] == LIVE && !ctm_stacks_is_root(parent)) {
-            nodes[parent] = LIVE;
-        }
-    }
-}
+/* ---- what is remembered ---- */
 
 /* An instruction keeps its frame: it belongs to code that lives, and may run again. */
-static void mark_frames(const struct ctm_tracer *tracer, const struct survivors *s)
+static uint32_t visit_instruction(struct ctm_tracer *tracer, uint32_t at)
 {
-    const struct ctm_location *location;
-    s->frames[0] = LIVE;
-    for (uint32_t id = 0; id < tracer->stacks.node_length; id++) {
-        if (s->nodes[id] == LIVE) {
-            s->frames[tracer->stacks.nodes[id].frame] = LIVE;
-        }
-    }
-    for (size_t at = 0; (location = next_item(&tracer->locations.instructions, &at)) != NULL;) {
-        s->frames[location->frame] = LIVE;
-    }
-}
-
-static void mark_names(const struct ctm_tracer *tracer, const struct survivors *s)
-{
-    const struct ctm_owner *owner;
-    s->names[0] = LIVE;
-    for (uint32_t id = 0; id < tracer->stacks.frame_length; id++) {
-        if (s->frames[id] == LIVE) {
-            s->names[tracer->stacks.frames[id].file] = LIVE;
-            s->names[tracer->stacks.frames[id].name] = LIVE;
-        }
-    }
-    for (size_t at = 0; (owner = next_item(&tracer->locations.owners, &at)) != NULL;) {
-        s->names[owner->file] = LIVE;
-        s->names[owner->name] = LIVE;
-    }
-}
-
-/* ---- packing ---- */
-
-/* From marks to new ids. Returns how many there are. */
-static uint32_t number(uint32_t *ids, uint32_t length)
-{
-    uint32_t next = 0;
-    for (uint32_t id = 0; id < length; id++) {
-        ids[id] = ids[id] == LIVE ? next++ : DEAD_ID;
-    }
-    return next;
-}
-
-static void pack_names(struct ctm_names *names, uint32_t *ids)
-{
-    uint32_t length = names->length;
-    uint32_t left = number(ids, length);
-    for (uint32_t id = 0; id < length; id++) {
-        if (ids[id] != DEAD_ID) {
-            names->items[ids[id]] = names->items[id];
-        } else {
-            ctm_names_free_text(names, id);
-        }
-    }
-    names->length = left;
-    ctm_names_reindex(names);
-}
-
-static void pack_stacks(struct ctm_stacks *stacks, const struct survivors *s)
-{
-    uint32_t frame_length = stacks->frame_length;
-    uint32_t node_length = stacks->node_length;
-    stacks->frame_length = number(s->frames, frame_length);
-    for (uint32_t id = 0; id < frame_length; id++) {
-        if (s->frames[id] != DEAD_ID) {
-            struct ctm_location_frame frame = stacks->frames[id];
-            frame.file = s->names[frame.file];
-            frame.name = s->names[frame.name];
-            stacks->frames[s->frames[id]] = frame;
-        }
-    }
-    stacks->node_length = number(s->nodes, node_length);
-    for (uint32_t id = 0; id < node_length; id++) {
-        if (s->nodes[id] != DEAD_ID) {
-            struct ctm_context node = stacks->nodes[id];
-            node.frame = s->frames[node.frame];
-            if (!ctm_stacks_is_root(node.parent)) {
-                node.parent = s->nodes[node.parent];
+    struct ctm_location *location = ctm_address_map_at(&tracer->locations.instructions, at);
+    if (location != NULL) {
+        ctm_stacks_see_frame(&tracer->stacks, location->frame);
+        if (location->parent != CTM_NO_CONTEXT) {
+            if (ctm_context_is_idle(&tracer->stacks.nodes[location->node])) {
+                location->parent = CTM_NO_CONTEXT;
+            } else {
+                ctm_stacks_see_node(&tracer->stacks, location->node);
             }
-            stacks->nodes[s->nodes[id]] = node;
         }
     }
-    ctm_stacks_reindex(stacks);
+    return 1;
 }
 
-static void renumber_sites(struct ctm_sites *sites, const uint32_t *nodes)
+static uint32_t visit_owner(struct ctm_tracer *tracer, uint32_t at)
 {
-    for (uint32_t id = 1; id < sites->length; id++) {
-        if (!ctm_site_is_free(&sites->items[id])) {
-            sites->items[id].node = nodes[sites->items[id].node];
-        }
+    const struct ctm_owner *owner = ctm_address_map_at(&tracer->locations.owners, at);
+    if (owner != NULL) {
+        ctm_names_see(&tracer->names, owner->file);
+        ctm_names_see(&tracer->names, owner->name);
     }
-    ctm_sites_reindex(sites);
+    return 1;
 }
 
-static void renumber_locations(struct ctm_locations *locations, const struct survivors *s)
+/* ---- nodes, frames, names ---- */
+
+static bool is_given_back(const struct ctm_stacks *stacks, uint32_t id)
 {
-    struct ctm_location *location;
-    struct ctm_owner *owner;
-    for (size_t at = 0; (location = next_item(&locations->instructions, &at)) != NULL;) {
-        location->frame = s->frames[location->frame];
-        if (location->parent == CTM_NO_CONTEXT) {
-            continue;
-        }
-        if (s->nodes[location->node] == DEAD_ID) {
-            location->parent = CTM_NO_CONTEXT;
-            continue;
-        }
-        location->node = s->nodes[location->node];
-        if (!ctm_stacks_is_root(location->parent)) {
-            location->parent = s->nodes[location->parent];
-        }
+    const struct ctm_context *node = &stacks->nodes[id];
+    return id != CTM_UNKNOWN_NODE && ctm_context_is_idle(node) &&
+           node->seen != (stacks->cycle & 0xff);
+}
+
+static uint32_t visit_node(struct ctm_tracer *tracer, uint32_t id)
+{
+    struct ctm_stacks *stacks = &tracer->stacks;
+    if (ctm_stacks_is_free_node(stacks, id)) {
+        ctm_stacks_free_node(stacks, id);
+        return 1;
     }
-    for (size_t at = 0; (owner = next_item(&locations->owners, &at)) != NULL;) {
-        owner->file = s->names[owner->file];
-        owner->name = s->names[owner->name];
+    if (!is_given_back(stacks, id)) {
+        ctm_stacks_see_frame(stacks, stacks->nodes[id].frame);
+        return 1;
+    }
+    /* Its callers, too, where the pass has been there already. */
+    uint32_t cost = 0;
+    uint32_t at = id;
+    do {
+        uint32_t parent = stacks->nodes[at].parent;
+        ctm_stacks_free_node(stacks, at);
+        at = parent;
+        cost++;
+    } while (!ctm_stacks_is_root(at) && at > id && is_given_back(stacks, at));
+    return cost;
+}
+
+static uint32_t visit_frame(struct ctm_tracer *tracer, uint32_t id)
+{
+    const struct ctm_location_frame *frame = &tracer->stacks.frames[id];
+    if (!ctm_stacks_is_free_frame(&tracer->stacks, id) && frame->seen == tracer->stacks.cycle) {
+        ctm_names_see(&tracer->names, frame->file);
+        ctm_names_see(&tracer->names, frame->name);
+    } else {
+        ctm_stacks_free_frame(&tracer->stacks, id);
+    }
+    return 1;
+}
+
+static uint32_t visit_name(struct ctm_tracer *tracer, uint32_t id)
+{
+    const struct ctm_name *name = &tracer->names.items[id];
+    if (name->bytes == NULL || name->seen != tracer->names.cycle) {
+        ctm_names_free(&tracer->names, id);
+    }
+    return 1;
+}
+
+/* ---- the cycle ---- */
+
+static uint32_t (*const visits[])(struct ctm_tracer *tracer, uint32_t id) = {
+    [CTM_RECLAIM_SITES] = visit_site,   [CTM_RECLAIM_INSTRUCTIONS] = visit_instruction,
+    [CTM_RECLAIM_OWNERS] = visit_owner, [CTM_RECLAIM_NODES] = visit_node,
+    [CTM_RECLAIM_FRAMES] = visit_frame, [CTM_RECLAIM_NAMES] = visit_name,
+};
+
+static const struct ctm_address_map *map_of(const struct ctm_tracer *tracer)
+{
+    switch (tracer->reclaim.pass) {
+    case CTM_RECLAIM_INSTRUCTIONS:
+        return &tracer->locations.instructions;
+    case CTM_RECLAIM_OWNERS:
+        return &tracer->locations.owners;
+    default:
+        return NULL;
     }
 }
 
-uint32_t ctm_tracer_reclaim_hook(struct ctm_tracer *tracer, uint32_t keep)
+static void begin_map(struct ctm_reclaim *reclaim, const struct ctm_address_map *map)
 {
-    reclaim_sites(tracer);
-    tracer->reclaims++;
-    tracer->generation++;
-    size_t node_length = tracer->stacks.node_length;
-    size_t frame_length = tracer->stacks.frame_length;
-    size_t bytes = (node_length + frame_length + tracer->names.length) * sizeof(uint32_t);
-    uint32_t *ids = ctm_pages_map(&tracer->pages, bytes);
-    if (ids != NULL) {
-        struct survivors s = {ids, ids + node_length, ids + node_length + frame_length};
-        mark_nodes(tracer, keep, s.nodes);
-        mark_frames(tracer, &s);
-        mark_names(tracer, &s);
-        pack_names(&tracer->names, s.names);
-        pack_stacks(&tracer->stacks, &s);
-        renumber_sites(&tracer->sites, s.nodes);
-        renumber_locations(&tracer->locations, &s);
-        keep = keep == CTM_NO_CONTEXT ? keep : s.nodes[keep];
-        ctm_pages_unmap(&tracer->pages, ids, bytes);
+    reclaim->left = ctm_address_map_capacity(map);
+    reclaim->moves = map->moves;
+}
+
+/* From a table's end down, so that the lowest free id becomes the next to be used. */
+static void begin_pass(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
+{
+    struct ctm_reclaim *reclaim = &tracer->reclaim;
+    reclaim->pass = pass;
+    switch (pass) {
+    case CTM_RECLAIM_IDLE:
+        break;
+    case CTM_RECLAIM_SITES:
+        tracer->stacks.cycle++;
+        tracer->names.cycle++;
+        tracer->sites.first_free = 0;
+        reclaim->left = tracer->sites.length - 1;
+        break;
+    case CTM_RECLAIM_INSTRUCTIONS:
+    case CTM_RECLAIM_OWNERS:
+        begin_map(reclaim, map_of(tracer));
+        break;
+    case CTM_RECLAIM_NODES:
+        tracer->generation++;
+        tracer->stacks.first_free_node = UINT32_MAX;
+        reclaim->left = tracer->stacks.node_length;
+        break;
+    case CTM_RECLAIM_FRAMES:
+        tracer->stacks.first_free_frame = UINT32_MAX;
+        reclaim->left = tracer->stacks.frame_length;
+        break;
+    case CTM_RECLAIM_NAMES:
+        tracer->names.first_free = UINT32_MAX;
+        reclaim->left = tracer->names.length;
+        break;
     }
-    uint32_t twice = tracer->stacks.node_length * 2;
-    tracer->reclaim_at = twice < tracer->reclaim_least ? tracer->reclaim_least : twice;
-    return keep;
+}
+
+static void end_cycle(struct ctm_tracer *tracer)
+{
+    struct ctm_reclaim *reclaim = &tracer->reclaim;
+    uint32_t twice = tracer->stacks.node_index.used * 2;
+    reclaim->at = twice < reclaim->least ? reclaim->least : twice;
+    reclaim->cycles++;
+    begin_pass(tracer, CTM_RECLAIM_IDLE);
+}
+
+static void end_pass(struct ctm_tracer *tracer)
+{
+    switch (tracer->reclaim.pass) {
+    case CTM_RECLAIM_SITES:
+        ctm_sites_shrink(&tracer->sites);
+        break;
+    case CTM_RECLAIM_NODES:
+        ctm_stacks_shrink_nodes(&tracer->stacks);
+        break;
+    case CTM_RECLAIM_FRAMES:
+        ctm_stacks_shrink_frames(&tracer->stacks);
+        break;
+    case CTM_RECLAIM_NAMES:
+        ctm_names_shrink(&tracer->names);
+        end_cycle(tracer);
+        return;
+    case CTM_RECLAIM_INSTRUCTIONS:
+    case CTM_RECLAIM_OWNERS:
+    case CTM_RECLAIM_IDLE:
+        break;
+    }
+    begin_pass(tracer, tracer->reclaim.pass + 1);
+}
+
+void ctm_reclaim_step_hook(struct ctm_tracer *tracer, uint32_t node)
+{
+    struct ctm_reclaim *reclaim = &tracer->reclaim;
+    const struct ctm_index *nodes = &tracer->stacks.node_index;
+    const struct ctm_address_map *map = map_of(tracer);
+    if (reclaim->pass == CTM_RECLAIM_IDLE) {
+        reclaim->nodes = nodes->used;
+        begin_pass(tracer, CTM_RECLAIM_SITES);
+    } else if (map != NULL && map->moves != reclaim->moves) {
+        begin_map(reclaim, map);
+    }
+    ctm_stacks_see_node(&tracer->stacks, node);
+    uint64_t budget = (uint64_t)reclaim->pace * (1 + nodes->used - reclaim->nodes);
+    for (uint64_t cost = 0; cost < budget && reclaim->left > 0;) {
+        cost += visits[reclaim->pass](tracer, --reclaim->left);
+    }
+    if (reclaim->left == 0) {
+        /* And no more in this step: a table may have to be copied into a smaller one. */
+        end_pass(tracer);
+    }
+    reclaim->nodes = nodes->used;
 }

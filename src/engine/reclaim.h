@@ -1,26 +1,43 @@
 /*
- * Giving back what belongs to no live stack: sites, nodes, frames, names and their indices.
+ * Giving back what belongs to no live stack: sites, nodes, frames and names.
  *
  * A site is kept while a block of it is live, or was at the current peak. Of the others the churn
  * is folded into a site of the same domain whose stack is one frame under CTM_FOLDED_ROOT: the
  * line, and when there are CTM_FOLDED_LINES of these, the file (line 0), and when there are
  * CTM_FOLDED_FILES of these, a file named "<given back>". So the sums over all sites stay exact,
- * always.
+ * always. A node is kept while it has a site or a child, a frame while a node or an instruction
+ * of live code leads to it, a name while a frame or live code has it.
  *
- * Nodes, frames and names are packed: their ids change, their order does not, so that a parent
- * still comes before its children. Site ids, which live blocks hold, never change.
+ * One cycle is a pass over each table, cut into steps that the makers of sites do, so that nobody
+ * waits for it: a step visits some entries and leaves the tables whole. Ids never change. What is
+ * given back is out of use at once, and its id is used again: nobody may remember it. Blocks and
+ * nodes count what they lead to. Instructions and threads remember nodes without being counted,
+ * so what they remember is made harmless first:
+ * - an instruction forgets a node that is idle when the pass over the instructions finds it so;
+ * - all threads forget before the first node is given back, by a new generation of the tracer;
+ * - a node that somebody asks for in a cycle, as who will remember it must, is kept in that cycle.
  */
 #ifndef CTM_ENGINE_RECLAIM_H
 #define CTM_ENGINE_RECLAIM_H
 
 #include "engine/tracer.h"
 
+/* The tables were emptied. */
+void ctm_reclaim_init(struct ctm_reclaim *reclaim);
+
+/* There is something to do: a cycle is under way, or there are twice as many nodes as were left. */
+static inline bool ctm_reclaim_is_due(const struct ctm_tracer *tracer)
+{
+    return tracer->reclaim.pass != CTM_RECLAIM_IDLE ||
+           tracer->stacks.node_index.used >= tracer->reclaim.at;
+}
+
 /*
- * Give back, and set when to do it next: when there are twice as many nodes as are left. Linear in
- * the tables, so constant for each node that was added. Ids of nodes, frames and names are void
- * afterwards, but for `keep`: its new id is returned. Needs no memory to leave the tables whole,
- * though with none it gives back less.
+ * Do a step. `node`, which the caller has just asked for, is kept. Visits at most `pace` entries
+ * for the call and for each node that was made since the last step, apart from the shrinking of a
+ * table that became far too large. Needs no memory to leave the tables whole, though with none it
+ * gives back less.
  */
-uint32_t ctm_tracer_reclaim_hook(struct ctm_tracer *tracer, uint32_t keep);
+void ctm_reclaim_step_hook(struct ctm_tracer *tracer, uint32_t node);
 
 #endif

@@ -53,12 +53,6 @@ int ctm_sites_add(struct ctm_sites *sites, uint32_t node, uint32_t *site)
     return add(sites, 0, node, site);
 }
 
-static uint64_t rehash(const void *context, uint32_t id)
-{
-    const struct ctm_sites *sites = context;
-    return ctm_hash_pair(sites->items[id].domain, sites->items[id].node);
-}
-
 uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t node)
 {
     uint64_t hash = ctm_hash_pair(domain, node);
@@ -79,7 +73,7 @@ int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, ui
         *site = found;
         return CTM_OK;
     }
-    int error = ctm_index_reserve(&sites->domain_index, rehash, sites);
+    int error = ctm_index_reserve(&sites->domain_index);
     if (error < 0) {
         return error;
     }
@@ -87,41 +81,35 @@ int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, ui
     if (error < 0) {
         return error;
     }
-    ctm_index_put(&sites->domain_index, rehash(sites, *site), *site);
+    ctm_index_put(&sites->domain_index, ctm_hash_pair(domain, node), *site);
     return CTM_OK;
 }
 
-void ctm_sites_collect(struct ctm_sites *sites)
+void ctm_sites_free(struct ctm_sites *sites, uint32_t id)
 {
-    while (sites->length > 1 && ctm_site_is_free(&sites->items[sites->length - 1])) {
-        sites->length--;
-    }
-    sites->first_free = 0;
-    for (uint32_t id = sites->length; id-- > 1;) {
-        if (ctm_site_is_free(&sites->items[id])) {
-            sites->items[id].saved_blocks = sites->first_free;
-            sites->first_free = id;
+    struct ctm_site *site = &sites->items[id];
+    if (!ctm_site_is_free(site)) {
+        if (site->domain != 0) {
+            ctm_index_remove(&sites->domain_index, ctm_hash_pair(site->domain, site->node), id);
         }
+        *site = (struct ctm_site){.node = UINT32_MAX};
+        sites->reused[id] = (struct ctm_reuse){0};
     }
+    if (id + 1 == sites->length) {
+        sites->length--;
+        return;
+    }
+    site->saved_blocks = sites->first_free;
+    sites->first_free = id;
+}
+
+void ctm_sites_shrink(struct ctm_sites *sites)
+{
     ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length,
                      sizeof *sites->items);
     ctm_array_shrink(sites->pages, (void **)&sites->reused, &sites->reuse_capacity, sites->length,
                      sizeof *sites->reused);
-    ctm_sites_reindex(sites);
-}
-
-void ctm_sites_reindex(struct ctm_sites *sites)
-{
-    uint32_t length = 0;
-    for (uint32_t id = 1; id < sites->length; id++) {
-        length += !ctm_site_is_free(&sites->items[id]) && sites->items[id].domain != 0;
-    }
-    ctm_index_restart(&sites->domain_index, length);
-    for (uint32_t id = 1; id < sites->length; id++) {
-        if (!ctm_site_is_free(&sites->items[id]) && sites->items[id].domain != 0) {
-            ctm_index_put(&sites->domain_index, rehash(sites, id), id);
-        }
-    }
+    ctm_index_shrink(&sites->domain_index);
 }
 
 void ctm_sites_reset_peak(struct ctm_sites *sites)

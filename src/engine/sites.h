@@ -69,10 +69,11 @@ CTM_MUST_CHECK int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, ui
 /* The same if it is there already, else 0. */
 uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t node);
 
-/* Link the free sites, those at the end being cut off, and index the others anew. */
-void ctm_sites_collect(struct ctm_sites *sites);
-/* Index the sites of domains anew, after ids of nodes have changed. */
-void ctm_sites_reindex(struct ctm_sites *sites);
+/* Give a site back; one that is free already becomes the next to be used. */
+void ctm_sites_free(struct ctm_sites *sites, uint32_t id);
+
+/* Give back what arrays and index have too much. */
+void ctm_sites_shrink(struct ctm_sites *sites);
 
 /* The current memory becomes the peak. */
 void ctm_sites_reset_peak(struct ctm_sites *sites);
@@ -85,11 +86,6 @@ void ctm_sites_reset_churn(struct ctm_sites *sites);
 static inline bool ctm_site_is_free(const struct ctm_site *s)
 {
     return s->node == UINT32_MAX;
-}
-
-static inline void ctm_site_set_free(struct ctm_site *s)
-{
-    *s = (struct ctm_site){.node = UINT32_MAX};
 }
 
 /* Blocks and bytes of a site at the moment of the peak. */

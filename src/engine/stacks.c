@@ -9,6 +9,8 @@ void ctm_stacks_init(struct ctm_stacks *stacks, struct ctm_pages *pages)
 {
     memset(stacks, 0, sizeof *stacks);
     stacks->pages = pages;
+    stacks->first_free_frame = UINT32_MAX;
+    stacks->first_free_node = UINT32_MAX;
     ctm_index_init(&stacks->frame_index, pages);
     ctm_index_init(&stacks->node_index, pages);
 }
@@ -16,12 +18,6 @@ void ctm_stacks_init(struct ctm_stacks *stacks, struct ctm_pages *pages)
 static uint64_t hash_frame(struct ctm_location_frame frame)
 {
     return ctm_hash_u64(ctm_hash_pair(frame.file, frame.line) + frame.name);
-}
-
-static uint64_t rehash_frame(const void *context, uint32_t id)
-{
-    const struct ctm_stacks *stacks = context;
-    return hash_frame(stacks->frames[id]);
 }
 
 int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame, uint32_t *id)
@@ -32,30 +28,32 @@ int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
     while ((found = ctm_index_next(&stacks->frame_index, hash, &probe)) != UINT32_MAX) {
         const struct ctm_location_frame *known = &stacks->frames[found];
         if (known->file == frame.file && known->line == frame.line && known->name == frame.name) {
+            ctm_stacks_see_frame(stacks, found);
             *id = found;
             return CTM_OK;
         }
     }
 
-    int error = ctm_index_reserve(&stacks->frame_index, rehash_frame, stacks);
+    int error = ctm_index_reserve(&stacks->frame_index);
     if (error < 0) {
         return error;
     }
-    error = ctm_array_reserve(stacks->pages, (void **)&stacks->frames, &stacks->frame_capacity,
-                              stacks->frame_length, sizeof *stacks->frames);
-    if (error < 0) {
-        return error;
+    uint32_t made = stacks->first_free_frame;
+    if (made != UINT32_MAX) {
+        stacks->first_free_frame = stacks->frames[made].name;
+    } else {
+        error = ctm_array_reserve(stacks->pages, (void **)&stacks->frames, &stacks->frame_capacity,
+                                  stacks->frame_length, sizeof *stacks->frames);
+        if (error < 0) {
+            return error;
+        }
+        made = stacks->frame_length++;
     }
-    stacks->frames[stacks->frame_length] = frame;
-    ctm_index_put(&stacks->frame_index, hash, stacks->frame_length);
-    *id = stacks->frame_length++;
+    stacks->frames[made] = frame;
+    ctm_stacks_see_frame(stacks, made);
+    ctm_index_put(&stacks->frame_index, hash, made);
+    *id = made;
     return CTM_OK;
-}
-
-static uint64_t rehash_node(const void *context, uint32_t id)
-{
-    const struct ctm_stacks *stacks = context;
-    return ctm_hash_pair(stacks->nodes[id].parent, stacks->nodes[id].frame);
 }
 
 static uint32_t find_node(const struct ctm_stacks *stacks, uint64_t hash, uint32_t parent,
@@ -81,24 +79,35 @@ int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
     uint64_t hash = ctm_hash_pair(parent, frame);
     uint32_t found = find_node(stacks, hash, parent, frame);
     if (found != UINT32_MAX) {
+        ctm_stacks_see_node(stacks, found);
         *node = found;
         return CTM_OK;
     }
-    if (stacks->node_length >= CTM_ROOT_BIT) {
-        return CTM_ELIMIT;
-    }
-    int error = ctm_index_reserve(&stacks->node_index, rehash_node, stacks);
+    int error = ctm_index_reserve(&stacks->node_index);
     if (error < 0) {
         return error;
     }
-    error = ctm_array_reserve(stacks->pages, (void **)&stacks->nodes, &stacks->node_capacity,
-                              stacks->node_length, sizeof *stacks->nodes);
-    if (error < 0) {
-        return error;
+    uint32_t made = stacks->first_free_node;
+    if (made != UINT32_MAX) {
+        stacks->first_free_node = stacks->nodes[made].parent;
+    } else {
+        if (stacks->node_length >= CTM_ROOT_BIT) {
+            return CTM_ELIMIT;
+        }
+        error = ctm_array_reserve(stacks->pages, (void **)&stacks->nodes, &stacks->node_capacity,
+                                  stacks->node_length, sizeof *stacks->nodes);
+        if (error < 0) {
+            return error;
+        }
+        made = stacks->node_length++;
     }
-    stacks->nodes[stacks->node_length] = (struct ctm_context){parent, frame, CTM_NO_SITE};
-    ctm_index_put(&stacks->node_index, hash, stacks->node_length);
-    *node = stacks->node_length++;
+    stacks->nodes[made] = (struct ctm_context){.parent = parent, .frame = frame};
+    ctm_stacks_see_node(stacks, made);
+    if (!ctm_stacks_is_root(parent)) {
+        ctm_stacks_use(stacks, parent);
+    }
+    ctm_index_put(&stacks->node_index, hash, made);
+    *node = made;
     return CTM_OK;
 }
 
@@ -113,18 +122,65 @@ uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node)
     return at == CTM_FOLDED_ROOT ? UINT32_MAX : depth + (at & ~CTM_ROOT_BIT);
 }
 
-void ctm_stacks_reindex(struct ctm_stacks *stacks)
+void ctm_stacks_use(struct ctm_stacks *stacks, uint32_t node)
+{
+    struct ctm_context *used = &stacks->nodes[node];
+    if (used->users < CTM_USERS_MAX) {
+        used->users = (used->users + 1) & CTM_USERS_MAX;
+    }
+}
+
+void ctm_stacks_leave(struct ctm_stacks *stacks, uint32_t node)
+{
+    struct ctm_context *left = &stacks->nodes[node];
+    if (left->users < CTM_USERS_MAX) {
+        left->users = (left->users - 1) & CTM_USERS_MAX;
+    }
+}
+
+void ctm_stacks_free_node(struct ctm_stacks *stacks, uint32_t id)
+{
+    struct ctm_context *node = &stacks->nodes[id];
+    if (!ctm_stacks_is_free_node(stacks, id)) {
+        ctm_index_remove(&stacks->node_index, ctm_hash_pair(node->parent, node->frame), id);
+        if (!ctm_stacks_is_root(node->parent)) {
+            ctm_stacks_leave(stacks, node->parent);
+        }
+        *node = (struct ctm_context){.frame = UINT32_MAX};
+    }
+    if (id + 1 == stacks->node_length) {
+        stacks->node_length--;
+        return;
+    }
+    node->parent = stacks->first_free_node;
+    stacks->first_free_node = id;
+}
+
+void ctm_stacks_free_frame(struct ctm_stacks *stacks, uint32_t id)
+{
+    struct ctm_location_frame *frame = &stacks->frames[id];
+    if (!ctm_stacks_is_free_frame(stacks, id)) {
+        ctm_index_remove(&stacks->frame_index, hash_frame(*frame), id);
+        *frame = (struct ctm_location_frame){.file = UINT32_MAX};
+    }
+    if (id + 1 == stacks->frame_length) {
+        stacks->frame_length--;
+        return;
+    }
+    frame->name = stacks->first_free_frame;
+    stacks->first_free_frame = id;
+}
+
+void ctm_stacks_shrink_nodes(struct ctm_stacks *stacks)
+{
+    ctm_array_shrink(stacks->pages, (void **)&stacks->nodes, &stacks->node_capacity,
+                     stacks->node_length, sizeof *stacks->nodes);
+    ctm_index_shrink(&stacks->node_index);
+}
+
+void ctm_stacks_shrink_frames(struct ctm_stacks *stacks)
 {
     ctm_array_shrink(stacks->pages, (void **)&stacks->frames, &stacks->frame_capacity,
                      stacks->frame_length, sizeof *stacks->frames);
-    ctm_array_shrink(stacks->pages, (void **)&stacks->nodes, &stacks->node_capacity,
-                     stacks->node_length, sizeof *stacks->nodes);
-    ctm_index_restart(&stacks->frame_index, stacks->frame_length);
-    for (uint32_t id = 0; id < stacks->frame_length; id++) {
-        ctm_index_put(&stacks->frame_index, rehash_frame(stacks, id), id);
-    }
-    ctm_index_restart(&stacks->node_index, stacks->node_length);
-    for (uint32_t id = 0; id < stacks->node_length; id++) {
-        ctm_index_put(&stacks->node_index, rehash_node(stacks, id), id);
-    }
+    ctm_index_shrink(&stacks->frame_index);
 }

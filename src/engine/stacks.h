@@ -10,6 +10,9 @@
  * A root is not a node but a number: how many older frames were left out below the oldest frame
  * of the path. So a node knows the depth of the whole stack that it was captured from.
  *
+ * Ids never change while their entry is there; those of entries that were given back (reclaim.h)
+ * are used again, the lowest first.
+ *
  * Guarded by the tracer's gate.
  */
 #ifndef CTM_ENGINE_STACKS_H
@@ -22,9 +25,10 @@
 #include "engine/names.h"
 
 struct ctm_location_frame {
-    uint32_t file; /* name id */
-    uint32_t name; /* name id */
+    uint32_t file; /* name id; of a free entry UINT32_MAX */
+    uint32_t name; /* name id; of a free entry the next free one's id, or UINT32_MAX */
     uint32_t line;
+    uint32_t seen; /* the last cycle in which somebody asked for it, or was seen to need it */
 };
 
 #define CTM_ROOT_BIT UINT32_C(0x80000000)
@@ -33,21 +37,30 @@ struct ctm_location_frame {
 #define CTM_FOLDED_ROOT UINT32_MAX
 
 struct ctm_context {
-    uint32_t parent; /* node id, or CTM_ROOT_BIT | frames left out */
-    uint32_t frame;  /* frame id */
+    uint32_t parent; /* node id, or CTM_ROOT_BIT | frames left out; of a free one the next free */
+    uint32_t frame;  /* frame id; of a free one UINT32_MAX */
     uint32_t site;   /* of the blocks of domain 0 allocated here, or CTM_NO_SITE */
+    /* Child nodes, and sites of other domains. One that has ever had CTM_USERS_MAX is kept. */
+    uint32_t users : 24;
+    /* The low bits of the last cycle in which it was asked for: another's give it back later. */
+    uint32_t seen : 8;
 };
+
+enum { CTM_USERS_MAX = (1 << 24) - 1 };
 
 struct ctm_stacks {
     struct ctm_pages *pages;
     struct ctm_location_frame *frames; /* by frame id */
     uint32_t frame_length;
     uint32_t frame_capacity;
+    uint32_t first_free_frame; /* UINT32_MAX: none */
     struct ctm_index frame_index;
     struct ctm_context *nodes; /* by node id */
     uint32_t node_length;
     uint32_t node_capacity;
+    uint32_t first_free_node; /* UINT32_MAX: none */
     struct ctm_index node_index;
+    uint32_t cycle; /* of giving back: see reclaim.h */
 };
 
 void ctm_stacks_init(struct ctm_stacks *stacks, struct ctm_pages *pages);
@@ -63,9 +76,45 @@ CTM_MUST_CHECK int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, 
 /* The same if it is there already, else UINT32_MAX. */
 uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame);
 
-/* Index frames and nodes anew, after their ids have changed; give back what the arrays have too
- * much. */
-void ctm_stacks_reindex(struct ctm_stacks *stacks);
+/* One more, and one less, that needs a node: a child, or a site of another domain than 0. */
+void ctm_stacks_use(struct ctm_stacks *stacks, uint32_t node);
+void ctm_stacks_leave(struct ctm_stacks *stacks, uint32_t node);
+
+/* Nothing needs the node, though somebody may remember its id. */
+static inline bool ctm_context_is_idle(const struct ctm_context *node)
+{
+    return node->site == CTM_NO_SITE && node->users == 0;
+}
+
+/* Note that a node, or a frame, was asked for. */
+static inline void ctm_stacks_see_node(struct ctm_stacks *stacks, uint32_t id)
+{
+    stacks->nodes[id].seen = stacks->cycle & 0xff;
+}
+
+static inline void ctm_stacks_see_frame(struct ctm_stacks *stacks, uint32_t id)
+{
+    stacks->frames[id].seen = stacks->cycle;
+}
+
+/* Give an entry back; one that is free already becomes the next to be used. A node must be idle,
+ * and a frame be of no node. */
+void ctm_stacks_free_node(struct ctm_stacks *stacks, uint32_t id);
+void ctm_stacks_free_frame(struct ctm_stacks *stacks, uint32_t id);
+
+/* Give back what array and index have too much. */
+void ctm_stacks_shrink_nodes(struct ctm_stacks *stacks);
+void ctm_stacks_shrink_frames(struct ctm_stacks *stacks);
+
+static inline bool ctm_stacks_is_free_node(const struct ctm_stacks *stacks, uint32_t id)
+{
+    return stacks->nodes[id].frame == UINT32_MAX;
+}
+
+static inline bool ctm_stacks_is_free_frame(const struct ctm_stacks *stacks, uint32_t id)
+{
+    return stacks->frames[id].file == UINT32_MAX;
+}
 
 static inline uint32_t ctm_stacks_root(uint32_t left_out)
 {

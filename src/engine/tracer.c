@@ -68,12 +68,7 @@ int ctm_tracer_start(struct ctm_tracer *tracer)
     tracer->dropped = 0;
     tracer->lost = 0;
     tracer->missed_frees = 0;
-    tracer->reclaims = 0;
-    tracer->reclaim_at = CTM_RECLAIM_LEAST;
-    tracer->reclaim_least = CTM_RECLAIM_LEAST;
-    tracer->folded_line_limit = CTM_FOLDED_LINES;
-    tracer->folded_file_limit = CTM_FOLDED_FILES;
-    tracer->folded_exact = true;
+    ctm_reclaim_init(&tracer->reclaim);
     tracer->tracing = true;
     return CTM_OK;
 }
@@ -108,28 +103,40 @@ void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, stru
     tracer->missed_frees++;
 }
 
-/* To be called before a site is made for `node`. Returns its id of now. */
-static uint32_t reclaim_if_due(struct ctm_tracer *tracer, uint32_t node)
+int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node, uint32_t *site)
 {
-    bool is_due = tracer->stacks.node_length >= tracer->reclaim_at;
-    return is_due ? ctm_tracer_reclaim_hook(tracer, node) : node;
+    struct ctm_sites *sites = &tracer->sites;
+    *site = domain == 0 ? tracer->stacks.nodes[node].site : ctm_sites_find(sites, domain, node);
+    if (*site != CTM_NO_SITE) {
+        return CTM_OK;
+    }
+    int error = domain == 0 ? ctm_sites_add(sites, node, site)
+                            : ctm_sites_domain(sites, domain, node, site);
+    if (error < 0) {
+        return error;
+    }
+    if (domain == 0) {
+        tracer->stacks.nodes[node].site = *site;
+    } else {
+        ctm_stacks_use(&tracer->stacks, node);
+    }
+    return CTM_OK;
 }
 
-uint32_t ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
+bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
 {
     uint32_t site;
-    node = reclaim_if_due(tracer, node);
-    if (ctm_sites_add(&tracer->sites, node, &site) < 0) {
-        return CTM_NO_CONTEXT;
+    /* Before the site is made, which would be taken for one that nothing needs. */
+    if (ctm_reclaim_is_due(tracer)) {
+        ctm_reclaim_step_hook(tracer, node);
     }
-    tracer->stacks.nodes[node].site = site;
-    return node;
+    return ctm_tracer_site(tracer, 0, node, &site) == CTM_OK;
 }
 
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
 {
     ctm_sites_reset_churn(&tracer->sites);
-    tracer->folded_exact = true;
+    tracer->reclaim.exact = true;
 }
 
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address)
@@ -184,10 +191,10 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
     }
     uint32_t site;
     struct ctm_block old;
-    if (node != CTM_NO_CONTEXT) {
-        node = reclaim_if_due(tracer, node);
+    if (node != CTM_NO_CONTEXT && ctm_reclaim_is_due(tracer)) {
+        ctm_reclaim_step_hook(tracer, node);
     }
-    if (node == CTM_NO_CONTEXT || ctm_sites_domain(&tracer->sites, domain, node, &site) < 0 ||
+    if (node == CTM_NO_CONTEXT || ctm_tracer_site(tracer, domain, node, &site) < 0 ||
         ctm_blocks_put_domain(&tracer->blocks, domain, address, size, site, &old) < 0) {
         tracer->dropped++;
         return CTM_ENOMEM;
@@ -213,9 +220,8 @@ void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, u
     if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
         return;
     }
-    if (node == CTM_NO_CONTEXT ||
-        (tracer->stacks.nodes[node].site == CTM_NO_SITE &&
-         (node = ctm_tracer_make_site_hook(tracer, node)) == CTM_NO_CONTEXT)) {
+    if (node == CTM_NO_CONTEXT || (tracer->stacks.nodes[node].site == CTM_NO_SITE &&
+                                   !ctm_tracer_make_site_hook(tracer, node))) {
         /* Better no trace than one that names the wrong line. */
         (void)ctm_tracer_freed_hook(tracer, address, &block);
         tracer->dropped++;

@@ -4,8 +4,7 @@
  * A host (CPython's hooks; it could be any allocator's) tells of each block that comes and goes,
  * with the node of the stack that asked for it. One `struct ctm_tracer` is the whole state; there
  * are no globals. Functions ending in _hook may be called inside an allocator: they call nothing
- * but the OS for pages, in bounded time apart from the growth of a table, and from the packing of
- * the tables that becomes due when they have doubled (reclaim.h).
+ * but the OS for pages, in bounded time apart from the growth and the shrinking of a table.
  *
  * Every call needs the gate held (base/gate.h), apart from init and deinit. Those about blocks and
  * owners are allowed only while `tracing`. Nothing fails the program: where there is no memory for
@@ -31,6 +30,34 @@ enum {
     CTM_FOLDED_FILES = 1 << 12,
 };
 
+/* Giving back what belongs to no live stack (reclaim.h) is a pass over each table. */
+enum ctm_reclaim_pass {
+    CTM_RECLAIM_IDLE,
+    CTM_RECLAIM_SITES,
+    CTM_RECLAIM_INSTRUCTIONS,
+    CTM_RECLAIM_OWNERS,
+    CTM_RECLAIM_NODES,
+    CTM_RECLAIM_FRAMES,
+    CTM_RECLAIM_NAMES,
+};
+
+struct ctm_reclaim {
+    enum ctm_reclaim_pass pass;
+    uint32_t left;  /* entries of the pass that are to be visited yet */
+    uint32_t moves; /* of the address map that is passed over, when the pass began */
+    uint32_t nodes; /* in use when the last step ended */
+    uint32_t at;    /* nodes in use that call for the next cycle */
+    uint32_t least; /* at least */
+    uint32_t pace;  /* entries that a step visits */
+    uint32_t lines; /* sites that stand for a line */
+    uint32_t files; /* sites that stand for a file, or for all */
+    uint32_t line_limit;
+    uint32_t file_limit;
+    bool exact;      /* no churn is known by its file only, or by less */
+    uint64_t cycles; /* since the tables were emptied */
+    uint64_t sites;  /* given back since the tables were emptied */
+};
+
 /* The stack of who has none: one frame ("<unknown>", 0). Frame and node have id 0. */
 #define CTM_UNKNOWN_NODE UINT32_C(0)
 
@@ -46,15 +73,7 @@ struct ctm_tracer {
     /* Changes whenever an id or a location that somebody may remember became void. */
     uint64_t generation;
     uint64_t era; /* counts the times that the tables were emptied */
-    /* What was given back (see reclaim.h). Since the tables were emptied: */
-    uint64_t reclaims;      /* times */
-    uint32_t reclaim_at;    /* nodes that call for the next time */
-    uint32_t reclaim_least; /* at least */
-    uint32_t folded_lines;  /* sites that stand for a line */
-    uint32_t folded_files;
-    uint32_t folded_line_limit;
-    uint32_t folded_file_limit;
-    bool folded_exact;     /* no churn is known by its file only, or by less */
+    struct ctm_reclaim reclaim;
     uint64_t dropped;      /* traces that there was no memory for, since start */
     uint64_t lost;         /* traces thrown away because hooks had been taken away, since start */
     uint64_t missed_frees; /* blocks whose address was handed out again without a free */
@@ -77,9 +96,11 @@ void ctm_tracer_reset_churn(struct ctm_tracer *tracer);
 
 /* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. */
 void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
-/* Make the site that a node lacks. Returns the node, whose id may have changed: there may be too
- * much that belongs to no live stack. CTM_NO_CONTEXT: no memory. */
-uint32_t ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node);
+/* Make the site of domain 0 that a node lacks. False: no memory. */
+CTM_MUST_CHECK bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node);
+/* The site of a node in a domain, made if it is not there. CTM_ENOMEM, CTM_ELIMIT. */
+CTM_MUST_CHECK int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node,
+                                   uint32_t *site);
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address);
 
 /*
@@ -100,7 +121,7 @@ static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_
 {
     if (CTM_UNLIKELY(node == CTM_NO_CONTEXT) ||
         CTM_UNLIKELY(tracer->stacks.nodes[node].site == CTM_NO_SITE &&
-                     (node = ctm_tracer_make_site_hook(tracer, node)) == CTM_NO_CONTEXT)) {
+                     !ctm_tracer_make_site_hook(tracer, node))) {
         struct ctm_block stale;
         if ((ctm_blocks_take(&tracer->blocks, address, &stale) & CTM_TAKEN_BLOCK) != 0) {
             ctm_tracer_replaced_hook(tracer, address, stale);
@@ -145,8 +166,8 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
 
 /*
  * The opposite of ctm_tracer_freed_hook: the block is as it was. Not to be called if `era` has
- * changed since: `old` then names a site of tables that are gone; nor if `reclaims` has: the site
- * may have been given back.
+ * changed since: `old` then names a site of tables that are gone; nor if `reclaim.sites` has: its
+ * site may have been given back.
  */
 void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
 

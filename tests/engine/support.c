@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "engine/reclaim.h"
+
 static uint64_t from_environment(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
@@ -58,4 +60,14 @@ void test_refuse_next(struct test_refusal *refusal, size_t count)
 {
     refusal->first = refusal->asked + 1;
     refusal->count = count;
+}
+
+void test_give_back(struct ctm_tracer *tracer)
+{
+    /* What was asked for in the cycle that may be under way is kept by that one. */
+    for (int cycle = 0; cycle < 2; cycle++) {
+        do {
+            ctm_reclaim_step_hook(tracer, CTM_UNKNOWN_NODE);
+        } while (tracer->reclaim.pass != CTM_RECLAIM_IDLE);
+    }
 }

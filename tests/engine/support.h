@@ -29,6 +29,10 @@ bool test_random_percent(struct test_random *random, unsigned percent);
 /* `usual`, or the percentage of it that CTM_TEST_SCALE in the environment says; at least 1. */
 size_t test_rounds(size_t usual);
 
+/* Let a tracer give back all that it can. */
+struct ctm_tracer;
+void test_give_back(struct ctm_tracer *tracer);
+
 /* Refuses requests for pages; all zero refuses none and counts. */
 struct test_refusal {
     size_t first; /* number of the first request to refuse, from 1; 0: none */

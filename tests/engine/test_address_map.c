@@ -134,6 +134,81 @@ static void random_operations_agree_with_a_list(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+static void an_empty_map_becomes_small(void **state)
+{
+    (void)state;
+    enum { COUNT = 10000, LEFT = 10 };
+    struct fixture f;
+    open_fixture(&f);
+    ctm_address_map_shrink(&f.map);
+    assert_null(f.map.items);
+    add(&f, 16);
+    size_t least = f.map.mask;
+    for (uintptr_t i = 2; i <= COUNT; i++) {
+        add(&f, 16 * i);
+        ctm_address_map_shrink(&f.map);
+    }
+    size_t most = f.map.mask;
+    assert_true(most >= COUNT);
+    for (uintptr_t i = COUNT; i > LEFT; i--) {
+        ctm_address_map_remove(&f.map, find(&f, 16 * i));
+    }
+    uint32_t moves = f.map.moves;
+    test_refuse_next(&f.refusal, 1);
+    ctm_address_map_shrink(&f.map);
+    assert_int_equal(f.map.mask, most);
+    assert_int_equal(f.map.moves, moves);
+    ctm_address_map_shrink(&f.map);
+    assert_int_equal(f.map.mask, least);
+    assert_int_not_equal(f.map.moves, moves);
+    assert_int_equal(f.pages.length, 1);
+    for (uintptr_t i = 1; i <= LEFT; i++) {
+        assert_there(&f, 16 * i);
+    }
+    ctm_pages_deinit(&f.pages);
+}
+
+/* Who walks down from the end, and begins anew when `moves` changed, meets all that stay. */
+static void a_walk_down_misses_nothing(void **state)
+{
+    (void)state;
+    enum { ADDRESSES = 400 };
+    struct test_random random = test_random_stream(12);
+    struct fixture f;
+    for (size_t round = test_rounds(300); round > 0; round--) {
+        bool met[ADDRESSES] = {false};
+        bool stays[ADDRESSES] = {false};
+        open_fixture(&f);
+        for (uintptr_t i = 0; i < ADDRESSES / 2; i++) {
+            add(&f, 16 * (i + 1));
+            stays[i] = true;
+        }
+        uint32_t moves = f.map.moves;
+        for (uint32_t left = ctm_address_map_capacity(&f.map); left > 0;) {
+            const struct item *item = ctm_address_map_at(&f.map, --left);
+            if (item != NULL) {
+                met[item->address / 16 - 1] = true;
+            }
+            size_t i = test_random_below(&random, ADDRESSES);
+            struct item *other = find(&f, 16 * (i + 1));
+            if (other != NULL) {
+                stays[i] = false;
+                ctm_address_map_remove(&f.map, other);
+            } else if (test_random_percent(&random, 70)) {
+                add(&f, 16 * (i + 1));
+            }
+            if (f.map.moves != moves) {
+                moves = f.map.moves;
+                left = ctm_address_map_capacity(&f.map);
+            }
+        }
+        for (size_t i = 0; i < ADDRESSES; i++) {
+            assert_true(met[i] || !stays[i]);
+        }
+        ctm_pages_deinit(&f.pages);
+    }
+}
+
 static void a_refusal_changes_nothing(void **state)
 {
     (void)state;
@@ -168,6 +243,8 @@ int main(void)
         cmocka_unit_test(an_empty_map_finds_nothing),
         cmocka_unit_test(chains_around_the_end_stay_whole),
         cmocka_unit_test(random_operations_agree_with_a_list),
+        cmocka_unit_test(an_empty_map_becomes_small),
+        cmocka_unit_test(a_walk_down_misses_nothing),
         cmocka_unit_test(a_refusal_changes_nothing),
     };
     return cmocka_run_group_tests_name("address_map", tests, NULL, NULL);

@@ -128,8 +128,15 @@ static void broken_stacks_are_found(void **state)
     POKE(&t, s->nodes[3].frame, s->nodes[2].frame, "stacks: a node is not found, or found twice");
     POKE(&t, s->nodes[3].site, s->nodes[2].site, "stacks: a node's site is not its own");
     POKE(&t, s->nodes[3].site, 1000, "stacks: a node's site is not its own");
+    POKE(&t, s->first_free_node, 1, "stacks: the list of free nodes is wrong");
+    POKE(&t, s->first_free_frame, 1, "stacks: the list of free frames is wrong");
+    POKE(&t, t.names.first_free, 1, "names: the list of free ones is wrong");
     POKE(&t, s->node_capacity, 0, "stacks: nodes without a mapping");
     POKE(&t, s->node_index.used, 0, "index: the number of entries is wrong");
+    ctm_stacks_use(s, 3);
+    assert_string_equal(ctm_tracer_check(&t), "stacks: a node's users are wrong");
+    ctm_stacks_leave(s, 3);
+    assert_null(ctm_tracer_check(&t));
     ctm_tracer_deinit(&t);
 }
 

@@ -47,7 +47,7 @@ static void open_tracer(struct ctm_tracer *tracer)
 
 static void reclaim(struct ctm_tracer *tracer)
 {
-    assert_int_equal(ctm_tracer_reclaim_hook(tracer, CTM_NO_CONTEXT), CTM_NO_CONTEXT);
+    test_give_back(tracer);
     check(tracer);
 }
 
@@ -87,9 +87,9 @@ static void a_service_keeps_what_is_live(void **state)
     size_t mapped = 0;
     uint64_t count = 0;
     open_tracer(&tracer);
-    tracer.reclaim_least = tracer.reclaim_at = 1000;
-    tracer.folded_line_limit = 500;
-    tracer.folded_file_limit = 500;
+    tracer.reclaim.least = tracer.reclaim.at = 1000;
+    tracer.reclaim.line_limit = 500;
+    tracer.reclaim.file_limit = 500;
     ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 100, node_of(&tracer, "live.py", 7));
     ctm_tracer_allocated_hook(&tracer, BLOCK + 4096, 100000, node_of(&tracer, "peak.py", 8));
     struct ctm_block old;
@@ -105,13 +105,13 @@ static void a_service_keeps_what_is_live(void **state)
             mapped = tracer.pages.mapped;
         }
     }
-    assert_true(tracer.reclaims > 20);
+    assert_true(tracer.reclaim.cycles > 15);
     assert_true(tracer.pages.mapped <= mapped);
-    assert_true(tracer.stacks.node_length < 4000 && tracer.names.length < 4000);
-    assert_true(tracer.sites.length < 4000);
+    assert_true(tracer.stacks.node_length < 6000 && tracer.names.length < 6000);
+    assert_true(tracer.sites.length < 6000);
     /* The sum is exact, always. */
     assert_int_equal(churn_of(&tracer, NULL, 0), count + 2);
-    assert_false(tracer.folded_exact);
+    assert_false(tracer.reclaim.exact);
     assert_true(churn_of(&tracer, "<given back>", 0) > 0);
     /* What lives, and what was there at the peak, is untouched. */
     const struct ctm_stacks *stacks = &tracer.stacks;
@@ -127,8 +127,8 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     (void)state;
     struct ctm_tracer tracer;
     open_tracer(&tracer);
-    tracer.folded_line_limit = 2;
-    tracer.folded_file_limit = 2;
+    tracer.reclaim.line_limit = 2;
+    tracer.reclaim.file_limit = 2;
     ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 1 << 20, node_of(&tracer, "live.py", 7));
     churn(&tracer, "a.py", 1, 8);
     churn(&tracer, "a.py", 2, 8);
@@ -136,7 +136,7 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     reclaim(&tracer);
     assert_int_equal(churn_of(&tracer, "a.py", 1), 1);
     assert_int_equal(churn_of(&tracer, "a.py", 2), 1);
-    assert_true(tracer.folded_exact);
+    assert_true(tracer.reclaim.exact);
     /* Again: into the same two. */
     churn(&tracer, "a.py", 1, 8);
     churn(&tracer, "a.py", 3, 8);
@@ -145,8 +145,10 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     assert_int_equal(churn_of(&tracer, "a.py", 1), 2);
     assert_int_equal(churn_of(&tracer, "a.py", 3), 0);
     assert_int_equal(churn_of(&tracer, "a.py", 0), 1);
-    assert_false(tracer.folded_exact);
+    assert_false(tracer.reclaim.exact);
     churn(&tracer, "b.py", 1, 8);
+    ctm_sites_reset_peak(&tracer.sites);
+    reclaim(&tracer);
     churn(&tracer, "c.py", 1, 8);
     ctm_sites_reset_peak(&tracer.sites);
     reclaim(&tracer);
@@ -158,8 +160,8 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     ctm_tracer_reset_churn(&tracer);
     ctm_sites_reset_peak(&tracer.sites);
     reclaim(&tracer);
-    assert_true(tracer.folded_exact);
-    assert_int_equal(tracer.stacks.node_length, 3); /* unknown, main.py, live.py */
+    assert_true(tracer.reclaim.exact);
+    assert_int_equal(tracer.stacks.node_index.used, 3); /* unknown, main.py, live.py */
     ctm_tracer_deinit(&tracer);
 }
 
@@ -210,6 +212,14 @@ static void instructions_are_remembered_under_new_ids(void **state)
     ctm_tracer_deinit(&tracer);
 }
 
+/* Steps, until the one that begins `pass`. */
+static void step_until(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
+{
+    do {
+        ctm_reclaim_step_hook(tracer, CTM_UNKNOWN_NODE);
+    } while (tracer->reclaim.pass != pass);
+}
+
 static void the_stack_in_hand_is_kept(void **state)
 {
     (void)state;
@@ -220,20 +230,157 @@ static void the_stack_in_hand_is_kept(void **state)
     }
     uint32_t node = node_of(&tracer, "b.py", 1);
     uint32_t domain_node = node_of(&tracer, "b.py", 2);
-    tracer.reclaim_at = 0;
+    tracer.reclaim.pace = 1000;
+    step_until(&tracer, CTM_RECLAIM_NODES);
     ctm_tracer_allocated_hook(&tracer, BLOCK, 100, node);
-    assert_int_equal(tracer.reclaims, 1);
     check(&tracer);
-    node = node_of(&tracer, "b.py", 1);
+    assert_int_equal(node_of(&tracer, "b.py", 1), node);
     assert_int_equal(tracer.sites.items[tracer.stacks.nodes[node].site].live_bytes, 100);
+    /* Nothing held the other one. */
+    assert_int_not_equal(tracer.stacks.nodes[domain_node].frame, frame_of(&tracer, "b.py", 2));
+    step_until(&tracer, CTM_RECLAIM_IDLE);
     domain_node = node_of(&tracer, "b.py", 2);
-    tracer.reclaim_at = 0;
+    step_until(&tracer, CTM_RECLAIM_NODES);
     assert_int_equal(ctm_tracer_track_hook(&tracer, 5, BLOCK, 50, domain_node), CTM_OK);
-    assert_int_equal(tracer.reclaims, 2);
     check(&tracer);
-    domain_node = node_of(&tracer, "b.py", 2);
+    assert_int_equal(node_of(&tracer, "b.py", 2), domain_node);
     uint32_t site = ctm_sites_find(&tracer.sites, 5, domain_node);
     assert_int_equal(tracer.sites.items[site].live_bytes, 50);
+    ctm_tracer_deinit(&tracer);
+}
+
+/* What an instruction remembers is right at any time, whenever it began to remember it. */
+static void instructions_may_remember_in_the_middle(void **state)
+{
+    (void)state;
+    for (uint32_t pass = CTM_RECLAIM_SITES; pass <= CTM_RECLAIM_NAMES; pass++) {
+        struct ctm_tracer tracer;
+        open_tracer(&tracer);
+        tracer.reclaim.pace = 1;
+        ctm_tracer_allocated_hook(&tracer, BLOCK, 1000, node_of(&tracer, "live.py", 1));
+        for (uint32_t line = 1; line < 20; line++) {
+            churn(&tracer, "dead.py", line, 8);
+        }
+        step_until(&tracer, pass);
+        do {
+            uint32_t line = 30 + tracer.reclaim.left;
+            uint32_t node = node_of(&tracer, "dead.py", line);
+            struct ctm_context context = tracer.stacks.nodes[node];
+            struct ctm_location *location =
+                ctm_locations_add(&tracer.locations, 0x1000 + line, context.frame);
+            assert_non_null(location);
+            location->parent = context.parent;
+            location->node = node;
+            ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
+            check(&tracer);
+        } while (tracer.reclaim.pass == pass && tracer.locations.instructions.used < 100);
+        test_give_back(&tracer);
+        check(&tracer);
+        ctm_tracer_deinit(&tracer);
+    }
+}
+
+/* Of threads' memories only the generation tells: it changes before the first node goes. */
+static void threads_forget_before_a_node_is_given_back(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    uint32_t node = node_of(&tracer, "a.py", 1);
+    uint64_t generation = tracer.generation;
+    ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
+    while (tracer.generation == generation) {
+        assert_false(ctm_stacks_is_free_node(&tracer.stacks, node));
+        ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
+    }
+    assert_int_equal(tracer.reclaim.pass, CTM_RECLAIM_NODES);
+    assert_false(ctm_stacks_is_free_node(&tracer.stacks, node));
+    ctm_tracer_deinit(&tracer);
+}
+
+/* A call visits so many entries for itself, and as many for each node that was made. */
+static void a_step_is_small(void **state)
+{
+    (void)state;
+    enum { LINES = 3000, PACE = 16 };
+    struct ctm_tracer tracer;
+    uint64_t steps = 0;
+    open_tracer(&tracer);
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 1 << 20, node_of(&tracer, "live.py", 7));
+    for (uint32_t line = 1; line <= LINES; line++) {
+        churn(&tracer, "a.py", line, 8);
+    }
+    tracer.reclaim.pace = PACE;
+    tracer.reclaim.at = 0;
+    for (uint32_t line = LINES + 1; tracer.reclaim.cycles == 0; line++, steps++) {
+        uint64_t sites = tracer.reclaim.sites;
+        enum ctm_reclaim_pass pass = tracer.reclaim.pass;
+        uint32_t left = tracer.reclaim.left;
+        churn(&tracer, "a.py", line, 8);
+        assert_true(tracer.reclaim.sites - sites <= PACE);
+        /* One node was made, "main.py" was there. */
+        assert_true(tracer.reclaim.pass != pass || left - tracer.reclaim.left <= 2 * PACE);
+        assert_int_equal(churn_of(&tracer, "a.py", UINT32_MAX), line);
+        if (steps % 50 == 0) {
+            check(&tracer);
+        }
+    }
+    assert_true(steps > LINES / PACE);
+    assert_true(tracer.reclaim.sites >= LINES - 1);
+    ctm_tracer_deinit(&tracer);
+}
+
+/* A long chain of callers whose ids are in no order goes in one cycle. */
+static void callers_go_with_what_they_called(void **state)
+{
+    (void)state;
+    enum { DEEP = 500 };
+    struct ctm_tracer tracer;
+    uint32_t ids[DEEP];
+    open_tracer(&tracer);
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 1 << 20, node_of(&tracer, "live.py", 7));
+    for (uint32_t i = 0; i < DEEP; i++) {
+        ids[i] = node_of(&tracer, "a.py", i + 1);
+    }
+    uint32_t kept = tracer.stacks.node_index.used - DEEP;
+    uint32_t top = node_of(&tracer, "last.py", 1);
+    /* The lowest id becomes the next to be used: the deepest node gets the lowest. */
+    uint32_t parent = ctm_stacks_root(0);
+    for (uint32_t i = DEEP; i-- > 0;) {
+        ctm_stacks_free_node(&tracer.stacks, ids[i]);
+        uint32_t frame = frame_of(&tracer, "b.py", i);
+        assert_int_equal(ctm_stacks_child(&tracer.stacks, parent, frame, &parent), CTM_OK);
+        assert_int_equal(parent, ids[i]);
+    }
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 8, top);
+    reclaim(&tracer);
+    assert_int_equal(tracer.stacks.node_index.used, kept + 1);
+    ctm_tracer_deinit(&tracer);
+}
+
+/* When less lives than before, the tables become smaller. */
+static void tables_become_smaller(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    tracer.reclaim.line_limit = 10;
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 1 << 20, node_of(&tracer, "live.py", 7));
+    size_t mapped = tracer.pages.mapped;
+    for (uint32_t i = 1; i < 30000; i++) {
+        ctm_tracer_allocated_hook(&tracer, BLOCK + 4096 * i, 1000, node_of(&tracer, "a.py", i));
+    }
+    for (uint32_t i = 1; i < 30000; i++) {
+        struct ctm_block old;
+        assert_true(ctm_tracer_freed_hook(&tracer, BLOCK + 4096 * i, &old));
+    }
+    ctm_sites_reset_peak(&tracer.sites);
+    ctm_tracer_reset_churn(&tracer);
+    struct ctm_block_hash hash = tracer.blocks.hash;
+    reclaim(&tracer);
+    assert_true(tracer.pages.mapped < mapped + hash.capacity * sizeof *hash.entries +
+                                          CTM_ARENA_CHUNK + 2 * sizeof(struct ctm_leaf));
+    assert_true(tracer.sites.capacity <= 512 && tracer.stacks.node_capacity <= 2048);
     ctm_tracer_deinit(&tracer);
 }
 
@@ -268,6 +415,11 @@ int main(void)
         cmocka_unit_test(what_was_at_the_peak_stays_until_the_next),
         cmocka_unit_test(instructions_are_remembered_under_new_ids),
         cmocka_unit_test(the_stack_in_hand_is_kept),
+        cmocka_unit_test(instructions_may_remember_in_the_middle),
+        cmocka_unit_test(threads_forget_before_a_node_is_given_back),
+        cmocka_unit_test(a_step_is_small),
+        cmocka_unit_test(callers_go_with_what_they_called),
+        cmocka_unit_test(tables_become_smaller),
         cmocka_unit_test(without_memory_less_is_given_back),
     };
     return cmocka_run_group_tests_name("reclaim", tests, NULL, NULL);

@@ -82,6 +82,11 @@ static void populate(struct world *w)
     world_compare(w);
 }
 
+static struct ctm_name name_of(const struct ctm_string *string)
+{
+    return (struct ctm_name){.bytes = string->bytes, .length = (uint32_t)string->length};
+}
+
 /* The row's frames are those of the stack, newest first, cut to nframe. */
 static bool row_is_of(const struct world *w, const struct ctm_snapshot *s,
                       const struct ctm_row *row, uint32_t stack, uint32_t nframe)
@@ -96,8 +101,7 @@ static bool row_is_of(const struct world *w, const struct ctm_snapshot *s,
         const struct ctm_frame *frame = &tables->frames[tables->nodes[node].frame];
         const struct ctm_string *file = &tables->strings[frame->file];
         const struct ctm_string *name = &tables->strings[frame->name];
-        if (!world_frame_is(w, stack, age, (struct ctm_name){file->bytes, file->length},
-                            (struct ctm_name){name->bytes, name->length}, frame->line)) {
+        if (!world_frame_is(w, stack, age, name_of(file), name_of(name), frame->line)) {
             return false;
         }
         node = tables->nodes[node].parent;

@@ -54,7 +54,8 @@ struct world {
     uint64_t dropped;
     uint64_t missed_frees;
     uint32_t reclaim_least; /* nodes; 0: as the tracer does by itself */
-    uint64_t reclaims;      /* of the tracer, when `nodes` was right */
+    uint32_t pace;          /* entries that a step of giving back visits; 0: as the tracer does */
+    bool may_lose_nodes;    /* the next step is one of the pass that gives nodes back */
 };
 
 /* A world whose tracer does not trace yet, with stacks numbered 0 to stack_count - 1. */
@@ -83,7 +84,7 @@ void world_watch(struct world *w, size_t place);
 struct world_held {
     size_t place;
     struct ctm_block block;
-    uint64_t reclaims;
+    uint64_t given_back;
     bool had_trace;
     struct world_place model;
 };
