@@ -21,11 +21,15 @@ _MOST_BYTES = 2**30
 _FIRST_BYTES = 2**20
 
 
-def dump(snapshot: Snapshot, target: Path | int | BinaryIO, fsync: bool) -> None:
+def dump(
+    snapshot: Snapshot, target: Path | int | BinaryIO, fsync: bool, about: dict[str, Any]
+) -> None:
     """Write a snapshot to a path, a descriptor or a binary file object."""
     traces = snapshot.traces._traces
     # Traces that no file can hold are refused here, by name.
     table = traces if isinstance(traces, SnapshotTable) else SnapshotTable(traces)
+    if about:
+        table = table.with_about({**table.about(), **about})
     attributes = {name: value for name, value in vars(snapshot).items() if name != "traces"}
     if _has_limit(table, attributes.get(_LIMIT)):
         del attributes[_LIMIT]

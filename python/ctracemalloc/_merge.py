@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctracemalloc._about import said_of
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import Snapshot, adopt, as_table
 
@@ -42,7 +43,14 @@ def _merge_traces(snapshots: Sequence[Snapshot]) -> Traces:
         if table is None:
             return [trace for snapshot in snapshots for trace in snapshot.traces._traces]
         tables.append(table)
-    return SnapshotTable.merge(tables, _common([table.about() for table in tables]))
+    return SnapshotTable.merge(tables, _common_about([said_of(table) for table in tables]))
+
+
+def _common_about(abouts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    common = _common(abouts)
+    if all("labels" in about for about in abouts):
+        common["labels"] = _common([about["labels"] for about in abouts])
+    return common
 
 
 def _common(dicts: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ctracemalloc._model import Statistic, StatisticDiff, TraceTuple, _Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
     from ctracemalloc._filters import BaseFilter, Spec
@@ -40,15 +40,25 @@ class Snapshot:
         traces = self.traces._traces
         return traces.kind() if isinstance(traces, SnapshotTable) else "live"
 
-    def dump(self, filename: Path | int | BinaryIO, *, fsync: bool = False) -> None:
+    def dump(
+        self,
+        filename: Path | int | BinaryIO,
+        *,
+        fsync: bool = False,
+        labels: Mapping[str, str] | None = None,
+        host: bool = False,
+        command: bool = False,
+    ) -> None:
         """Write the snapshot to a file: all or nothing, if it is given by a path.
 
         With `fsync`, the file survives a loss of power from the moment that this returns.
-        Attributes that were set on the snapshot are saved if they are plain data.
+        Attributes that were set on the snapshot are saved if they are plain data. `labels` are
+        names and texts by which to know the snapshot; with `host` and `command`, the host's name
+        and this process's command line are kept too. `ctracemalloc info` shows them.
         """
-        from ctracemalloc import _files
+        from ctracemalloc import _about, _files
 
-        _files.dump(self, filename, fsync)
+        _files.dump(self, filename, fsync, _about.asked_for(labels, host, command))
 
     @staticmethod
     def load(filename: Path | int | BinaryIO) -> Snapshot:

@@ -206,6 +206,17 @@ int ctm_plain_from_dict(PyObject *dict, struct ctm_buffer *out)
     return result;
 }
 
+PyObject *ctm_plain_bytes(PyObject *dict)
+{
+    struct ctm_buffer buffer = {.length = 0};
+    PyObject *bytes = NULL;
+    if (ctm_plain_from_dict(dict, &buffer) == 0) {
+        bytes = PyBytes_FromStringAndSize((const char *)buffer.bytes, (Py_ssize_t)buffer.length);
+    }
+    ctm_buffer_free(&buffer);
+    return bytes;
+}
+
 /* ---- from bytes ---- */
 
 /* Whoever called has not checked the bytes. */

@@ -14,6 +14,9 @@
  */
 CTM_MUST_CHECK int ctm_plain_from_dict(PyObject *dict, struct ctm_buffer *out);
 
+/* The same, as a new bytes object; NULL with the same exceptions. */
+PyObject *ctm_plain_bytes(PyObject *dict);
+
 /*
  * The dict that these bytes stand for; no bytes are the empty one. They must have passed
  * ctm_plain_check_dict. New reference, or NULL with an exception: `format_error`, which names the

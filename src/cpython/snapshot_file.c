@@ -91,6 +91,34 @@ PyObject *ctm_table_about(PyObject *object, PyObject *unused)
     return dict;
 }
 
+const char ctm_table_with_about_doc[] =
+    "with_about($self, about, /)\n--\n\n"
+    "Return a table of the same traces, whose about() is this dict of plain data.";
+
+PyObject *ctm_table_with_about(PyObject *object, PyObject *about)
+{
+    struct ctm_types *types = ctm_types_of(Py_TYPE(object));
+    if (types == NULL) {
+        return NULL;
+    }
+    if (!PyDict_Check(about)) {
+        return PyErr_Format(PyExc_TypeError, "expected a dict, not %.200s",
+                            Py_TYPE(about)->tp_name);
+    }
+    PyObject *bytes = ctm_plain_bytes(about);
+    if (bytes == NULL) {
+        return NULL;
+    }
+    struct ctm_snapshot *snapshot = ((struct ctm_table_object *)object)->snapshot;
+    PyObject *table = ctm_snapshot_object_new(types, ctm_snapshot_ref(snapshot));
+    if (table == NULL) {
+        Py_DECREF(bytes);
+        return NULL;
+    }
+    ((struct ctm_table_object *)table)->about = bytes;
+    return table;
+}
+
 const char ctm_table_encode_doc[] =
     "encode($self, attributes, /)\n--\n\n"
     "Return the bytes of a snapshot file. The dict has str keys and plain data.";

@@ -46,18 +46,6 @@ static struct ctm_snapshot *merge(struct ctm_types *types, PyObject *tables)
     return merged;
 }
 
-/* What a file would say of the traced programs. */
-static PyObject *about_to_bytes(PyObject *about)
-{
-    struct ctm_buffer buffer = {.length = 0};
-    PyObject *bytes = NULL;
-    if (ctm_plain_from_dict(about, &buffer) == 0) {
-        bytes = PyBytes_FromStringAndSize((const char *)buffer.bytes, (Py_ssize_t)buffer.length);
-    }
-    ctm_buffer_free(&buffer);
-    return bytes;
-}
-
 const char ctm_table_merge_doc[] =
     "merge($type, tables, about, /)\n--\n\n"
     "Return a table of the traces of all tables, a sequence, in the order of what was\n"
@@ -73,7 +61,7 @@ PyObject *ctm_table_merge(PyObject *type, PyObject *args)
         return NULL;
     }
     PyObject *result = NULL;
-    PyObject *bytes = about_to_bytes(about);
+    PyObject *bytes = ctm_plain_bytes(about);
     PyObject *tables = PySequence_Tuple(sequence);
     if (bytes != NULL && tables != NULL) {
         struct ctm_snapshot *merged = merge(types, tables);

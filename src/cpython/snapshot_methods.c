@@ -468,6 +468,7 @@ PyMethodDef ctm_table_methods[] = {
     {"__reduce__", ctm_table_reduce, METH_NOARGS, "For pickle."},
     {"_restore", ctm_table_restore, METH_O | METH_CLASS, ctm_table_restore_doc},
     {"about", ctm_table_about, METH_NOARGS, ctm_table_about_doc},
+    {"with_about", ctm_table_with_about, METH_O, ctm_table_with_about_doc},
     {"encode", ctm_table_encode, METH_O, ctm_table_encode_doc},
     {"write", ctm_table_write, METH_VARARGS, ctm_table_write_doc},
     {"decode", ctm_table_decode, METH_O | METH_CLASS, ctm_table_decode_doc},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ctracemalloc import Snapshot, domain_name
+from ctracemalloc._about import said_of
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
@@ -38,10 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(content, indent=1, default=repr))
         return 0
-    lines = list(_lines(content))
+    lines = [(printable(label), printable(text)) for label, text in _lines(content)]
     width = max(len(label) for label, _ in lines)
     for label, text in lines:
-        print(f"{label:<{width}}  {printable(text)}".rstrip())
+        print(f"{label:<{width}}  {text}".rstrip())
     return 0
 
 
@@ -78,7 +80,7 @@ def describe(path: str, snapshot: Snapshot) -> dict[str, Any]:
             for domain, (size, count) in sorted(domains.items())
         ],
         "moment": table.info() if table is not None else {},
-        "program": table.about() if isinstance(table, SnapshotTable) else {},
+        "program": said_of(table) if isinstance(table, SnapshotTable) else {},
         "attributes": {
             name: value
             for name, value in vars(snapshot).items()
@@ -96,7 +98,12 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if moment.get("pid"):
         yield "process", str(moment["pid"])
     for name, value in content["program"].items():
-        yield name, value if isinstance(value, str) else repr(value)
+        if name == "labels":
+            yield from ((f"label {label}", text) for label, text in value.items())
+        elif name == "command":
+            yield name, shlex.join(value)
+        else:
+            yield name, value if isinstance(value, str) else repr(value)
     yield "kind", content["kind"]
     yield "traces", f"{human_size(content['size'])} in {count_of(content['count'], 'block')}"
     yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from ctracemalloc import DomainFilter, Snapshot, domain_name
+from ctracemalloc._about import said_of
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.report.flame import Labels, flame_columns
 from ctracemalloc.report.groups import total_of
@@ -127,12 +129,14 @@ def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
     if table is None:
         return items
     info = table.info()
-    about = table.about()
+    about = said_of(table)
     if info["peak_bytes"]:
         items.append(Item("Peak", human_size(info["peak_bytes"])))
     items.append(Item("Frames a trace", f"{snapshot.traceback_limit:,}"))
     if about.get("python"):
-        items.append(Item("Python", str(about["python"])))
+        items.append(Item("Python", about["python"]))
+    if about.get("host"):
+        items.append(Item("Host", about["host"]))
     if info["pid"]:
         items.append(Item("Process", str(info["pid"])))
     if info["time_ns"]:
@@ -142,5 +146,6 @@ def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
     if missing:
         items.append(Item("Traces missing", f"{missing:,}", "warning"))
     if about.get("command"):
-        items.append(Item("Command", " ".join(map(str, about["command"])), "wide"))
+        items.append(Item("Command", shlex.join(about["command"]), "wide"))
+    items += [Item(name, text, "small") for name, text in about.get("labels", {}).items()]
     return items
