@@ -38,7 +38,7 @@ compat: setup ## CPython's own test.test_tracemalloc, on all versions
 oracle: setup ## stdlib's tracer and ours at the same time, on all versions
 	for version in $(PYTHON_VERSIONS); do tools/check.sh $$version oracle || failed=1; done; exit $${failed:-0}
 
-domains: setup ## the same with numpy and pandas, which report their memory themselves
+domains: setup ## the same with numpy, pandas and cykhash, which report their memory themselves
 	tools/check.sh $(PYTHON_VERSION) domains
 
 stubs: setup ## the type stubs against the built extension

@@ -1,6 +1,9 @@
 """Run one program under both tracers in this process, and print what differs as JSON.
 
-measure.py PROGRAM NFRAME
+    measure.py PROGRAM NFRAME [TRACER]
+
+With a TRACER, `_tracemalloc` or `ctracemalloc`, that one alone is on: prints the traces of what
+libraries reported, each with its count.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ sys.path[:0] = [str(HERE.parent / "oracle"), str(HERE / "programs")]
 
 import both  # noqa: E402
 import following  # noqa: E402
+from reading import RawTrace  # noqa: E402
 
 SHOWN = 5
 
@@ -60,5 +64,24 @@ def measure(name: str, nframe: int) -> dict[str, object]:
     }  # fmt: skip
 
 
+def measure_alone(name: str, nframe: int, tracer_name: str) -> list[tuple[RawTrace, int]]:
+    """Give the traces in domains of libraries, in an order that does not depend on time."""
+    tracer = importlib.import_module(tracer_name)
+    program = importlib.import_module(name)
+    tracer.start(nframe)
+    kept = program.main()
+    traces = Counter(trace for trace in tracer._get_traces() if trace[0] != 0)
+    tracer.stop()
+    del kept
+    return sorted(traces.items())
+
+
+def main() -> None:
+    """Run as told by the command line."""
+    name, nframe, *tracers = sys.argv[1:]
+    print(json.dumps(measure_alone(name, int(nframe), *tracers) if tracers
+                     else measure(name, int(nframe))))  # fmt: skip
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+    main()

@@ -4,8 +4,9 @@
 
 Runs each program of `programs/` with 1 and 25 frames, in a process of its own, under stdlib's
 tracer and the ctracemalloc installed for PYTHON at the same time, and compares the traces of every
-domain. Where a program says how many bytes it holds, the traces of its own lines must add up to
-that. Exit status 0: nothing differs, and each program has traces in its domain.
+domain; and once more under each tracer alone, which compares the domains of libraries. Where a
+program says how many bytes it holds, the traces of its own lines must add up to that. Exit status
+0: nothing differs, and each program has traces in its domain.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import ctracemalloc
 
@@ -23,15 +25,19 @@ NFRAMES = (1, 25)
 TIMEOUT_SECONDS = 600
 
 
-def problems_of(name: str, nframe: int) -> list[str]:
-    """Measure a program, print a line for each domain, and say what is wrong."""
+class MeasureError(Exception):
+    """A program could not be run to its end."""
+
+
+def measure(name: str, nframe: int, *tracer: str) -> Any:
+    """Run a program in a process of its own; see measure.py."""
     environment = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("PYTHON", "CTRACEMALLOC"))
     }
     done = subprocess.run(
-        [sys.executable, HERE / "measure.py", name, str(nframe)],
+        [sys.executable, HERE / "measure.py", name, str(nframe), *tracer],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -39,8 +45,13 @@ def problems_of(name: str, nframe: int) -> list[str]:
         check=False,
     )
     if done.returncode != 0:
-        return [f"ended with status {done.returncode}"]
-    result = json.loads(done.stdout)
+        raise MeasureError(f"ended with status {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def problems_together(name: str, nframe: int) -> list[str]:
+    """Compare both tracers at once, print a line for each domain, and say what is wrong."""
+    result = measure(name, nframe)
     problems = []
     for domain, traces in result["traces"].items():
         differences = result["differences"][domain]
@@ -55,6 +66,25 @@ def problems_of(name: str, nframe: int) -> list[str]:
     if problems:
         print(*result["samples"], sep="\n")
     return problems
+
+
+def problems_alone(name: str, nframe: int) -> list[str]:
+    """Compare the runs of each tracer alone, print a line, and say what is wrong."""
+    stdlib, ours = (measure(name, nframe, tracer) for tracer in ("_tracemalloc", "ctracemalloc"))
+    traces = sum(count for _, count in ours)
+    differing = [item for item in stdlib + ours if (item in stdlib) != (item in ours)]
+    print(f"{name:<22}{nframe:>4}  {'each alone':<10}{traces:>9}{len(differing):>6}", flush=True)
+    if not ours:
+        return ["no trace with ctracemalloc alone"]
+    return [f"{len(differing)} differ between separate runs: {differing[:3]}"] if differing else []
+
+
+def problems_of(name: str, nframe: int) -> list[str]:
+    """Run a program in all ways, and say what is wrong."""
+    try:
+        return [*problems_together(name, nframe), *problems_alone(name, nframe)]
+    except (MeasureError, subprocess.TimeoutExpired) as error:
+        return [str(error)]
 
 
 def main() -> int:
