@@ -1,24 +1,34 @@
 #include "cpython/domains.h"
 
 #include <ctracemalloc.h>
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/redirect.h"
+#include "cpython/block_frames.h"
 #include "cpython/hooks.h"
 
-enum { NOT_TRACING = -2 };
+enum { NOT_TRACING = -2, REDIRECTS = 3 };
 
 typedef int (*track_function)(unsigned int domain, uintptr_t address, size_t size);
 typedef int (*untrack_function)(unsigned int domain, uintptr_t address);
+typedef PyObject *(*get_traceback_function)(unsigned int domain, uintptr_t address);
 
 /* By the GIL, apart from the functions: those are written once, before anybody is led here. */
 static struct {
     track_function track;
     untrack_function untrack;
+    get_traceback_function get_traceback; /* NULL: this interpreter has none */
     struct ctm_redirected done;
     uint64_t loads; /* of libraries, when we last looked */
 } interpreter;
+
+static size_t redirect_count(void)
+{
+    return interpreter.get_traceback == NULL ? REDIRECTS - 1 : REDIRECTS;
+}
 
 /* ---- the relay: called by any thread, with the GIL or without ---- */
 
@@ -36,23 +46,40 @@ static int relay_untrack(unsigned int domain, uintptr_t address)
     return ours == NOT_TRACING ? theirs : ours;
 }
 
+/* The question that belongs to the reports; with the GIL. */
+static PyObject *relay_get_traceback(unsigned int domain, uintptr_t address)
+{
+    return ctm_hooks_tracing() ? ctm_block_frames(domain, address)
+                               : interpreter.get_traceback(domain, address);
+}
+
+static void find_functions(void)
+{
+    /* Our own slots will be redirected with all others. */
+    interpreter.track = PyTraceMalloc_Track;
+    interpreter.untrack = PyTraceMalloc_Untrack;
+    /* No part of the documented API: it may be gone one day. */
+    void *found = dlsym(RTLD_DEFAULT, "_PyTraceMalloc_GetTraceback");
+    memcpy(&interpreter.get_traceback, &found, sizeof found);
+}
+
 void ctm_domains_relay(void)
 {
     if (interpreter.track == NULL) {
-        /* Our own slots will be redirected with all others. */
-        interpreter.track = PyTraceMalloc_Track;
-        interpreter.untrack = PyTraceMalloc_Untrack;
+        find_functions();
     }
     uint64_t loads = ctm_redirect_loads();
     if (loads == interpreter.loads) {
         return;
     }
     interpreter.loads = loads;
-    const struct ctm_redirect redirects[] = {
+    const struct ctm_redirect redirects[REDIRECTS] = {
         {"PyTraceMalloc_Track", (uintptr_t)interpreter.track, (uintptr_t)relay_track},
         {"PyTraceMalloc_Untrack", (uintptr_t)interpreter.untrack, (uintptr_t)relay_untrack},
+        {"_PyTraceMalloc_GetTraceback", (uintptr_t)interpreter.get_traceback,
+         (uintptr_t)relay_get_traceback},
     };
-    ctm_redirect_calls(redirects, sizeof redirects / sizeof *redirects, &interpreter.done);
+    ctm_redirect_calls(redirects, redirect_count(), &interpreter.done);
 }
 
 struct ctm_relay_info ctm_domains_info(void)
@@ -60,7 +87,7 @@ struct ctm_relay_info ctm_domains_info(void)
     return (struct ctm_relay_info){
         .slots = interpreter.done.slots,
         .refused = interpreter.done.refused,
-        .later = interpreter.done.symbols == 2,
+        .later = interpreter.done.symbols == redirect_count(),
     };
 }
 

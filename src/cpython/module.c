@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "base/pages.h"
+#include "cpython/block_frames.h"
 #include "cpython/compat.h"
 #include "cpython/domains.h"
 #include "cpython/hooks.h"
@@ -302,33 +303,14 @@ PyDoc_STRVAR(
 
 static PyObject *get_object_traceback(PyObject *module, PyObject *object)
 {
+    (void)module;
     if (ctm_hooks_restore() < 0) {
         return NULL;
     }
     if (!ctm_hooks_tracing()) {
         Py_RETURN_NONE;
     }
-    struct ctm_snapshot *snapshot;
-    int error = ctm_hooks_block(0, (uintptr_t)object - ctm_object_preheader(object), &snapshot);
-    if (error < 0) {
-        return ctm_raise(error);
-    }
-    if (snapshot->row_count == 0) {
-        ctm_snapshot_unref(snapshot);
-        Py_RETURN_NONE;
-    }
-    PyObject *table = ctm_snapshot_object_new(&state_of(module)->types, snapshot);
-    if (table == NULL) {
-        return NULL;
-    }
-    PyObject *frames = NULL;
-    PyObject *trace = PySequence_GetItem(table, 0);
-    if (trace != NULL) {
-        frames = Py_NewRef(PyTuple_GET_ITEM(trace, 2));
-        Py_DECREF(trace);
-    }
-    Py_DECREF(table);
-    return frames;
+    return ctm_block_frames(0, (uintptr_t)object - ctm_object_preheader(object));
 }
 
 /* ---- beyond stdlib ---- */

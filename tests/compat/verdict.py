@@ -31,10 +31,6 @@ class Excuse:
 
 
 _NO_REF_TRACER = "before 3.13 the interpreter tells nobody that it reuses an object of a free list"
-_OWN_TABLE = (
-    "it reads what was tracked by _PyTraceMalloc_GetTraceback, from the interpreter's own table, "
-    "which is off while ours is on; tests/hooks/test_domains.py has the same for ours"
-)
 
 EXCUSES: tuple[Excuse, ...] = (
     Excuse(
@@ -42,11 +38,6 @@ EXCUSES: tuple[Excuse, ...] = (
         _NO_REF_TRACER,
         frozenset({(3, 11), (3, 12)}),
     ),
-    Excuse("TestCAPI.test_track", _OWN_TABLE),
-    Excuse("TestCAPI.test_track_without_gil", _OWN_TABLE),
-    Excuse("TestCAPI.test_track_already_tracked", _OWN_TABLE),
-    Excuse("TestCAPI.test_untrack", _OWN_TABLE),
-    Excuse("TestCAPI.test_untrack_without_gil", _OWN_TABLE),
 )
 
 # Tests of stdlib's own switches: the interpreter's core refuses the value before any Python code

@@ -252,6 +252,31 @@ assert [frame[1] for frame in trace[2]] == [line + 1, line + 2], trace
     )
 
 
+def test_who_asks_the_interpreter_for_a_traceback_gets_ours(run: Run) -> None:
+    run(
+        LOAD
+        + """
+import tracemalloc
+before = ctypes.pythonapi["_PyTraceMalloc_GetTraceback"]   # an address from before: not ours
+tracemalloc.start()
+t.start(2)
+ask = ctypes.pythonapi["_PyTraceMalloc_GetTraceback"]
+for function in (before, ask):
+    function.argtypes, function.restype = [ctypes.c_uint, ctypes.c_size_t], ctypes.py_object
+def reports():
+    t.track(7, 0x1000, 100)
+reports()
+line = reports.__code__.co_firstlineno
+assert ask(7, 0x1000) == (("<string>", line + 1), ("<string>", line + 2)), ask(7, 0x1000)
+assert ask(8, 0x1000) is None
+assert before(7, 0x1000) is None
+t.stop()
+ctypes.pythonapi.PyTraceMalloc_Track(7, 0x1000, 100)
+assert ask(7, 0x1000) == before(7, 0x1000) != None
+"""
+    )
+
+
 def test_threads_without_the_gil_leave_the_right_balance(
     run: Run, reporters: dict[str, str]
 ) -> None:
