@@ -34,19 +34,6 @@ static inline PyThreadState *ctm_attached_state(void)
 #endif
 }
 
-/* The thread state with which the calling thread holds the GIL, or NULL. For callers that may not
- * hold it; costs a comparison more than the above. */
-static inline PyThreadState *ctm_own_attached_state(void)
-{
-    PyThreadState *state = ctm_attached_state();
-#if PY_VERSION_HEX < 0x030C0000
-    if (state != NULL && state->thread_id != PyThread_get_thread_ident()) {
-        return NULL;
-    }
-#endif
-    return state;
-}
-
 #if PY_VERSION_HEX >= 0x030D0000
 #define CTM_HAVE_REF_TRACER 1
 #else

@@ -71,11 +71,25 @@ static PyThreadState *detached_state(const struct thread_local_state *self)
     return PyGILState_GetThisThreadState();
 }
 
+/* The state with which the calling thread holds the GIL, NULL if it does not. For callers that may
+ * not hold it. */
+static inline PyThreadState *own_attached_state(const struct thread_local_state *self)
+{
+    PyThreadState *state = ctm_attached_state();
+    if (!CTM_ONE_ATTACHED_STATE || state == NULL) {
+        return state;
+    }
+    /* Maybe another thread's, which frees it at any moment: compared, but never read. */
+    bool own = (self->walker != NULL && state == self->walker->attached) ||
+               state == PyGILState_GetThisThreadState();
+    return own ? state : NULL;
+}
+
 static inline struct caller who_calls(const struct thread_local_state *self, int domain)
 {
     struct caller caller;
     if (domain == 0) {
-        caller.state = ctm_own_attached_state();
+        caller.state = own_attached_state(self);
         if (caller.state == NULL) {
             return (struct caller){detached_state(self), false};
         }

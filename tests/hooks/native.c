@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* ---- raw blocks from threads ---- */
 
@@ -58,6 +60,31 @@ static PyObject *raw_in_foreign_thread(PyObject *module, PyObject *args)
     pthread_join(thread, NULL);
     return capsule_of(&job);
 }
+
+#if PY_VERSION_HEX < 0x030C0000
+/* raw_beside_unreadable_state(size, count, freed): the same while the thread state that is attached
+ * is memory that nobody may read, as another thread's is that ends. */
+static PyObject *raw_beside_unreadable_state(PyObject *module, PyObject *args)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *unreadable = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (unreadable == MAP_FAILED) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    struct job job = {0};
+    if (!PyArg_ParseTuple(args, "nnn", &job.size, &job.count, &job.freed)) {
+        return NULL;
+    }
+    job.blocks = calloc(job.count, sizeof *job.blocks);
+    pthread_t thread;
+    PyThreadState *own = PyThreadState_Swap(unreadable);
+    pthread_create(&thread, NULL, allocate_raw, &job);
+    pthread_join(thread, NULL);
+    PyThreadState_Swap(own);
+    munmap(unreadable, page);
+    return capsule_of(&job);
+}
+#endif
 
 /* raw_detached(size, count, freed): the calling thread allocates with the GIL released. */
 static PyObject *raw_detached(PyObject *module, PyObject *args)
@@ -336,6 +363,9 @@ static PyObject *ref_tracer_strange_events(PyObject *module, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"raw_in_foreign_thread", raw_in_foreign_thread, METH_VARARGS, NULL},
+#if PY_VERSION_HEX < 0x030C0000
+    {"raw_beside_unreadable_state", raw_beside_unreadable_state, METH_VARARGS, NULL},
+#endif
     {"raw_detached", raw_detached, METH_VARARGS, NULL},
     {"malloc", py_malloc, METH_VARARGS, NULL},
     {"calloc", py_calloc, METH_VARARGS, NULL},

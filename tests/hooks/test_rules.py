@@ -33,6 +33,20 @@ def test_foreign_thread_while_the_gil_is_held(run: Run) -> None:
     """)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="no state is attached for all threads")
+def test_state_of_another_thread_is_never_read(run: Run) -> None:
+    """The state that is attached may be another thread's, and gone: no hook looks into it."""
+    run("""
+        t.start(5)
+        for block in native.raw_beside_unreadable_state(12_347, 50, 20):
+            native.free(RAW, block)
+        assert not traces(12_347)
+        blocks = native.raw_beside_unreadable_state(12_347, 1, 0)
+        [trace] = traces(12_347)
+        assert trace[2:] == ((("<unknown>", 0),), 1), trace
+    """)
+
+
 DETACHED = """
         import sys, threading
         def deep(n):
