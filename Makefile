@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz stress soak coverage mutate cross instructions bench docs examples clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz dumper stress soak coverage mutate cross instructions bench docs examples clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,12 @@ sanitize: setup ## the C tests under the sanitizers
 fuzz: tools ## fuzz what reads files and filters, each target for FUZZ_SECONDS; then the lines reached
 	tools/fuzz.sh run $(FUZZ_SECONDS)
 	tools/fuzz.sh coverage
+
+dumper: setup ## ctm-dump, which prints a snapshot file as text, without Python
+	dev=$$(tools/pythons.sh venv $$(tools/pythons.sh default)) && PATH=$${dev%/*}:$$PATH && \
+	{ [ -d build/dumper/meson-info ] || meson setup build/dumper -Dpython=false -Dbuildtype=release; } && \
+	meson compile -C build/dumper ctm-dump
+	@echo build/dumper/src/format/ctm-dump
 
 stress: setup ## a thousand million calls of the hooks from 16 threads
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/stress) && $$python tests/stress/run.py --calls 1e9

@@ -1,5 +1,7 @@
 """The reader that was written from FORMAT.md and the one in C say the same of the same files.
 
+Of random ones, and of the snapshots of a real program in the folder `real`.
+
 usage: test_readers.py WRITE_SAMPLES CTM_DUMP
 """
 
@@ -19,6 +21,7 @@ ORDER = (
     *("time_ns", "pid", "nframe", "current_bytes", "current_blocks"),
     *("peak_bytes", "dropped", "lost"),
 )
+REAL = sorted(Path(__file__).with_name("real").glob("*.ctm"))
 
 
 def quote(text: str, escaped: str) -> str:
@@ -113,13 +116,14 @@ def check_command_line(ctm_dump: str, folder: Path) -> None:
 def main() -> int:
     """Write samples, read them twice, and compare."""
     write_samples, ctm_dump = sys.argv[1:]
+    assert [path.stem for path in REAL] == ["churn", "live", "peak", "reuse"]
     has_zstd = read_ctm.find_decompress() is not None
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([write_samples, folder], check=True)
         check_command_line(ctm_dump, Path(folder))
-        for path in sorted(Path(folder).iterdir()):
-            if "zstd" in path.name and not has_zstd:
+        for path in [*sorted(Path(folder).iterdir()), *REAL]:
+            if not path.name.endswith("-stored.ctm") and not has_zstd:
                 continue
             data = path.read_bytes()
             expected = "\n".join(dump(read_ctm.read(data), read_ctm.sections(data))) + "\n"

@@ -6,7 +6,6 @@ not end.
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import re
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 from api_support import ours
 from ctracemalloc._engine import SnapshotTable
+from format_reader import reader
 
 TRACES = [(0, 10 + i, (("a.py", i), ("b.py", 1)), 3) for i in range(20)]
 SECTION = struct.Struct("<4sHHQQ")
@@ -44,20 +44,6 @@ for path in sys.argv[2:]:
 """
 
 
-def load_reader() -> Any:
-    """The reader that was written from the format's description."""
-    path = Path(__file__).parents[1] / "format" / "read_ctm.py"
-    spec = importlib.util.spec_from_file_location("read_ctm", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look themselves up there.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-reader = load_reader()
 ORDER = {kind: place for place, kind in enumerate(reader.KNOWN)}
 
 
