@@ -43,9 +43,10 @@ def main() -> None:
     for hour in range(int(hours)):
         longest = 0
         for number in range(hour * int(requests), (hour + 1) * int(requests)):
-            begin = time.perf_counter_ns()
+            # Processor time: what other processes do is no pause of the tracer's.
+            begin = time.thread_time_ns()
             serve(number, cache)
-            longest = max(longest, time.perf_counter_ns() - begin)
+            longest = max(longest, time.thread_time_ns() - begin)
         resident.append(rss())
         tracer.append(tracing.figures().get("tracer_memory", 0))
         slowest.append(longest)

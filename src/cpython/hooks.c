@@ -785,9 +785,9 @@ struct ctm_tables_info ctm_hooks_tables_info(void)
             .frames = tracer->stacks.frame_index.used,
             .names = tracer->names.index.used,
             .reclaims = tracer->reclaim.cycles,
-            .folded_lines = tracer->reclaim.lines,
-            .folded_files = tracer->reclaim.files,
-            .folded_exact = tracer->reclaim.exact,
+            .folded_lines = tracer->folded.lines,
+            .folded_files = tracer->folded.files,
+            .folded_exact = tracer->folded.exact,
         };
     }
     ctm_gate_leave(&hooks.gate, pass);

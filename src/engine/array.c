@@ -22,10 +22,11 @@ int ctm_array_reserve(struct ctm_pages *pages, void **items, uint32_t *capacity,
 }
 
 void ctm_array_shrink(struct ctm_pages *pages, void **items, uint32_t *capacity, uint32_t length,
-                      size_t item_size)
+                      uint32_t room, size_t item_size)
 {
     uint32_t smaller = *capacity;
-    while (smaller / 4 > length && smaller / 2 >= FIRST_BYTES / item_size) {
+    uint32_t entries = length > room ? length : room;
+    while (smaller / 4 > entries && smaller / 2 >= FIRST_BYTES / item_size) {
         smaller /= 2;
     }
     if (smaller == *capacity) {

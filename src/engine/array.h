@@ -15,8 +15,9 @@
 CTM_MUST_CHECK int ctm_array_reserve(struct ctm_pages *pages, void **items, uint32_t *capacity,
                                      uint32_t length, size_t item_size);
 
-/* Give back most of what lies behind `length`. Where that fails, nothing has changed. */
+/* Give back most of what lies behind `length` and is not needed as room for `room` entries. Where
+ * that fails, nothing has changed. */
 void ctm_array_shrink(struct ctm_pages *pages, void **items, uint32_t *capacity, uint32_t length,
-                      size_t item_size);
+                      uint32_t room, size_t item_size);
 
 #endif

@@ -366,6 +366,32 @@ static const char *check_counters(const struct ctm_tracer *tracer)
     return broken;
 }
 
+static const char *check_folded(const struct ctm_tracer *tracer)
+{
+    const struct ctm_folded *folded = &tracer->folded;
+    uint32_t lines = 0;
+    uint32_t files = 0;
+    for (uint32_t i = 0; i < folded->length; i++) {
+        const struct ctm_folded_row *row = &folded->rows[i];
+        lines += row->place.line != 0 ? 1 : 0;
+        if (row->place.file == CTM_FOLDED_REST) {
+            continue;
+        }
+        files += row->place.line == 0 ? 1 : 0;
+        if (!is_name(&tracer->names, row->place.file)) {
+            return "folded: a row of no file";
+        }
+    }
+    if (lines != folded->lines || files != folded->files) {
+        return "folded: the number of lines or files is wrong";
+    }
+    if (!ctm_check_owns_mapping(folded->pages, folded->rows,
+                                folded->capacity * sizeof *folded->rows)) {
+        return "folded: rows without a mapping";
+    }
+    return check_index(&folded->index, folded->length);
+}
+
 /* ---- locations ---- */
 
 static const char *check_map(const struct ctm_address_map *map)
@@ -460,6 +486,9 @@ const char *ctm_tracer_check(const struct ctm_tracer *tracer)
     }
     if (broken == NULL) {
         broken = check_free_sites(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_folded(tracer);
     }
     if (broken == NULL) {
         broken = ctm_check_blocks(tracer);

@@ -15,6 +15,12 @@ static size_t bytes_of(uint32_t mask)
     return ((size_t)mask + 1) * sizeof(uint64_t);
 }
 
+void ctm_index_clear(struct ctm_index *index)
+{
+    ctm_pages_unmap(index->pages, index->slots, bytes_of(index->mask));
+    ctm_index_init(index, index->pages);
+}
+
 static uint32_t home(uint64_t slot, uint32_t mask)
 {
     return (uint32_t)(slot >> 32) & mask;
@@ -84,13 +90,14 @@ void ctm_index_remove(struct ctm_index *index, uint64_t hash, uint32_t id)
     index->used--;
 }
 
-void ctm_index_shrink(struct ctm_index *index)
+void ctm_index_shrink(struct ctm_index *index, uint32_t room)
 {
     if (index->slots == NULL) {
         return;
     }
     uint32_t mask = index->mask;
-    while (mask / 8 > index->used && mask > FIRST_CAPACITY - 1) {
+    uint32_t entries = index->used > room ? index->used : room;
+    while (mask / 8 > entries && mask > FIRST_CAPACITY - 1) {
         mask /= 2;
     }
     if (mask != index->mask) {

@@ -22,6 +22,8 @@ struct ctm_index {
 };
 
 void ctm_index_init(struct ctm_index *index, struct ctm_pages *pages);
+/* Forget all, and give the memory back. */
+void ctm_index_clear(struct ctm_index *index);
 
 /* Make room for one more entry, so that ctm_index_put cannot fail. CTM_ENOMEM, CTM_ELIMIT. */
 CTM_MUST_CHECK int ctm_index_reserve(struct ctm_index *index);
@@ -29,8 +31,9 @@ void ctm_index_put(struct ctm_index *index, uint64_t hash, uint32_t id);
 /* Forget an entry that is there. */
 void ctm_index_remove(struct ctm_index *index, uint64_t hash, uint32_t id);
 
-/* Give back most of what an index has too much. Without memory for that, nothing changes. */
-void ctm_index_shrink(struct ctm_index *index);
+/* Give back most of what an index has too much, while it is to have room for `room` entries.
+ * Without memory for that, nothing changes. */
+void ctm_index_shrink(struct ctm_index *index, uint32_t room);
 
 /*
  * Walk the ids whose slot may match `hash`: start with *probe = 0, returns UINT32_MAX at the end.

@@ -78,9 +78,9 @@ void ctm_names_free(struct ctm_names *names, uint32_t id)
     names->first_free = id;
 }
 
-void ctm_names_shrink(struct ctm_names *names)
+void ctm_names_shrink(struct ctm_names *names, uint32_t room)
 {
     ctm_array_shrink(names->arena->pages, (void **)&names->items, &names->capacity, names->length,
-                     sizeof *names->items);
-    ctm_index_shrink(&names->index);
+                     room, sizeof *names->items);
+    ctm_index_shrink(&names->index, room);
 }

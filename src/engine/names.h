@@ -45,7 +45,7 @@ static inline void ctm_names_see(struct ctm_names *names, uint32_t id)
 /* Give a name back; one that is free already becomes the next to be used. */
 void ctm_names_free(struct ctm_names *names, uint32_t id);
 
-/* Give back what array and index have too much. */
-void ctm_names_shrink(struct ctm_names *names);
+/* Give back what array and index have too much, while they are to have room for so many. */
+void ctm_names_shrink(struct ctm_names *names, uint32_t room);
 
 #endif

@@ -5,106 +5,44 @@ enum {
     FOLD_COST = 8, /* in entries visited */
 };
 
-static const char given_back[] = "<given back>";
-
 void ctm_reclaim_init(struct ctm_reclaim *reclaim)
 {
     *reclaim = (struct ctm_reclaim){
         .at = CTM_RECLAIM_LEAST,
         .least = CTM_RECLAIM_LEAST,
         .pace = PACE,
-        .line_limit = CTM_FOLDED_LINES,
-        .file_limit = CTM_FOLDED_FILES,
-        .exact = true,
     };
 }
 
 /* ---- sites ---- */
 
-static bool has_churn(const struct ctm_sites *sites, uint32_t id)
+static bool is_needed(const struct ctm_sites *sites, uint32_t id)
 {
-    return (sites->items[id].total_blocks | sites->reused[id].blocks) != 0;
-}
-
-static bool is_folded(const struct ctm_tracer *tracer, uint32_t id)
-{
-    return tracer->stacks.nodes[tracer->sites.items[id].node].parent == CTM_FOLDED_ROOT;
-}
-
-static bool is_needed(const struct ctm_tracer *tracer, uint32_t id)
-{
-    const struct ctm_sites *sites = &tracer->sites;
     const struct ctm_site *site = &sites->items[id];
-    return site->live_blocks != 0 || ctm_site_peak_blocks(sites, site) != 0 ||
-           (is_folded(tracer, id) && has_churn(sites, id));
+    return site->live_blocks != 0 || ctm_site_peak_blocks(sites, site) != 0;
 }
 
-/*
- * The site that (file, line) is folded into. One that is not there yet is made while *count is
- * below the limit. CTM_NO_SITE: it is not, or there is no memory.
- */
-static uint32_t folded_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t file,
-                            uint32_t line, uint32_t *count, uint32_t limit)
-{
-    struct ctm_location_frame place = {.file = file, .name = 0, .line = line};
-    uint32_t frame;
-    uint32_t node;
-    uint32_t site = CTM_NO_SITE;
-    if (ctm_stacks_frame(&tracer->stacks, place, &frame) < 0) {
-        return CTM_NO_SITE;
-    }
-    node = ctm_stacks_find(&tracer->stacks, CTM_FOLDED_ROOT, frame);
-    if (node != UINT32_MAX) {
-        site = domain == 0 ? tracer->stacks.nodes[node].site
-                           : ctm_sites_find(&tracer->sites, domain, node);
-    }
-    if (site != CTM_NO_SITE || *count >= limit ||
-        ctm_stacks_child(&tracer->stacks, CTM_FOLDED_ROOT, frame, &node) < 0 ||
-        ctm_tracer_site(tracer, domain, node, &site) < 0) {
-        return site;
-    }
-    ++*count;
-    return site;
-}
-
-/* Move the churn of a site to where it is kept. False: no memory. */
+/* Add the churn of a site to that of its line. False: no memory. */
 static bool fold(struct ctm_tracer *tracer, uint32_t id)
 {
-    struct ctm_reclaim *reclaim = &tracer->reclaim;
-    struct ctm_sites *sites = &tracer->sites;
-    if (!has_churn(sites, id)) {
+    const struct ctm_site *site = &tracer->sites.items[id];
+    const struct ctm_reuse *reused = &tracer->sites.reused[id];
+    struct ctm_churn churn = {
+        .total_bytes = site->total_bytes,
+        .total_blocks = site->total_blocks,
+        .reused_bytes = reused->bytes,
+        .reused_blocks = reused->blocks,
+    };
+    if ((churn.total_blocks | churn.reused_blocks) == 0) {
         return true;
     }
-    uint32_t domain = sites->items[id].domain;
-    uint32_t frame = tracer->stacks.nodes[sites->items[id].node].frame;
-    struct ctm_location_frame place = tracer->stacks.frames[frame];
-    uint32_t target = CTM_NO_SITE;
-    if (place.line != 0) {
-        target = folded_site(tracer, domain, place.file, place.line, &reclaim->lines,
-                             reclaim->line_limit);
-    }
-    if (target == CTM_NO_SITE) {
-        target = folded_site(tracer, domain, place.file, 0, &reclaim->files, reclaim->file_limit);
-        if (place.line != 0) {
-            reclaim->exact = false;
-        }
-    }
-    if (target == CTM_NO_SITE) {
-        uint32_t file;
-        if (ctm_names_intern(&tracer->names, given_back, sizeof given_back - 1, &file) < 0) {
-            return false;
-        }
-        target = folded_site(tracer, domain, file, 0, &reclaim->files, UINT32_MAX);
-        if (target == CTM_NO_SITE) {
-            return false;
-        }
-        reclaim->exact = false;
-    }
-    sites->items[target].total_bytes += sites->items[id].total_bytes;
-    sites->items[target].total_blocks += sites->items[id].total_blocks;
-    sites->reused[target].bytes += sites->reused[id].bytes;
-    sites->reused[target].blocks += sites->reused[id].blocks;
-    return true;
+    uint32_t frame = tracer->stacks.nodes[site->node].frame;
+    struct ctm_folded_place place = {
+        .domain = site->domain,
+        .file = tracer->stacks.frames[frame].file,
+        .line = tracer->stacks.frames[frame].line,
+    };
+    return ctm_folded_add(&tracer->folded, place, &churn) == CTM_OK;
 }
 
 /* Each `visit` looks at one entry, keeps it or gives it back, and returns what that cost. */
@@ -114,16 +52,11 @@ static uint32_t visit_site(struct ctm_tracer *tracer, uint32_t left)
     struct ctm_sites *sites = &tracer->sites;
     uint32_t cost = 1;
     if (!ctm_site_is_free(&sites->items[id])) {
-        if (is_needed(tracer, id) || !fold(tracer, id)) {
+        if (is_needed(sites, id) || !fold(tracer, id)) {
             return cost;
         }
-        struct ctm_context *node = &tracer->stacks.nodes[sites->items[id].node];
-        if (is_folded(tracer, id)) {
-            bool of_line = tracer->stacks.frames[node->frame].line != 0;
-            --*(of_line ? &tracer->reclaim.lines : &tracer->reclaim.files);
-        }
         if (sites->items[id].domain == 0) {
-            node->site = CTM_NO_SITE;
+            tracer->stacks.nodes[sites->items[id].node].site = CTM_NO_SITE;
         } else {
             ctm_stacks_leave(&tracer->stacks, sites->items[id].node);
         }
@@ -159,6 +92,15 @@ static uint32_t visit_owner(struct ctm_tracer *tracer, uint32_t at)
     if (owner != NULL) {
         ctm_names_see(&tracer->names, owner->file);
         ctm_names_see(&tracer->names, owner->name);
+    }
+    return 1;
+}
+
+static uint32_t visit_folded(struct ctm_tracer *tracer, uint32_t row)
+{
+    uint32_t file = tracer->folded.rows[row].place.file;
+    if (file != CTM_FOLDED_REST) {
+        ctm_names_see(&tracer->names, file);
     }
     return 1;
 }
@@ -220,8 +162,9 @@ static uint32_t visit_name(struct ctm_tracer *tracer, uint32_t id)
 
 static uint32_t (*const visits[])(struct ctm_tracer *tracer, uint32_t id) = {
     [CTM_RECLAIM_SITES] = visit_site,   [CTM_RECLAIM_INSTRUCTIONS] = visit_instruction,
-    [CTM_RECLAIM_OWNERS] = visit_owner, [CTM_RECLAIM_NODES] = visit_node,
-    [CTM_RECLAIM_FRAMES] = visit_frame, [CTM_RECLAIM_NAMES] = visit_name,
+    [CTM_RECLAIM_OWNERS] = visit_owner, [CTM_RECLAIM_FOLDED] = visit_folded,
+    [CTM_RECLAIM_NODES] = visit_node,   [CTM_RECLAIM_FRAMES] = visit_frame,
+    [CTM_RECLAIM_NAMES] = visit_name,
 };
 
 static const struct ctm_address_map *map_of(const struct ctm_tracer *tracer)
@@ -242,7 +185,11 @@ static void begin_map(struct ctm_reclaim *reclaim, const struct ctm_address_map 
     reclaim->moves = map->moves;
 }
 
-/* From a table's end down, so that the lowest free id becomes the next to be used. */
+/*
+ * From a table's end down, so that the lowest free id becomes the next to be used. A list of free
+ * ids is begun anew in the step that makes the first visits, and not before: what was added at the
+ * end meanwhile would stay there, once for each cycle.
+ */
 static void begin_pass(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
 {
     struct ctm_reclaim *reclaim = &tracer->reclaim;
@@ -260,6 +207,9 @@ static void begin_pass(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
     case CTM_RECLAIM_OWNERS:
         begin_map(reclaim, map_of(tracer));
         break;
+    case CTM_RECLAIM_FOLDED:
+        reclaim->left = tracer->folded.length;
+        break;
     case CTM_RECLAIM_NODES:
         tracer->generation++;
         tracer->stacks.first_free_node = UINT32_MAX;
@@ -276,48 +226,35 @@ static void begin_pass(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
     }
 }
 
-static void end_cycle(struct ctm_tracer *tracer)
-{
-    struct ctm_reclaim *reclaim = &tracer->reclaim;
-    uint32_t twice = tracer->stacks.node_index.used * 2;
-    reclaim->at = twice < reclaim->least ? reclaim->least : twice;
-    reclaim->cycles++;
-    begin_pass(tracer, CTM_RECLAIM_IDLE);
-}
-
 static void end_pass(struct ctm_tracer *tracer)
 {
-    switch (tracer->reclaim.pass) {
-    case CTM_RECLAIM_SITES:
-        ctm_sites_shrink(&tracer->sites);
-        break;
-    case CTM_RECLAIM_NODES:
-        ctm_stacks_shrink_nodes(&tracer->stacks);
-        break;
-    case CTM_RECLAIM_FRAMES:
-        ctm_stacks_shrink_frames(&tracer->stacks);
-        break;
-    case CTM_RECLAIM_NAMES:
-        ctm_names_shrink(&tracer->names);
-        end_cycle(tracer);
-        return;
-    case CTM_RECLAIM_INSTRUCTIONS:
-    case CTM_RECLAIM_OWNERS:
-    case CTM_RECLAIM_IDLE:
-        break;
+    struct ctm_reclaim *reclaim = &tracer->reclaim;
+    if (reclaim->pass == CTM_RECLAIM_NODES) {
+        uint32_t twice = tracer->stacks.node_index.used * 2;
+        reclaim->at = twice < reclaim->least ? reclaim->least : twice;
+        ctm_sites_shrink(&tracer->sites, reclaim->at);
+        ctm_stacks_shrink_nodes(&tracer->stacks, reclaim->at);
+    } else if (reclaim->pass == CTM_RECLAIM_FRAMES) {
+        ctm_stacks_shrink_frames(&tracer->stacks, reclaim->at);
+    } else if (reclaim->pass == CTM_RECLAIM_NAMES) {
+        ctm_names_shrink(&tracer->names, reclaim->at);
+        reclaim->cycles++;
+        reclaim->pass = CTM_RECLAIM_IDLE;
     }
-    begin_pass(tracer, tracer->reclaim.pass + 1);
 }
 
 void ctm_reclaim_step_hook(struct ctm_tracer *tracer, uint32_t node)
 {
     struct ctm_reclaim *reclaim = &tracer->reclaim;
     const struct ctm_index *nodes = &tracer->stacks.node_index;
-    const struct ctm_address_map *map = map_of(tracer);
     if (reclaim->pass == CTM_RECLAIM_IDLE) {
         reclaim->nodes = nodes->used;
-        begin_pass(tracer, CTM_RECLAIM_SITES);
-    } else if (map != NULL && map->moves != reclaim->moves) {
+    }
+    if (reclaim->left == 0) {
+        begin_pass(tracer, reclaim->pass + 1);
+    }
+    const struct ctm_address_map *map = map_of(tracer);
+    if (map != NULL && map->moves != reclaim->moves) {
         begin_map(reclaim, map);
     }
     ctm_stacks_see_node(&tracer->stacks, node);

@@ -1,12 +1,10 @@
 /*
  * Giving back what belongs to no live stack: sites, nodes, frames and names.
  *
- * A site is kept while a block of it is live, or was at the current peak. Of the others the churn
- * is folded into a site of the same domain whose stack is one frame under CTM_FOLDED_ROOT: the
- * line, and when there are CTM_FOLDED_LINES of these, the file (line 0), and when there are
- * CTM_FOLDED_FILES of these, a file named "<given back>". So the sums over all sites stay exact,
- * always. A node is kept while it has a site or a child, a frame while a node or an instruction
- * of live code leads to it, a name while a frame or live code has it.
+ * A site is kept while a block of it is live, or was at the current peak. The churn of the others
+ * is folded into that of their lines (folded.h). A node is kept while it has a site or a child, a
+ * frame while a node or an instruction of live code leads to it, a name while a frame, live code
+ * or a folded line has it.
  *
  * One cycle is a pass over each table, cut into steps that the makers of sites do, so that nobody
  * waits for it: a step visits some entries and leaves the tables whole. Ids never change. What is

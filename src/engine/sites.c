@@ -103,13 +103,13 @@ void ctm_sites_free(struct ctm_sites *sites, uint32_t id)
     sites->first_free = id;
 }
 
-void ctm_sites_shrink(struct ctm_sites *sites)
+void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room)
 {
-    ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length,
+    ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length, room,
                      sizeof *sites->items);
     ctm_array_shrink(sites->pages, (void **)&sites->reused, &sites->reuse_capacity, sites->length,
-                     sizeof *sites->reused);
-    ctm_index_shrink(&sites->domain_index);
+                     room, sizeof *sites->reused);
+    ctm_index_shrink(&sites->domain_index, 0);
 }
 
 void ctm_sites_reset_peak(struct ctm_sites *sites)

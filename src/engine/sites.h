@@ -72,8 +72,8 @@ uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t
 /* Give a site back; one that is free already becomes the next to be used. */
 void ctm_sites_free(struct ctm_sites *sites, uint32_t id);
 
-/* Give back what arrays and index have too much. */
-void ctm_sites_shrink(struct ctm_sites *sites);
+/* Give back what arrays and index have too much, while they are to have room for so many. */
+void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room);
 
 /* The current memory becomes the peak. */
 void ctm_sites_reset_peak(struct ctm_sites *sites);

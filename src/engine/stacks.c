@@ -69,11 +69,6 @@ static uint32_t find_node(const struct ctm_stacks *stacks, uint64_t hash, uint32
     return found;
 }
 
-uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame)
-{
-    return find_node(stacks, ctm_hash_pair(parent, frame), parent, frame);
-}
-
 int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
 {
     uint64_t hash = ctm_hash_pair(parent, frame);
@@ -119,7 +114,7 @@ uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node)
         depth++;
         at = stacks->nodes[at].parent;
     }
-    return at == CTM_FOLDED_ROOT ? UINT32_MAX : depth + (at & ~CTM_ROOT_BIT);
+    return depth + (at & ~CTM_ROOT_BIT);
 }
 
 void ctm_stacks_use(struct ctm_stacks *stacks, uint32_t node)
@@ -171,16 +166,16 @@ void ctm_stacks_free_frame(struct ctm_stacks *stacks, uint32_t id)
     stacks->first_free_frame = id;
 }
 
-void ctm_stacks_shrink_nodes(struct ctm_stacks *stacks)
+void ctm_stacks_shrink_nodes(struct ctm_stacks *stacks, uint32_t room)
 {
     ctm_array_shrink(stacks->pages, (void **)&stacks->nodes, &stacks->node_capacity,
-                     stacks->node_length, sizeof *stacks->nodes);
-    ctm_index_shrink(&stacks->node_index);
+                     stacks->node_length, room, sizeof *stacks->nodes);
+    ctm_index_shrink(&stacks->node_index, room);
 }
 
-void ctm_stacks_shrink_frames(struct ctm_stacks *stacks)
+void ctm_stacks_shrink_frames(struct ctm_stacks *stacks, uint32_t room)
 {
     ctm_array_shrink(stacks->pages, (void **)&stacks->frames, &stacks->frame_capacity,
-                     stacks->frame_length, sizeof *stacks->frames);
-    ctm_index_shrink(&stacks->frame_index);
+                     stacks->frame_length, room, sizeof *stacks->frames);
+    ctm_index_shrink(&stacks->frame_index, room);
 }

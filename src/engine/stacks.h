@@ -33,8 +33,6 @@ struct ctm_location_frame {
 
 #define CTM_ROOT_BIT UINT32_C(0x80000000)
 #define CTM_NO_SITE UINT32_C(0)
-/* The root of what is known without its callers: see reclaim.h. */
-#define CTM_FOLDED_ROOT UINT32_MAX
 
 struct ctm_context {
     uint32_t parent; /* node id, or CTM_ROOT_BIT | frames left out; of a free one the next free */
@@ -73,9 +71,6 @@ CTM_MUST_CHECK int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_locati
 CTM_MUST_CHECK int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
                                     uint32_t *node);
 
-/* The same if it is there already, else UINT32_MAX. */
-uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame);
-
 /* One more, and one less, that needs a node: a child, or a site of another domain than 0. */
 void ctm_stacks_use(struct ctm_stacks *stacks, uint32_t node);
 void ctm_stacks_leave(struct ctm_stacks *stacks, uint32_t node);
@@ -102,9 +97,9 @@ static inline void ctm_stacks_see_frame(struct ctm_stacks *stacks, uint32_t id)
 void ctm_stacks_free_node(struct ctm_stacks *stacks, uint32_t id);
 void ctm_stacks_free_frame(struct ctm_stacks *stacks, uint32_t id);
 
-/* Give back what array and index have too much. */
-void ctm_stacks_shrink_nodes(struct ctm_stacks *stacks);
-void ctm_stacks_shrink_frames(struct ctm_stacks *stacks);
+/* Give back what array and index have too much, while they are to have room for so many. */
+void ctm_stacks_shrink_nodes(struct ctm_stacks *stacks, uint32_t room);
+void ctm_stacks_shrink_frames(struct ctm_stacks *stacks, uint32_t room);
 
 static inline bool ctm_stacks_is_free_node(const struct ctm_stacks *stacks, uint32_t id)
 {
@@ -126,8 +121,7 @@ static inline bool ctm_stacks_is_root(uint32_t parent)
     return (parent & CTM_ROOT_BIT) != 0;
 }
 
-/* Frames of the whole stack that `node` was captured from: walks to the root. UINT32_MAX under
- * CTM_FOLDED_ROOT: nobody knows. */
+/* Frames of the whole stack that `node` was captured from: walks to the root. */
 uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node);
 
 #endif

@@ -15,6 +15,7 @@ static void empty_tables(struct ctm_tracer *tracer)
     ctm_locations_init(&tracer->locations, &tracer->pages);
     memset(&tracer->blocks, 0, sizeof tracer->blocks);
     memset(&tracer->sites, 0, sizeof tracer->sites);
+    ctm_folded_init(&tracer->folded, &tracer->pages);
 }
 
 void ctm_tracer_init(struct ctm_tracer *tracer)
@@ -136,7 +137,7 @@ bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
 {
     ctm_sites_reset_churn(&tracer->sites);
-    tracer->reclaim.exact = true;
+    ctm_folded_reset(&tracer->folded);
 }
 
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address)

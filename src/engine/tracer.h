@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/pages.h"
 #include "engine/blocks.h"
+#include "engine/folded.h"
 #include "engine/locations.h"
 #include "engine/names.h"
 #include "engine/sites.h"
@@ -26,8 +27,6 @@
 
 enum {
     CTM_RECLAIM_LEAST = 1 << 15, /* nodes: tables of fewer are small enough as they are */
-    CTM_FOLDED_LINES = 1 << 16,
-    CTM_FOLDED_FILES = 1 << 12,
 };
 
 /* Giving back what belongs to no live stack (reclaim.h) is a pass over each table. */
@@ -36,6 +35,7 @@ enum ctm_reclaim_pass {
     CTM_RECLAIM_SITES,
     CTM_RECLAIM_INSTRUCTIONS,
     CTM_RECLAIM_OWNERS,
+    CTM_RECLAIM_FOLDED,
     CTM_RECLAIM_NODES,
     CTM_RECLAIM_FRAMES,
     CTM_RECLAIM_NAMES,
@@ -43,17 +43,12 @@ enum ctm_reclaim_pass {
 
 struct ctm_reclaim {
     enum ctm_reclaim_pass pass;
-    uint32_t left;  /* entries of the pass that are to be visited yet */
-    uint32_t moves; /* of the address map that is passed over, when the pass began */
-    uint32_t nodes; /* in use when the last step ended */
-    uint32_t at;    /* nodes in use that call for the next cycle */
-    uint32_t least; /* at least */
-    uint32_t pace;  /* entries that a step visits */
-    uint32_t lines; /* sites that stand for a line */
-    uint32_t files; /* sites that stand for a file, or for all */
-    uint32_t line_limit;
-    uint32_t file_limit;
-    bool exact;      /* no churn is known by its file only, or by less */
+    uint32_t left;   /* entries of the pass that are to be visited yet */
+    uint32_t moves;  /* of the address map that is passed over, when the pass began */
+    uint32_t nodes;  /* in use when the last step ended */
+    uint32_t at;     /* nodes in use that call for the next cycle */
+    uint32_t least;  /* at least */
+    uint32_t pace;   /* entries that a step visits */
     uint64_t cycles; /* since the tables were emptied */
     uint64_t sites;  /* given back since the tables were emptied */
 };
@@ -69,6 +64,7 @@ struct ctm_tracer {
     struct ctm_locations locations;
     struct ctm_blocks blocks;
     struct ctm_sites sites;
+    struct ctm_folded folded;
     bool tracing;
     /* Changes whenever an id or a location that somebody may remember became void. */
     uint64_t generation;

@@ -81,6 +81,38 @@ static int add_rows(struct ctm_builder *builder, const struct total *total)
     return error;
 }
 
+static struct total folded_total(const struct ctm_folded_row *row, enum ctm_kind kind)
+{
+    struct total total = {.domain = row->place.domain};
+    if (kind == CTM_KIND_CHURN) {
+        total.bytes = row->churn.total_bytes;
+        total.blocks = row->churn.total_blocks;
+    }
+    if (kind == CTM_KIND_CHURN || kind == CTM_KIND_REUSE) {
+        total.bytes += row->churn.reused_bytes;
+        total.blocks += row->churn.reused_blocks;
+    }
+    return total;
+}
+
+static int collect_folded(struct ctm_translation *t, enum ctm_kind kind, struct total *totals,
+                          size_t *length)
+{
+    const struct ctm_folded *folded = &t->tracer->folded;
+    for (uint32_t i = 0; i < folded->length; i++) {
+        struct total total = folded_total(&folded->rows[i], kind);
+        if (total.blocks == 0) {
+            continue;
+        }
+        int error = ctm_translation_place(t, folded->rows[i].place, &total.stack);
+        if (error < 0) {
+            return error;
+        }
+        totals[(*length)++] = total;
+    }
+    return CTM_OK;
+}
+
 static int collect(struct ctm_translation *t, enum ctm_kind kind, struct total *totals,
                    size_t *length)
 {
@@ -97,8 +129,9 @@ static int collect(struct ctm_translation *t, enum ctm_kind kind, struct total *
         }
         totals[(*length)++] = total;
     }
+    int error = collect_folded(t, kind, totals, length);
     *length = join_equal(totals, *length);
-    return CTM_OK;
+    return error;
 }
 
 int ctm_take_totals(const struct ctm_tracer *tracer, const struct ctm_take_options *options,
@@ -106,7 +139,8 @@ int ctm_take_totals(const struct ctm_tracer *tracer, const struct ctm_take_optio
 {
     struct ctm_translation t;
     size_t length = 0;
-    struct total *totals = ctm_array_new(tracer->sites.length, sizeof *totals);
+    struct total *totals =
+        ctm_array_new((size_t)tracer->sites.length + tracer->folded.length, sizeof *totals);
     int error = ctm_translation_start(&t, tracer, options);
     if (error == CTM_OK) {
         error = totals == NULL ? CTM_ENOMEM : ctm_translation_remember(&t);

@@ -193,8 +193,7 @@ int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id
     uint32_t nframe = t->options->nframe;
     uint32_t length = known.depth < nframe ? known.depth : nframe;
     struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
-    /* Of what was given back nobody knows. */
-    if (t->options->total_nframe && ctm_stacks_root(known.left_out) != CTM_FOLDED_ROOT) {
+    if (t->options->total_nframe) {
         uint32_t total = known.depth + known.left_out;
         stack.total_nframe = total < t->options->total_limit ? total : t->options->total_limit;
     }
@@ -206,6 +205,27 @@ int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id
         remember(t->stacks, node, *id);
     }
     return error;
+}
+
+int ctm_translation_place(struct ctm_translation *t, struct ctm_folded_place place, uint32_t *id)
+{
+    static const char given_back[] = "<given back>";
+    struct ctm_frame frame = {.line = place.line};
+    uint32_t frame_id;
+    struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
+    int error = place.file == CTM_FOLDED_REST
+                    ? ctm_builder_string(t->builder, given_back, sizeof given_back - 1, &frame.file)
+                    : translate_string(t, place.file, &frame.file);
+    if (error == CTM_OK) {
+        error = ctm_builder_string(t->builder, "", 0, &frame.name);
+    }
+    if (error == CTM_OK) {
+        error = ctm_builder_frame(t->builder, frame, &frame_id);
+    }
+    if (error == CTM_OK) {
+        error = ctm_builder_node(t->builder, CTM_NO_NODE, frame_id, &stack.node);
+    }
+    return error == CTM_OK ? ctm_builder_stack(t->builder, stack, id) : error;
 }
 
 int ctm_translation_row(struct ctm_translation *t, uint32_t site_id, uint64_t size, uint64_t count)

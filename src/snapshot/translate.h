@@ -44,6 +44,9 @@ void ctm_translation_end(struct ctm_translation *t);
 
 /* The builder's stack for a node of the tracer's. */
 CTM_MUST_CHECK int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id);
+/* The stack of one frame that stands for churn that was folded. */
+CTM_MUST_CHECK int ctm_translation_place(struct ctm_translation *t, struct ctm_folded_place place,
+                                         uint32_t *id);
 /* A row of blocks of a site that have one size. */
 CTM_MUST_CHECK int ctm_translation_row(struct ctm_translation *t, uint32_t site_id, uint64_t size,
                                        uint64_t count);

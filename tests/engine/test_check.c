@@ -140,6 +140,24 @@ static void broken_stacks_are_found(void **state)
     ctm_tracer_deinit(&t);
 }
 
+static void broken_folded_rows_are_found(void **state)
+{
+    (void)state;
+    struct ctm_tracer t;
+    populate(&t);
+    struct ctm_folded *f = &t.folded;
+    struct ctm_churn churn = {.total_bytes = 10, .total_blocks = 1};
+    assert_int_equal(ctm_folded_add(f, (struct ctm_folded_place){0, 1, 5}, &churn), CTM_OK);
+    assert_int_equal(ctm_folded_add(f, (struct ctm_folded_place){0, 1, 0}, &churn), CTM_OK);
+    assert_null(ctm_tracer_check(&t));
+    POKE(&t, f->rows[0].place.file, 1000, "folded: a row of no file");
+    POKE(&t, f->lines, 0, "folded: the number of lines or files is wrong");
+    POKE(&t, f->files, 2, "folded: the number of lines or files is wrong");
+    POKE(&t, f->capacity, 0, "folded: rows without a mapping");
+    POKE(&t, f->index.used, 0, "index: the number of entries is wrong");
+    ctm_tracer_deinit(&t);
+}
+
 static void broken_sites_are_found(void **state)
 {
     (void)state;
@@ -231,8 +249,11 @@ static void broken_locations_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broken_memory_is_found),     cmocka_unit_test(broken_stacks_are_found),
-        cmocka_unit_test(broken_sites_are_found),     cmocka_unit_test(broken_blocks_are_found),
+        cmocka_unit_test(broken_memory_is_found),
+        cmocka_unit_test(broken_stacks_are_found),
+        cmocka_unit_test(broken_folded_rows_are_found),
+        cmocka_unit_test(broken_sites_are_found),
+        cmocka_unit_test(broken_blocks_are_found),
         cmocka_unit_test(broken_locations_are_found),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -259,7 +259,8 @@ static bool is_node_of(const struct world *w, uint32_t stack)
 static void settle(struct world *w, uint32_t called_with)
 {
     bool may_have_lost = w->may_lose_nodes;
-    w->may_lose_nodes = w->tracer.reclaim.pass == CTM_RECLAIM_NODES;
+    w->may_lose_nodes =
+        w->tracer.reclaim.pass == CTM_RECLAIM_FOLDED || w->tracer.reclaim.pass == CTM_RECLAIM_NODES;
     if (!may_have_lost) {
         return;
     }
@@ -559,20 +560,32 @@ static struct churn churn_new(const struct world *w)
     return churn;
 }
 
-static void add_churn(const struct world *w, const struct churn *churn, uint32_t id)
+static void add_churn(const struct world *w, const struct churn *churn,
+                      struct ctm_folded_place place, const struct ctm_churn *counted)
+{
+    uint32_t line = place.line;
+    if (line == 0) {
+        assert_false(w->tracer.folded.exact);
+        line = 1; /* of which file does not matter: only the sums over all can be right */
+    }
+    size_t sum = (size_t)domain_number(place.domain) * w->stack_count + (line - 1) / 16;
+    churn->total[sum].bytes += counted->total_bytes;
+    churn->total[sum].blocks += counted->total_blocks;
+    churn->reused[sum].bytes += counted->reused_bytes;
+    churn->reused[sum].blocks += counted->reused_blocks;
+}
+
+static void add_churn_of_site(const struct world *w, const struct churn *churn, uint32_t id)
 {
     const struct ctm_tracer *tracer = &w->tracer;
     const struct ctm_site *site = &tracer->sites.items[id];
-    uint32_t line = tracer->stacks.frames[tracer->stacks.nodes[site->node].frame].line;
-    if (line == 0) {
-        assert_false(tracer->reclaim.exact);
-        line = 1; /* of which file does not matter: only the sums over all can be right */
-    }
-    size_t sum = (size_t)domain_number(site->domain) * w->stack_count + (line - 1) / 16;
-    churn->total[sum].bytes += site->total_bytes;
-    churn->total[sum].blocks += site->total_blocks;
-    churn->reused[sum].bytes += tracer->sites.reused[id].bytes;
-    churn->reused[sum].blocks += tracer->sites.reused[id].blocks;
+    const struct ctm_reuse *reused = &tracer->sites.reused[id];
+    uint32_t frame = tracer->stacks.nodes[site->node].frame;
+    struct ctm_folded_place place = {.domain = site->domain,
+                                     .line = tracer->stacks.frames[frame].line};
+    struct ctm_churn counted = {site->total_bytes, site->total_blocks, reused->bytes,
+                                reused->blocks};
+    add_churn(w, churn, place, &counted);
 }
 
 static void compare_sums(const struct world *w, const struct world_sum *a,
@@ -585,7 +598,7 @@ static void compare_sums(const struct world *w, const struct world_sum *a,
         left.blocks += a[sum].blocks;
         right.bytes += b[sum].bytes;
         right.blocks += b[sum].blocks;
-        if (w->tracer.reclaim.exact) {
+        if (w->tracer.folded.exact) {
             assert_int_equal(a[sum].bytes, b[sum].bytes);
             assert_int_equal(a[sum].blocks, b[sum].blocks);
         }
@@ -621,17 +634,17 @@ void world_compare_sites(const struct world *w)
         if (ctm_site_is_free(site)) {
             continue;
         }
-        add_churn(w, &churn, id);
-        if (tracer->stacks.nodes[site->node].parent == CTM_FOLDED_ROOT) {
-            assert_int_equal(site->live_blocks, 0);
-            continue;
-        }
+        add_churn_of_site(w, &churn, id);
         uint32_t stack = stack_of[site->node];
         assert_true(stack < w->stack_count);
         size_t sum = (size_t)domain_number(site->domain) * w->stack_count + stack;
         assert_false(seen[sum]);
         seen[sum] = true;
         compare_site(w, site, sum);
+    }
+    for (uint32_t i = 0; i < tracer->folded.length; i++) {
+        const struct ctm_folded_row *row = &tracer->folded.rows[i];
+        add_churn(w, &churn, row->place, &row->churn);
     }
     for (size_t sum = 0; sum < w->sum_count; sum++) {
         if (!seen[sum]) {

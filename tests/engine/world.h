@@ -55,7 +55,7 @@ struct world {
     uint64_t missed_frees;
     uint32_t reclaim_least; /* nodes; 0: as the tracer does by itself */
     uint32_t pace;          /* entries that a step of giving back visits; 0: as the tracer does */
-    bool may_lose_nodes;    /* the next step is one of the pass that gives nodes back */
+    bool may_lose_nodes;    /* the next step may be one of the pass that gives nodes back */
 };
 
 /* A world whose tracer does not trace yet, with stacks numbered 0 to stack_count - 1. */
