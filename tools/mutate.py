@@ -31,6 +31,7 @@ FLOORS = ("engine", "snapshot", "format")
 COPIED = ("meson.build", "meson.options", "src", "tests", "tools")
 
 TEST_LIMIT = 240
+GRACE = 20
 """Seconds for all tests of one fault; one that hangs them is found."""
 
 MEMORY_LIMIT = 8 << 30
@@ -151,8 +152,13 @@ def run(command: list[str], log: Path, limit: int) -> int | None:
         try:
             return process.wait(limit)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            # Meson's tests lead groups of their own, which it ends when it is asked to end.
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             return None
 
 
