@@ -16,7 +16,7 @@ llvm=14
 kept=build/fuzz-corpus
 found=build/fuzz-found
 # Not decoders, which read bytes that somebody else wrote.
-others='/(tests|src/(base|engine|snapshot))/|/src/format/(file_write|layout|save|used)\.|\.h$'
+others='/(tests|src/(base|engine|snapshot))/|/src/format/(file_write|follow|layout|save|used)\.|\.h$'
 sanitized=(
     -Doptimization=2 "-Db_sanitize=address,undefined"
     "-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined"
