@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz dumper stress soak coverage mutate cross instructions bench docs examples clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz dumper stress soak coverage mutate cross instructions bench docs examples pictures clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -90,6 +90,9 @@ docs: setup ## build the documentation's site in build/site
 
 examples: setup ## run the documentation's examples, and write what they print into it
 	python=$$(tools/wheel-venv.sh 3.11 build/examples) && $$python tools/site/transcripts.py
+
+pictures: tools ## take the documentation's pictures of the report
+	python=$$(tools/wheel-venv.sh 3.11 build/pictures requirements-dev.txt) && $$python tools/site/pictures.py
 
 clean: ## remove what was built, not what is kept in the cache
 	rm -rf build demo-out .venv

@@ -102,6 +102,12 @@ def module_of(folder: str) -> str:
 
 def run(transcript: Path) -> list[Step | str]:
     """Run a transcript's commands; give it with what they print now."""
+    with tempfile.TemporaryDirectory() as temporary:
+        return run_in(Path(temporary).resolve(), transcript)
+
+
+def run_in(temporary: Path, transcript: Path) -> list[Step | str]:
+    """Run a transcript's commands in a copy of its folder, which is left there."""
     parts = parse(transcript.read_text(encoding="utf-8"))
     steps = [part for part in parts if isinstance(part, Step)]
     script = "exec 2>&1\n" + "".join(
@@ -116,11 +122,10 @@ def run(transcript: Path) -> list[Step | str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
     }
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary).resolve() / transcript.parent.name
-        shutil.copytree(transcript.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        printed = run_script(script, folder, environment)
-        outputs = shown(printed, folder).split(f"\n{_END_OF_STEP}\n")
+    folder = temporary / transcript.parent.name
+    shutil.copytree(transcript.parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    printed = run_script(script, folder, environment)
+    outputs = shown(printed, folder).split(f"\n{_END_OF_STEP}\n")
     if len(outputs) != len(steps) + 1:
         raise RuntimeError(f"{transcript}: the shell ended too early:\n{printed}")
     ran = iter(outputs)
