@@ -824,18 +824,32 @@ int ctm_hooks_block(uint32_t domain, uintptr_t address, struct ctm_snapshot **ou
     return error;
 }
 
+/* The mappings on record, and that of the record. Returns how many. */
+static size_t copy_mappings(const struct ctm_pages *pages, struct ctm_mapping *copy)
+{
+    for (size_t i = 0; i < pages->length; i++) {
+        copy[i] = pages->mappings[i];
+    }
+    if (pages->mappings == NULL) {
+        return 0;
+    }
+    copy[pages->length] =
+        (struct ctm_mapping){pages->mappings, pages->capacity * sizeof *pages->mappings};
+    return pages->length + 1;
+}
+
 int ctm_hooks_mappings(struct ctm_mapping **items, size_t *length)
 {
     const struct ctm_pages *tables = &hooks.tracer.pages;
     const struct ctm_pages *walkers = &hooks.walker_pages;
     enum ctm_pass pass = enter();
-    size_t count = tables->length + walkers->length;
-    struct ctm_mapping *copy = malloc((count + 1) * sizeof *copy);
-    for (size_t i = 0; copy != NULL && i < count; i++) {
-        copy[i] = i < tables->length ? tables->mappings[i] : walkers->mappings[i - tables->length];
+    struct ctm_mapping *copy = malloc((tables->length + walkers->length + 2) * sizeof *copy);
+    *length = 0;
+    if (copy != NULL) {
+        *length = copy_mappings(tables, copy);
+        *length += copy_mappings(walkers, copy + *length);
     }
     ctm_gate_leave(&hooks.gate, pass);
     *items = copy;
-    *length = count;
     return copy == NULL ? CTM_ENOMEM : CTM_OK;
 }

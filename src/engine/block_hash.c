@@ -30,12 +30,8 @@ static void insert(struct ctm_hashed_block *entries, size_t capacity, struct ctm
     entries[at] = entry;
 }
 
-static int grow(struct ctm_block_hash *hash)
+static int resize(struct ctm_block_hash *hash, size_t capacity)
 {
-    size_t capacity = hash->capacity == 0 ? FIRST_CAPACITY : hash->capacity + hash->capacity / 4;
-    if (capacity > UINT32_MAX) {
-        return CTM_ELIMIT;
-    }
     struct ctm_hashed_block *entries = ctm_pages_map(hash->pages, capacity * sizeof *entries);
     if (entries == NULL) {
         return CTM_ENOMEM;
@@ -49,6 +45,12 @@ static int grow(struct ctm_block_hash *hash)
     hash->entries = entries;
     hash->capacity = capacity;
     return CTM_OK;
+}
+
+static int grow(struct ctm_block_hash *hash)
+{
+    size_t capacity = hash->capacity == 0 ? FIRST_CAPACITY : hash->capacity + hash->capacity / 8;
+    return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
 }
 
 int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address, uint64_t size, uint32_t site)
@@ -101,4 +103,8 @@ void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block 
     }
     hash->entries[hole] = (struct ctm_hashed_block){0, 0};
     hash->used--;
+    if (hash->used < capacity / 8 && capacity > FIRST_CAPACITY) {
+        /* Without memory it stays as it is. */
+        (void)resize(hash, capacity / 4 > FIRST_CAPACITY ? capacity / 4 : FIRST_CAPACITY);
+    }
 }

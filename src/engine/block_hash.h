@@ -2,8 +2,10 @@
  * Address -> (size, site) in 16 bytes an entry, for addresses and sizes under 2^48.
  *
  * Open addressing, linear probing, removal by shifting back (Knuth, vol. 3, 6.4, algorithm R):
- * no tombstones. Capacity grows by a quarter at a load of 5/6, so that the table never costs more
- * than 24 bytes a block, apart from the moment of growth. Guarded by the tracer's gate.
+ * no tombstones. Capacity grows by an eighth at a load of 5/6, so that a table that grows never
+ * costs more than 22 bytes a block, apart from the moment itself. Entries stand nearly in the order
+ * of their hashes at any capacity, so that growing is two walks through memory side by side. At a
+ * load of 1/8 the table becomes smaller. Guarded by the tracer's gate.
  */
 #ifndef CTM_ENGINE_BLOCK_HASH_H
 #define CTM_ENGINE_BLOCK_HASH_H

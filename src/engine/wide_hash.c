@@ -31,13 +31,9 @@ static void insert(struct ctm_wide_hash *hash, struct ctm_wide_block block)
     hash->entries[at] = block;
 }
 
-static int grow(struct ctm_wide_hash *hash)
+static int resize(struct ctm_wide_hash *hash, size_t capacity)
 {
     struct ctm_wide_hash old = *hash;
-    size_t capacity = old.capacity == 0 ? FIRST_CAPACITY : old.capacity + old.capacity / 4;
-    if (capacity > UINT32_MAX) {
-        return CTM_ELIMIT;
-    }
     struct ctm_wide_block *entries = ctm_pages_map(hash->pages, capacity * sizeof *entries);
     if (entries == NULL) {
         return CTM_ENOMEM;
@@ -51,6 +47,12 @@ static int grow(struct ctm_wide_hash *hash)
     }
     ctm_pages_unmap(hash->pages, old.entries, old.capacity * sizeof *entries);
     return CTM_OK;
+}
+
+static int grow(struct ctm_wide_hash *hash)
+{
+    size_t capacity = hash->capacity == 0 ? FIRST_CAPACITY : hash->capacity + hash->capacity / 8;
+    return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
 }
 
 int ctm_wide_hash_add(struct ctm_wide_hash *hash, struct ctm_wide_block block)
@@ -95,4 +97,9 @@ void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *ent
     }
     memset(&hash->entries[hole], 0, sizeof *entry);
     hash->used--;
+    if (hash->used < hash->capacity / 8 && hash->capacity > FIRST_CAPACITY) {
+        size_t smaller = hash->capacity / 4;
+        /* Without memory it stays as it is. */
+        (void)resize(hash, smaller > FIRST_CAPACITY ? smaller : FIRST_CAPACITY);
+    }
 }

@@ -195,9 +195,41 @@ static void a_full_table_says_so(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+/* A table that is nearly empty becomes smaller, if there is memory for that. */
+static void an_empty_table_becomes_small(void **state)
+{
+    (void)state;
+    enum { COUNT = 20000 };
+    struct fixture f;
+    open_fixture(&f);
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        assert_int_equal(ctm_block_hash_add(&f.hash, 4096 * i, 5000, 1), CTM_OK);
+        assert_true(i < FIRST_CAPACITY || f.hash.capacity <= i * 27 / 20 + 8);
+    }
+    size_t most = f.hash.capacity;
+    f.refusal.first = f.refusal.asked + 1;
+    f.refusal.count = COUNT;
+    for (uint64_t i = COUNT; i > COUNT / 16; i--) {
+        ctm_block_hash_remove(&f.hash, ctm_block_hash_find(&f.hash, 4096 * i));
+    }
+    assert_int_equal(f.hash.capacity, most);
+    f.refusal.first = 0;
+    for (uint64_t i = COUNT / 16; i > 10; i--) {
+        ctm_block_hash_remove(&f.hash, ctm_block_hash_find(&f.hash, 4096 * i));
+        assert_true(f.hash.capacity <= i * 8 + FIRST_CAPACITY);
+    }
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        assert_true((ctm_block_hash_find(&f.hash, 4096 * i) != NULL) == (i <= 10));
+    }
+    assert_int_equal(f.hash.capacity, FIRST_CAPACITY);
+    assert_int_equal(f.pages.length, 1);
+    ctm_pages_deinit(&f.pages);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_table_becomes_small),
         cmocka_unit_test(every_bit_comes_back),
         cmocka_unit_test(chains_around_the_end_stay_whole),
         cmocka_unit_test(random_operations_agree_with_a_list),

@@ -6,6 +6,8 @@
 #include "engine/hash.h"
 #include "engine/wide_hash.h"
 
+enum { FIRST_CAPACITY = 1024 };
+
 struct fixture {
     struct test_refusal refusal;
     struct ctm_pages pages;
@@ -96,7 +98,7 @@ static void one_chain_holds_two_domains(void **state)
 static void chains_around_the_end_stay_whole(void **state)
 {
     (void)state;
-    enum { COUNT = 60, FIRST_CAPACITY = 1024, DOMAINS = 3 };
+    enum { COUNT = 60, DOMAINS = 3 };
     struct test_random random = test_random_stream(30);
     uint64_t addresses[COUNT];
     for (size_t i = 0; i < COUNT;) {
@@ -199,9 +201,46 @@ static void a_full_table_says_so(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+static struct ctm_wide_block block_of(uint64_t i)
+{
+    return (struct ctm_wide_block){.address = 4096 * i, .size = 10, .domain = 7, .site = 1};
+}
+
+/* A table that is nearly empty becomes smaller, if there is memory for that. */
+static void an_empty_table_becomes_small(void **state)
+{
+    (void)state;
+    enum { COUNT = 20000 };
+    struct fixture f;
+    open_fixture(&f);
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        assert_int_equal(ctm_wide_hash_add(&f.hash, block_of(i)), CTM_OK);
+        assert_true(i < FIRST_CAPACITY || f.hash.capacity <= i * 27 / 20 + 8);
+    }
+    size_t most = f.hash.capacity;
+    f.refusal.first = f.refusal.asked + 1;
+    f.refusal.count = COUNT;
+    for (uint64_t i = COUNT; i > COUNT / 16; i--) {
+        ctm_wide_hash_remove(&f.hash, ctm_wide_hash_find(&f.hash, 7, 4096 * i));
+    }
+    assert_int_equal(f.hash.capacity, most);
+    f.refusal.first = 0;
+    for (uint64_t i = COUNT / 16; i > 10; i--) {
+        ctm_wide_hash_remove(&f.hash, ctm_wide_hash_find(&f.hash, 7, 4096 * i));
+        assert_true(f.hash.capacity <= i * 8 + FIRST_CAPACITY);
+    }
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        assert_true((ctm_wide_hash_find(&f.hash, 7, 4096 * i) != NULL) == (i <= 10));
+    }
+    assert_int_equal(f.hash.capacity, FIRST_CAPACITY);
+    assert_int_equal(f.pages.length, 1);
+    ctm_pages_deinit(&f.pages);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_table_becomes_small),
         cmocka_unit_test(domains_and_addresses_are_told_apart),
         cmocka_unit_test(one_chain_holds_two_domains),
         cmocka_unit_test(chains_around_the_end_stay_whole),
