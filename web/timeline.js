@@ -1,9 +1,9 @@
-// Memory over a series of snapshots: the largest sites on top of each other, and the rest below.
+// Memory over a series of snapshots: the largest sites on top of each other, and the rest above them.
+import { page } from './page.js'
 import { bytes } from './units.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
-const COLOURS = ['#e69f00', '#56b4e9', '#009e73', '#f0e442', '#0072b2', '#d55e00', '#cc79a7', '#7f8792']
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [960, 260, 70, 28, 26]
+const [WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [1180, 280, 74, 12, 30, 30]
 
 function make (name, attributes, text) {
   const element = document.createElementNS(SVG, name)
@@ -12,16 +12,32 @@ function make (name, attributes, text) {
   return element
 }
 
-export function drawTimeline (place, legend, series) {
+// A step between lines of a scale of bytes: a power of two, so that their labels are round.
+function stepFor (peak) {
+  let step = 1
+  while (peak / step > 6) step *= 2
+  return step
+}
+
+export function drawTimeline (place, legend, details, series) {
   const times = series.times
-  const span = times[times.length - 1] - times[0] || 1
+  const last = times.length - 1
+  const span = times[last] - times[0] || 1
   const peak = Math.max(1, ...series.totals)
-  const x = (i) => LEFT + (WIDTH - LEFT - 10) * (times[i] - times[0]) / span
+  const colour = (index) => page.colours.series[index % page.colours.series.length]
+  const x = (i) => LEFT + (WIDTH - LEFT - RIGHT) * (times[i] - times[0]) / span
   const y = (value) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / peak
-  const svg = make('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `Memory over ${times.length} snapshots, at most ${bytes(peak)}` })
-  for (let i = 0; i <= 4; i++) {
-    const value = peak * i / 4
-    svg.append(make('line', { x1: LEFT, x2: WIDTH - 10, y1: y(value), y2: y(value), class: 'grid' }))
+  const svg = make('svg', {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    role: 'slider',
+    tabindex: 0,
+    'aria-label': `Memory over ${times.length} snapshots`,
+    'aria-valuemin': 1,
+    'aria-valuemax': times.length
+  })
+  const step = stepFor(peak)
+  for (let value = 0; value <= peak; value += step) {
+    svg.append(make('line', { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: 'grid' }))
     svg.append(make('text', { x: LEFT - 8, y: y(value) + 4, class: 'axis', 'text-anchor': 'end' }, bytes(value)))
   }
   const base = times.map(() => 0)
@@ -29,22 +45,58 @@ export function drawTimeline (place, legend, series) {
     const bottom = base.map((value, i) => `${x(i)},${y(value)}`)
     site.sizes.forEach((size, i) => { base[i] += size })
     const top = base.map((value, i) => `${x(i)},${y(value)}`)
-    const area = make('polygon', { points: [...bottom, ...top.reverse()].join(' '), fill: COLOURS[index % COLOURS.length], class: 'area' })
-    area.append(make('title', {}, `${site.name}: ${bytes(site.sizes[site.sizes.length - 1])} at the end`))
-    svg.append(area)
+    svg.append(make('polygon', { points: [...bottom, ...top.reverse()].join(' '), fill: colour(index), class: 'area' }))
+  })
+  const highest = series.totals.indexOf(Math.max(...series.totals))
+  const anchor = x(highest) > WIDTH / 2 ? 'end' : 'start'
+  svg.append(make('circle', { cx: x(highest), cy: y(series.totals[highest]), r: 4, class: 'peak' }))
+  svg.append(make('text', { x: x(highest) + (anchor === 'end' ? -8 : 8), y: y(series.totals[highest]) - 9, class: 'axis strong', 'text-anchor': anchor }, `peak ${bytes(series.totals[highest])}`))
+  for (const i of [0, last]) {
+    svg.append(make('text', { x: x(i), y: HEIGHT - 8, class: 'axis', 'text-anchor': i === 0 ? 'start' : 'end' }, series.labels[i]))
+  }
+  const cursor = make('line', { y1: TOP - 8, y2: HEIGHT - BOTTOM, class: 'cursor' })
+  svg.append(cursor)
+  place.append(svg)
+
+  const amounts = series.sites.map((site, index) => {
     const item = document.createElement('li')
     const swatch = document.createElement('span')
     swatch.className = 'swatch'
-    swatch.style.background = COLOURS[index % COLOURS.length]
-    item.append(swatch, site.name)
-    legend.append(item)
+    swatch.style.background = colour(index)
+    const amount = document.createElement('b')
+    const most = Math.max(...site.sizes)
+    const top = document.createElement('span')
+    top.className = 'quiet'
+    top.textContent = ` peak ${bytes(most)}`
+    item.append(swatch, site.name, ' ', amount, top)
+    // The topmost area comes first.
+    legend.prepend(item)
+    return amount
   })
-  const highest = series.totals.indexOf(Math.max(...series.totals))
-  svg.append(make('circle', { cx: x(highest), cy: y(series.totals[highest]), r: 4, class: 'peak' }))
-  const anchor = x(highest) > WIDTH / 2 ? 'end' : 'start'
-  svg.append(make('text', { x: x(highest) + (anchor === 'end' ? -8 : 8), y: y(series.totals[highest]) - 8, class: 'axis', 'text-anchor': anchor }, `peak ${bytes(series.totals[highest])}`))
-  for (const i of [0, times.length - 1]) {
-    svg.append(make('text', { x: x(i), y: HEIGHT - 8, class: 'axis', 'text-anchor': i === 0 ? 'start' : 'end' }, series.labels[i]))
+
+  let at = last
+  function show (i) {
+    at = Math.max(0, Math.min(last, i))
+    cursor.setAttribute('x1', x(at))
+    cursor.setAttribute('x2', x(at))
+    const text = `${series.labels[at]}: ${bytes(series.totals[at])} (${at + 1} of ${times.length})`
+    details.textContent = text
+    svg.setAttribute('aria-valuenow', at + 1)
+    svg.setAttribute('aria-valuetext', text)
+    amounts.forEach((amount, index) => { amount.textContent = bytes(series.sites[index].sizes[at]) })
   }
-  place.append(svg)
+  svg.addEventListener('pointermove', (event) => {
+    const box = svg.getBoundingClientRect()
+    const wanted = (event.clientX - box.left) * WIDTH / box.width
+    let nearest = 0
+    for (let i = 1; i <= last; i++) if (Math.abs(x(i) - wanted) < Math.abs(x(nearest) - wanted)) nearest = i
+    show(nearest)
+  })
+  svg.addEventListener('keydown', (event) => {
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    show(to)
+  })
+  show(last)
 }

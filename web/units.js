@@ -14,6 +14,8 @@ export function bytes (amount) {
 
 export const number = (amount) => amount.toLocaleString('en-US').replace('-', '−')
 
+export const counted = (amount, thing) => `${number(amount)} ${thing}${Math.abs(amount) === 1 ? '' : 's'}`
+
 export const share = (part) => `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`
 
 export const signed = (amount, format) => (amount > 0 ? `+${format(amount)}` : format(amount))

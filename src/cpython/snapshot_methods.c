@@ -374,6 +374,28 @@ static PyObject *named_rows(PyObject *object, PyObject *unused)
     return ctm_table_iterate(table_of(object), CTM_ITERATE_NAMED_ROWS);
 }
 
+PyDoc_STRVAR(domains_doc,
+             "domains($self, /)\n--\n\nReturn a set of the domains that the traces are of.");
+
+static PyObject *domains(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    const struct ctm_snapshot *s = table_of(object)->snapshot;
+    PyObject *set = PySet_New(NULL);
+    for (size_t i = 0; set != NULL && i < s->row_count; i++) {
+        /* Rows of one domain often come together. */
+        if (i > 0 && s->rows[i].domain == s->rows[i - 1].domain) {
+            continue;
+        }
+        PyObject *domain = PyLong_FromUnsignedLong(s->rows[i].domain);
+        if (domain == NULL || PySet_Add(set, domain) < 0) {
+            Py_CLEAR(set);
+        }
+        Py_XDECREF(domain);
+    }
+    return set;
+}
+
 PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nReturn a table of the same traces.");
 
 static PyObject *copy(PyObject *object, PyObject *unused)
@@ -463,6 +485,7 @@ PyMethodDef ctm_table_methods[] = {
     {"select", select_rows, METH_O, select_doc},
     {"rows", rows, METH_NOARGS, rows_doc},
     {"named_rows", named_rows, METH_NOARGS, named_rows_doc},
+    {"domains", domains, METH_NOARGS, domains_doc},
     {"copy", copy, METH_NOARGS, copy_doc},
     {"__copy__", copy, METH_NOARGS, copy_doc},
     {"__reduce__", ctm_table_reduce, METH_NOARGS, "For pickle."},

@@ -21,7 +21,7 @@ class Blob:
     def __init__(self, size: int) -> None:
         self._size = size
 
-    def dump(self, path: str) -> None:
+    def dump(self, path: str, *, command: bool) -> None:
         Path(path).write_bytes(bytes(self._size))
 
 

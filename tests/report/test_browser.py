@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from ctracemalloc.report.colours import _LIGHT
 from report_support import HOSTILE, trace, write_snapshot
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytest.importorskip("jinja2")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -22,29 +24,36 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
 
 
-@pytest.fixture
-def browser_page() -> Iterator[Page]:
-    """Open an empty page; at the end there must have been no error and no request."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        started = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_context(offline=True, reduced_motion="reduce").new_page()
-        errors: list[str] = []
-        page.on(
-            "console",
-            lambda said: errors.append(said.text) if said.type in ("error", "warning") else None,
-        )
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "request",
-            lambda asked: (
-                None if asked.url.startswith(("file:", "data:")) else errors.append(asked.url)
-            ),
-        )
-        yield page
-        browser.close()
-        assert errors == []
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def browser_page(browser: Browser) -> Iterator[Page]:
+    """Open an empty page; at the end there must have been no error and no request."""
+    context = browser.new_context(offline=True, reduced_motion="reduce")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on(
+        "console",
+        lambda said: errors.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: (
+            None if asked.url.startswith(("file:", "data:")) else errors.append(asked.url)
+        ),
+    )
+    yield page
+    context.close()
+    assert errors == []
 
 
 def open_report(page: Page, folder: Path, *files: Path) -> None:
@@ -53,6 +62,10 @@ def open_report(page: Page, folder: Path, *files: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     page.goto(output.as_uri())
     page.wait_for_selector("g.frame")
+
+
+def rgb(colour: str) -> str:
+    return f"rgb({','.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
 
 
 def frame(text: str) -> str:
@@ -85,7 +98,7 @@ def test_search_finds_frames(browser_page: Page, new_file: Path, tmp_path: Path)
     open_report(browser_page, tmp_path, new_file)
     browser_page.keyboard.press("/")
     browser_page.keyboard.type("cache.py")
-    assert "1 frames, 91 %" in browser_page.inner_text("#found")
+    assert "1 frame, 91 %" in browser_page.inner_text("#found")
     browser_page.fill("#search", "nowhere")
     assert browser_page.inner_text("#found") == "nothing found"
 
@@ -97,8 +110,9 @@ def test_inverted_begins_at_the_newest_frame(
     top = "e => e.getBoundingClientRect().top"
     before = [browser_page.eval_on_selector(frame(n), top) for n in ("main.py:1", "cache.py:10")]
     assert before[0] < before[1]
-    browser_page.click("#inverted")
-    assert browser_page.get_attribute("#inverted", "aria-pressed") == "true"
+    browser_page.click("text=Inverted")
+    assert browser_page.get_attribute("text=Inverted", "aria-pressed") == "true"
+    assert browser_page.get_attribute("text=Callers first", "aria-pressed") == "false"
     after = [browser_page.eval_on_selector(frame(n), top) for n in ("main.py:1", "cache.py:10")]
     assert after[0] > after[1]
 
@@ -107,18 +121,40 @@ def test_a_domain_can_be_looked_at_alone(
     browser_page: Page, new_file: Path, tmp_path: Path
 ) -> None:
     open_report(browser_page, tmp_path, new_file)
-    browser_page.select_option("#domain", "numpy")
+    browser_page.select_option("#domain", label="numpy")
     assert browser_page.locator(frame("array.py:5")).count() == 1
     assert browser_page.locator(frame("cache.py:10")).count() == 0
+    assert browser_page.inner_text("#table tbody").count("array.py:5") == 1
+    assert browser_page.locator("#table tbody tr").count() == 1
 
 
 def test_a_module_can_be_looked_at_alone(
     browser_page: Page, new_file: Path, tmp_path: Path
 ) -> None:
     open_report(browser_page, tmp_path, new_file)
-    browser_page.select_option("#module", "cache")
+    browser_page.fill("#module", "cache")
     assert browser_page.locator(frame("cache.py:10")).count() == 1
     assert browser_page.locator(frame("array.py:5")).count() == 0
+    assert browser_page.locator("#table tbody tr").count() == 1
+    browser_page.fill("#module", "cach")
+    assert browser_page.get_attribute("#module", "aria-invalid") == "true"
+    assert browser_page.locator(frame("array.py:5")).count() == 1
+    browser_page.fill("#module", "cache")
+    browser_page.keyboard.press("Escape")
+    assert browser_page.input_value("#module") == ""
+    assert browser_page.locator(frame("array.py:5")).count() == 1
+
+
+def test_a_package_has_its_modules(browser_page: Page, tmp_path: Path) -> None:
+    names = ("app/db/pool.py", "app/db/rows.py", "app/dbx.py", "tool.py")
+    traces = [trace(1000, (name, 1)) for name in names]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "p.ctm", traces))
+    options = "#modules option"
+    offered = browser_page.eval_on_selector_all(options, "list => list.map(item => item.value)")
+    assert offered == ["app.db.pool", "app.db.rows", "app.dbx", "tool"]
+    browser_page.fill("#module", "app.db")
+    drawn = [browser_page.locator(frame(name)).count() for name in names]
+    assert drawn == [1, 1, 0, 0]
 
 
 def test_a_comparison_says_and_shows_what_changed(
@@ -129,11 +165,16 @@ def test_a_comparison_says_and_shows_what_changed(
     assert label is not None
     assert "+39.1 KiB" in label
     assert browser_page.locator(frame("gone.py:7")).count() == 0
-    browser_page.click("#old-width")
+    browser_page.click("text=Before")
     colour = browser_page.eval_on_selector(
         frame("gone.py:7") + " rect", "e => e.getAttribute('fill')"
     )
-    assert colour == "rgb(52,133,204)"
+    assert colour == rgb(_LIGHT["shrank"][1])
+    grown = browser_page.eval_on_selector(
+        frame("cache.py:10") + " rect", "e => e.getAttribute('fill')"
+    )
+    red, _, blue = map(int, re.findall(r"\d+", grown))
+    assert red > blue
     assert browser_page.inner_text("#table tbody tr:first-child .where") == "cache.py:10"
 
 
@@ -154,13 +195,123 @@ def test_frames_are_reached_and_opened_by_keyboard(
     browser_page: Page, new_file: Path, tmp_path: Path
 ) -> None:
     open_report(browser_page, tmp_path, new_file)
+    # One stop for the Tab key; arrows go on from there.
+    assert browser_page.locator('g.frame[tabindex="0"]').count() == 1
+    browser_page.focus('g.frame[tabindex="0"]')
+    for key, text in (
+        ("ArrowDown", "main.py:1: 48.8 KiB, 91 %; own 0 B"),
+        ("ArrowRight", "main.py:3: 2.9 KiB"),
+        ("ArrowRight", "main.py:4: 2.0 KiB"),
+        ("ArrowRight", "main.py:4: 2.0 KiB"),
+        ("ArrowLeft", "main.py:3: 2.9 KiB"),
+        ("ArrowUp", "all: 53.7 KiB"),
+        ("ArrowDown", "main.py:1: 48.8 KiB"),
+        ("ArrowDown", "cache.py:10: 48.8 KiB"),
+    ):
+        browser_page.keyboard.press(key)
+        assert browser_page.inner_text("#details").startswith(text)
     browser_page.focus(frame("array.py:5"))
-    assert browser_page.inner_text("#details").startswith("array.py:5: 2.0 KiB")
     width = "e => e.getBoundingClientRect().width"
     narrow = browser_page.eval_on_selector(frame("array.py:5"), width)
     browser_page.keyboard.press("Enter")
     browser_page.wait_for_timeout(100)
     assert browser_page.eval_on_selector(frame("array.py:5"), width) > 5 * narrow
+    assert browser_page.locator('g.frame[tabindex="0"]').count() == 1
+
+
+def test_own_memory_stands_out(browser_page: Page, tmp_path: Path) -> None:
+    traces = [trace(900, ("main.py", 1), ("cache.py", 10)), trace(100, ("main.py", 1))]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "own.ctm", traces))
+    fill = "e => e.querySelector('rect').getAttribute('fill')"
+    browser_page.click("#flame-own >> text=Own")
+    most = browser_page.eval_on_selector(frame("cache.py:10"), fill)
+    assert most == rgb(_LIGHT["own"][1])
+    assert browser_page.eval_on_selector(frame("main.py:1"), fill) not in (most, _LIGHT["same"])
+    assert browser_page.eval_on_selector(frame("all"), fill) == _LIGHT["same"]
+    assert "own 100 B" in str(browser_page.get_attribute(frame("main.py:1"), "aria-label"))
+
+
+def test_the_table_counts_own_or_all(browser_page: Page, tmp_path: Path) -> None:
+    traces = [trace(900, ("main.py", 1), ("cache.py", 10)), trace(100, ("main.py", 2))]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "own.ctm", traces))
+
+    def rows() -> dict[str, str]:
+        names = browser_page.locator("#table .where").all_inner_texts()
+        sizes = browser_page.locator("#table td:nth-child(2)").all_inner_texts()
+        return dict(zip(names, sizes, strict=True))
+
+    assert rows() == {"cache.py:10": "900 B", "main.py:2": "100 B"}
+    browser_page.click("#table-own >> text=Cumulative")
+    assert rows() == {"cache.py:10": "900 B", "main.py:1": "900 B", "main.py:2": "100 B"}
+
+
+def test_a_line_shows_what_is_around_it(browser_page: Page, tmp_path: Path) -> None:
+    source = tmp_path / "program.py"
+    source.write_text("before = 1\nkept = '<b>bold</b>'\nafter = 2\n", encoding="utf-8")
+    file = write_snapshot(tmp_path / "p.ctm", [trace(8000, (str(source), 2))])
+    open_report(browser_page, tmp_path, file)
+    assert not browser_page.is_visible(".excerpt")
+    browser_page.focus("button.source")
+    browser_page.keyboard.press("Enter")
+    assert browser_page.get_attribute("button.source", "aria-expanded") == "true"
+    lines = browser_page.inner_text(".excerpt").split("\n")
+    assert [line.strip() for line in lines if line.strip()] == [
+        "1before = 1",
+        "2kept = '<b>bold</b>'",
+        "3after = 2",
+    ]
+    assert browser_page.inner_text(".excerpt .own").startswith("2")
+    assert browser_page.locator(".excerpt b").count() == 0
+
+
+def test_a_fold_says_what_is_in_it(browser_page: Page, tmp_path: Path) -> None:
+    traces = [trace(500 + number, (f"small{number}.py", 1)) for number in range(2000)]
+    traces += [trace(10_000_000, ("main.py", 2))]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "many.ctm", traces))
+    browser_page.hover(frame("(2,000 smaller frames)"))
+    text = browser_page.inner_text("#details")
+    assert text.startswith("(2,000 smaller frames) such as small1999.py:1 2.4 KiB, small1998.py:1")
+
+
+def test_more_lines_are_shown_on_request(browser_page: Page, tmp_path: Path) -> None:
+    traces = [trace(500, ("main.py", number)) for number in range(1, 301)]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "many.ctm", traces))
+    assert browser_page.locator("#table tbody tr").count() == 25
+    assert browser_page.inner_text("#table-shown") == "25 of 300 lines"
+    browser_page.click("#more")
+    browser_page.click("#more")
+    assert browser_page.locator("#table tbody tr").count() == 300
+    assert not browser_page.is_visible("#more")
+
+
+def test_light_and_dark(browser_page: Page, new_file: Path, tmp_path: Path) -> None:
+    paper = "getComputedStyle(document.body).backgroundColor"
+    browser_page.emulate_media(color_scheme="dark")
+    open_report(browser_page, tmp_path, new_file)
+    dark = browser_page.evaluate(paper)
+    browser_page.click("#theme")
+    light = browser_page.evaluate(paper)
+    assert (
+        sum(map(int, re.findall(r"\d+", light)))
+        > 600
+        > 100
+        > sum(map(int, re.findall(r"\d+", dark)))
+    )
+    # The system's choice, when it is made anew, counts.
+    schemes: list[tuple[Literal["light", "dark"], str]] = [("light", light), ("dark", dark)]
+    for scheme, colour in schemes:
+        browser_page.emulate_media(color_scheme=scheme)
+        sync_api.expect(browser_page.locator("body")).to_have_css("background-color", colour)
+
+
+def test_deep_stacks_are_drawn(browser_page: Page, tmp_path: Path) -> None:
+    frames = [("deep.py", number) for number in range(1, 2001)]
+    file = write_snapshot(tmp_path / "deep.ctm", [trace(100, *frames), trace(50, ("main.py", 1))])
+    open_report(browser_page, tmp_path, file)
+    assert browser_page.locator("g.frame").count() == 2002
+    browser_page.click(frame("main.py:1"))
+    browser_page.fill("#module", "deep")
+    assert browser_page.locator(frame("deep.py:2000")).count() == 1
 
 
 def test_a_series_shows_its_time_line(
@@ -171,6 +322,16 @@ def test_a_series_shows_its_time_line(
     open_report(browser_page, tmp_path, old_file, new_file, third)
     assert browser_page.locator("#timeline polygon").count() >= 3
     assert "peak 53.7 KiB" in browser_page.inner_text("#timeline")
+    legend = browser_page.inner_text("#timeline-legend")
+    assert "cache.py:10 9.8 KiB peak 48.8 KiB" in legend
+    browser_page.focus("#timeline svg")
+    browser_page.keyboard.press("ArrowLeft")
+    assert browser_page.inner_text("#timeline-details") == "snapshot 2: 53.7 KiB (2 of 3)"
+    assert "cache.py:10 48.8 KiB peak 48.8 KiB" in browser_page.inner_text("#timeline-legend")
+    browser_page.keyboard.press("Home")
+    assert browser_page.get_attribute("#timeline svg", "aria-valuenow") == "1"
+    browser_page.hover("#timeline svg")
+    assert "(2 of 3)" in browser_page.inner_text("#timeline-details")
 
 
 def test_many_small_frames_leave_no_gap(browser_page: Page, tmp_path: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ctracemalloc import Snapshot
 from report_support import HOSTILE, trace, write_snapshot
 
 pytest.importorskip("jinja2")
+
+from ctracemalloc.report import page as page_module
+from ctracemalloc.report.page import build_page
 
 
 def run_report(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -38,31 +44,55 @@ def data_of(page: str) -> dict[str, Any]:
     return data
 
 
+def names_of(data: dict[str, Any]) -> list[str]:
+    """Return the names of the frames, by their labels."""
+    frames = zip(*(data["frames"][key] for key in ("function", "file", "line")), strict=True)
+    names = []
+    for function, file, line in frames:
+        name = data["functions"][function]
+        place = f"{data['files'][file]}:{line}"
+        names.append(f"{name} ({place})" if name else place)
+    return names
+
+
+def lines_of(data: dict[str, Any], view: int = 0) -> dict[str, dict[str, int]]:
+    """Return the rows of a view's table, by their places, in their order."""
+    columns = data["views"][view]["lines"]
+    names = names_of(data)
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    return {names[row["label"]]: row for row in rows}
+
+
 def test_the_flame_graph_adds_up(new_file: Path, tmp_path: Path) -> None:
     data = data_of(page_of(new_file, folder=tmp_path))
-    whole = data["trees"][0]
+    whole = data["views"][0]
     assert whole["name"] == "all domains"
     for tree in (whole["callers"], whole["inverted"]):
         assert tree["size"][0] == 50 * 1000 + 3000 + 2000
         assert tree["count"][0] == 52
         assert tree["depth"][0] == 0
-    labels = [data["labels"][label] for label in whole["callers"]["label"][1:]]
+    names = names_of(data)
+    labels = [names[label] for label in whole["callers"]["label"][1:]]
     assert labels[:2] == ["main.py:1", "cache.py:10"]
-    assert {tree["name"] for tree in data["trees"][1:]} == {"python", "numpy"}
+    assert [view["name"] for view in data["views"][1:]] == ["python", "numpy"]
 
 
 def test_a_comparison_knows_what_was_there_before(
     old_file: Path, new_file: Path, tmp_path: Path
 ) -> None:
     data = data_of(page_of(old_file, new_file, folder=tmp_path))
-    tree = data["trees"][0]["callers"]
+    tree = data["views"][0]["callers"]
     assert (tree["size"][0], tree["old"][0]) == (55_000, 15_000)
-    rows = {row["where"]: row for row in data["lines"]}
-    assert rows["cache.py:10"]["sizeDiff"] == 40_000
-    assert rows["gone.py:7"]["mark"] == "gone"
-    assert rows["array.py:5"]["mark"] == "new"
-    gone = [data["labels"][label] for label in tree["label"] if label >= 0]
-    assert "gone.py:7" in gone
+    rows = lines_of(data)
+    assert next(iter(rows)) == "cache.py:10"
+    cache, gone, new = (rows[name] for name in ("cache.py:10", "gone.py:7", "array.py:5"))
+    assert (cache["size"], cache["old"]) == (50_000, 10_000)
+    assert (gone["size"], gone["old"], gone["oldCount"]) == (0, 5000, 1)
+    assert (new["count"], new["oldCount"]) == (1, 0)
+    names = names_of(data)
+    assert "gone.py:7" in [names[label] for label in tree["label"] if label >= 0]
 
 
 def test_a_series_has_a_time_line(old_file: Path, new_file: Path, tmp_path: Path) -> None:
@@ -80,16 +110,17 @@ def test_small_frames_are_folded_and_counted(tmp_path: Path) -> None:
     traces = [trace(10, ("main.py", 1), (f"small{number}.py", 1)) for number in range(1000)]
     traces += [trace(10_000_000, ("main.py", 2))]
     page = page_of(write_snapshot(tmp_path / "many.ctm", traces), folder=tmp_path)
-    tree = data_of(page)["trees"][0]["callers"]
-    assert sum(-label for label in tree["label"] if label < 0) in (1, 1000)
+    tree = data_of(page)["views"][0]["callers"]
+    # The line that calls them all is as small.
+    assert [label for label in tree["label"] if label < 0] == [-1]
     assert tree["size"][0] == 10_010_000
-    assert "frames too small to be seen are folded" in page
+    assert "1 frame with all below, 10000 B in all" in page
 
 
 def test_names_cannot_become_markup(new_file: Path, tmp_path: Path) -> None:
     page = page_of(new_file, "--title", HOSTILE, folder=tmp_path)
     assert HOSTILE not in page
-    assert any(HOSTILE in label for label in data_of(page)["labels"])
+    assert HOSTILE in data_of(page)["files"]
 
 
 def test_the_page_names_no_address_to_load_from(new_file: Path, tmp_path: Path) -> None:
@@ -99,12 +130,93 @@ def test_the_page_names_no_address_to_load_from(new_file: Path, tmp_path: Path) 
     assert "default-src 'none'" in page
 
 
-def test_source_is_left_out_on_request(tmp_path: Path) -> None:
+def test_source_stands_with_the_lines_around_it(tmp_path: Path) -> None:
     source = tmp_path / "program.py"
-    source.write_text("first = 1\nsecond = [0] * 1000\n", encoding="utf-8")
-    file = write_snapshot(tmp_path / "p.ctm", [trace(8000, (str(source), 2))])
-    assert data_of(page_of(file, folder=tmp_path))["lines"][0]["source"] == "second = [0] * 1000"
-    assert "source" not in data_of(page_of(file, "--no-source", folder=tmp_path))["lines"][0]
+    text = [f"line{number} = {number}" for number in range(1, 21)]
+    text[9] = "    kept = '</script><script>'"
+    source.write_text("\n".join(text), encoding="utf-8")
+    file = write_snapshot(tmp_path / "p.ctm", [trace(8000, (str(source), 10))])
+    page = page_of(file, folder=tmp_path)
+    assert "</script><script>'" not in page
+    data = data_of(page)
+    (lines,) = data["sources"].values()
+    assert lines == {str(number): text[number - 1] for number in range(7, 14)}
+    assert data_of(page_of(file, "--no-source", folder=tmp_path))["sources"] == {}
+
+
+def test_source_of_other_files_is_not_in_the_page(tmp_path: Path) -> None:
+    (tmp_path / "secret.py").write_text("password = 1\n", encoding="utf-8")
+    source = tmp_path / "program.py"
+    source.write_text("kept = 1\n", encoding="utf-8")
+    traces = [trace(8000, (str(source), 1)), trace(10, ("<string>", 1)), trace(10, ("", 1))]
+    file = write_snapshot(tmp_path / "p.ctm", traces)
+    page = page_of(file, folder=tmp_path)
+    assert "kept = 1" in page
+    assert "password" not in page
+
+
+def test_too_much_source_is_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "_MOST_SOURCE", 100)
+    source = tmp_path / "program.py"
+    source.write_text("\n".join(f"x = {number:050}" for number in range(90)), encoding="utf-8")
+    traces = [trace(900 - line, (str(source), line)) for line in range(1, 90, 10)]
+    built = build_page("x", [Snapshot(traces, 1)], ["x"], with_source=True)
+    assert "The source of 8 lines is left out" in built
+    (lines,) = data_of(built)["sources"].values()
+    assert set(lines) == {"1", "2", "3", "4"}
+
+
+def test_functions_are_named(tmp_path: Path) -> None:
+    code = (
+        "import ctracemalloc as t\n"
+        "def keep(): return bytes(3_000_000)\n"
+        "t.start(5)\nkept = keep()\nt.take_snapshot().dump('named.ctm')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    data = data_of(page_of("named.ctm", folder=tmp_path))
+    assert next(iter(lines_of(data))) == "keep (<string>:2)"
+    assert "<module> (<string>:4)" in names_of(data)
+
+
+def test_many_domains_are_all_in_the_page(tmp_path: Path) -> None:
+    traces = [trace(1000 * domain, ("a.py", domain), domain=domain) for domain in range(1, 21)]
+    views = data_of(page_of(write_snapshot(tmp_path / "d.ctm", traces), folder=tmp_path))["views"]
+    assert [view["name"] for view in views] == [
+        "all domains",
+        *(f"domain {domain}" for domain in range(20, 13, -1)),
+        "13 others",
+    ]
+    sizes = [view["callers"]["size"][0] for view in views]
+    assert sizes[0] == sum(sizes[1:]) == 210_000
+
+
+def test_folds_name_what_is_in_them(tmp_path: Path) -> None:
+    traces = [trace(100 + number, (f"small{number}.py", 1)) for number in range(2000)]
+    traces += [trace(10_000_000, ("main.py", 2))]
+    data = data_of(page_of(write_snapshot(tmp_path / "many.ctm", traces), folder=tmp_path))
+    tree = data["views"][0]["callers"]
+    (fold,) = (number for number, label in enumerate(tree["label"]) if label < 0)
+    assert tree["label"][fold] == -2000
+    told = tree["told"][str(fold)]
+    names = names_of(data)
+    assert [names[label] for label in told[::2]] == [f"small{n}.py:1" for n in (1999, 1998, 1997)]
+    assert told[1::2] == [2099, 2098, 2097]
+
+
+def test_the_summary_says_what_was_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ctracemalloc", "run", "--top", "0", "-o", "run.ctm"]
+    program = ("-c", "kept = '<b>'", "a b")
+    subprocess.run([*command, *program], cwd=tmp_path, check=True)
+    page = page_of("run.ctm", folder=tmp_path)
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert {"Live now", "Blocks", "Peak", "Frames a trace", "Process", "Taken"} <= set(facts)
+    assert facts["Traces missing"] == "0"
+    assert facts["Python"] == sys.version.split()[0]
+    words = (sys.executable, *program)
+    assert html.unescape(facts["Command"]) == shlex.join(words)
+    assert "<b>" not in facts["Command"]
 
 
 def test_a_hundred_thousand_stacks_fit_in_five_megabytes(tmp_path: Path) -> None:
@@ -159,13 +271,14 @@ def test_the_composition_of_a_peak_can_be_shown(tmp_path: Path) -> None:
         "t.take_snapshot(at='peak').dump('peak.ctm')"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-    tree = data_of(page_of("peak.ctm", folder=tmp_path))["trees"][0]["callers"]
+    tree = data_of(page_of("peak.ctm", folder=tmp_path))["views"][0]["callers"]
     assert tree["size"][0] > 10_000_000
 
 
 def test_a_line_knows_what_its_callees_hold(tmp_path: Path) -> None:
     traces = [trace(100, ("main.py", 1)), trace(900, ("main.py", 1), ("cache.py", 10))]
     file = write_snapshot(tmp_path / "calls.ctm", traces)
-    rows = {row["where"]: row for row in data_of(page_of(file, folder=tmp_path))["lines"]}
+    rows = lines_of(data_of(page_of(file, folder=tmp_path)))
     assert (rows["main.py:1"]["size"], rows["main.py:1"]["cumulative"]) == (100, 1000)
     assert (rows["cache.py:10"]["size"], rows["cache.py:10"]["cumulative"]) == (900, 900)
+    assert rows["main.py:1"]["cumulativeCount"] == 2

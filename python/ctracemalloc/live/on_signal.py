@@ -69,7 +69,7 @@ class SignalSnapshots:
         self._taken += 1
         path = self._target.beside(f"signal-{self._taken}")
         try:
-            snapshot.dump(path)
+            snapshot.dump(path, command=True)
         except OSError as error:
             say(f"ctracemalloc: no snapshot: cannot write {path}: {reason(error)}\n")
             return

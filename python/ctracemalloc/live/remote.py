@@ -58,7 +58,7 @@ def _write_snapshot(path: str) -> tuple[str, str]:
     current, peak = ctracemalloc.get_traced_memory()
     snapshot = ctracemalloc.take_snapshot()
     try:
-        snapshot.dump(path)
+        snapshot.dump(path, command=True)
     except OSError as error:
         return FAILED, f"it cannot write {path}: {reason(error)}"
     blocks = count_of(len(snapshot.traces), "block")

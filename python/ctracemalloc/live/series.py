@@ -40,7 +40,7 @@ class Series:
         os.makedirs(self.folder, exist_ok=True)
         self._taken += 1
         path = os.path.join(self.folder, f"{self._taken:06}.ctm")
-        snapshot.dump(path)
+        snapshot.dump(path, command=True)
         self._files.append((path, os.path.getsize(path)))
         while len(self._files) > self._keep or self._bytes() > self._keep_bytes:
             self._thin()

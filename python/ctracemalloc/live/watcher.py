@@ -192,7 +192,7 @@ class Watcher:
     def _warn(self, used: int) -> None:
         path = self._target.beside("rss")
         try:
-            ctracemalloc.take_snapshot().dump(path)
+            ctracemalloc.take_snapshot().dump(path, command=True)
             outcome = f"snapshot written to {path}"
         except OSError as error:
             outcome = f"no snapshot: cannot write {path}: {reason(error)}"

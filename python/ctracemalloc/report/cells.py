@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
 from ctracemalloc._tree import Tree
 from ctracemalloc.live.say import count_of
+from ctracemalloc.report.colours import TINTS
 from ctracemalloc.report.places import NO_TRACEBACK
 from ctracemalloc.report.text import human_size, printable
 
@@ -28,9 +29,6 @@ _MOST_BOXES = 400
 _LEAST_BOX = 2.0
 _LEAST_TEXT = 30.0
 _LETTER = 6.2
-
-# Tints that stay apart for colour-blind readers, for black text on top, on any background.
-_COLOURS = ("#e8b98a", "#9ccbe8", "#8fd3bd", "#f0e68c", "#a9bfe0", "#e5a58a", "#dcb3cf", "#c9c9c9")
 
 
 def snapshot_html(snapshot: Snapshot) -> str:
@@ -124,7 +122,7 @@ def _box(frame: Frame, label: Label, about: str, at: tuple[float, int, float]) -
     left, top, width = at
     place = f"{label(frame.filename)}:{frame.lineno}"
     name = frame.name or place
-    colour = _COLOURS[zlib.crc32(frame.filename.encode("utf-8", "replace")) % len(_COLOURS)]
+    colour = TINTS[zlib.crc32(frame.filename.encode("utf-8", "replace")) % len(TINTS)]
     text = ""
     if width >= _LEAST_TEXT:
         letters = int(width / _LETTER)

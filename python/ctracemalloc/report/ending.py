@@ -190,7 +190,7 @@ class Ending:
     def _write(self, snapshot: Snapshot, path: str, what: str) -> tuple[bool, str]:
         """Write a snapshot; return whether it worked, and what to tell of it."""
         try:
-            snapshot.dump(path)
+            snapshot.dump(path, command=True)
         except Exception as error:
             return False, f"no {what}: cannot write {path}: {reason(error)}"
         return True, f"{what} written to {path}" if self._is_told else ""

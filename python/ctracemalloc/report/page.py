@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
 
-from ctracemalloc import DomainFilter, Snapshot, domain_name
+from ctracemalloc import DomainFilter, Frame, Snapshot, domain_name
 from ctracemalloc._about import said_of
 from ctracemalloc._snapshot import as_table
-from ctracemalloc.report.flame import Labels, flame_columns
+from ctracemalloc.live.say import count_of
+from ctracemalloc.report.colours import palette
+from ctracemalloc.report.flame import SMALLEST_SHARE, flame_columns
 from ctracemalloc.report.groups import total_of
-from ctracemalloc.report.lines import line_rows
+from ctracemalloc.report.labels import Labels
+from ctracemalloc.report.lines import line_columns
 from ctracemalloc.report.opening import MARK
 from ctracemalloc.report.series import moment_of, series_of
+from ctracemalloc.report.source import excerpt
 from ctracemalloc.report.text import human_size
 
 MOST_DOMAINS = 8
+# Lines before and after one, and how long they may be.
+_CONTEXT = 3
+_SOURCE_WIDTH = 160
+# Characters of source in a page.
+_MOST_SOURCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,14 @@ class Item:
     title: str
     text: str
     kind: str = ""
+
+
+class _View(NamedTuple):
+    """What is looked at together: everything, or some domains."""
+
+    name: str
+    snapshot: Snapshot
+    old: Snapshot | None
 
 
 def build_page(
@@ -45,24 +62,27 @@ def build_page(
     snapshot = snapshots[-1]
     old = snapshots[0] if len(snapshots) > 1 else None
     labels = Labels()
-    trees = []
+    views = []
+    sources: dict[int, dict[int, str]] = {}
+    without_source = 0
     folded_frames = folded_size = 0
-    for name, part, old_part in _by_domain(snapshot, old):
+    for number, (name, part, old_part) in enumerate(_views(snapshot, old)):
         callers, folded = flame_columns(part, old_part, labels, inverted=False)
-        callees, _ = flame_columns(part, old_part, labels, inverted=True)
-        trees.append({"name": name, "callers": callers, "inverted": callees})
+        inverted, _ = flame_columns(part, old_part, labels, inverted=True)
+        lines = line_columns(part, old_part, labels)
+        view = {"name": name, "callers": callers, "inverted": inverted, "lines": lines.columns}
+        views.append({**view, "linesLeftOut": lines.left_out})
         folded_frames = max(folded_frames, folded.frames)
         folded_size = max(folded_size, folded.size)
-    lines, lines_left_out = line_rows(snapshot, old, with_source=with_source)
+        if number == 0 and with_source:
+            sources, without_source = _sources(lines.frames, labels)
     data: dict[str, Any] = {
-        "title": "all",
-        "labels": labels.texts,
-        "modules": labels.modules,
-        "moduleOf": labels.module_of,
-        "trees": trees,
-        "lines": lines,
+        **labels.columns(),
+        "views": views,
+        "sources": sources,
         "compared": old is not None,
         "series": series_of(snapshots) if len(snapshots) > 2 else None,
+        "colours": palette(),
     }
     return _template().render(
         mark=Markup(MARK),
@@ -70,11 +90,13 @@ def build_page(
         names=names,
         compared=old is not None,
         series=len(snapshots) > 2,
-        several_domains=len(trees) > 1,
+        several_domains=len(views) > 1,
+        modules=len(data["modules"]),
         summary=_summary(snapshot, old),
-        folded_frames=folded_frames,
+        smallest=f"{SMALLEST_SHARE:.1%}",
+        folded=f"{count_of(folded_frames, 'frame')}" if folded_frames else "",
         folded_size=human_size(folded_size),
-        lines_left_out=lines_left_out,
+        without_source=count_of(without_source, "line") if without_source else "",
         style=Markup(_static("report.css").replace("</", r"<\/")),
         script=Markup(_static("report.js").replace("</script", r"<\/script")),
         data=Markup(json_for_script(data)),
@@ -98,25 +120,53 @@ def _template() -> jinja2.Template:
     return environment.from_string(_static("page.html"))
 
 
-def _by_domain(
-    snapshot: Snapshot, old: Snapshot | None
-) -> list[tuple[str, Snapshot, Snapshot | None]]:
-    """Return everything, and where there are several domains, each of the first ones alone."""
-    parts: list[tuple[str, Snapshot, Snapshot | None]] = [("all domains", snapshot, old)]
+def _views(snapshot: Snapshot, old: Snapshot | None) -> list[_View]:
+    """Return everything, and where there are several domains, the largest ones each alone."""
+    views = [_View("all domains", snapshot, old)]
     domains = _domains(snapshot) | (_domains(old) if old else set())
     if len(domains) > 1:
-        for domain in sorted(domains)[:MOST_DOMAINS]:
-            only = [DomainFilter(True, domain)]
-            old_part = None if old is None else old.filter_traces(only)
-            parts.append((domain_name(domain), snapshot.filter_traces(only), old_part))
-    return parts
+        alone = [_only(views[0], {domain}) for domain in sorted(domains)]
+        alone.sort(key=lambda view: -max(total_of(s).size for s in view[1:] if s is not None))
+        views += alone
+        if len(alone) > MOST_DOMAINS:
+            known = {view.name for view in alone[: MOST_DOMAINS - 1]}
+            rest = {domain for domain in domains if domain_name(domain) not in known}
+            views[MOST_DOMAINS:] = [_only(views[0], rest)]
+    return views
+
+
+def _only(view: _View, domains: set[int]) -> _View:
+    filters = [DomainFilter(True, domain) for domain in domains]
+    name = f"{len(domains)} others" if len(domains) > 1 else domain_name(*domains)
+    old = None if view.old is None else view.old.filter_traces(filters)
+    return _View(name, view.snapshot.filter_traces(filters), old)
 
 
 def _domains(snapshot: Snapshot) -> set[int]:
     table = as_table(snapshot.traces._traces)
-    if table is None:
-        return {trace[0] for trace in snapshot.traces._traces}
-    return {trace[0] for trace, _ in table.rows()}
+    return {trace[0] for trace in snapshot.traces._traces} if table is None else table.domains()
+
+
+def _sources(
+    frames: Iterable[Frame | None], labels: Labels
+) -> tuple[dict[int, dict[int, str]], int]:
+    """Return lines of source by the numbers of their files, and how many frames have none of theirs
+    because it would be too much.
+    """
+    sources: dict[int, dict[int, str]] = {}
+    left = _MOST_SOURCE
+    without = 0
+    for frame in frames:
+        lines = {} if frame is None else excerpt(frame, _CONTEXT, _SOURCE_WIDTH)
+        if frame is None or not lines:
+            continue
+        if left <= 0:
+            without += 1
+            continue
+        known = sources.setdefault(labels.file(frame), {})
+        left -= sum(len(line) for number, line in lines.items() if number not in known)
+        known.update(lines)
+    return sources, without
 
 
 def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
@@ -132,6 +182,11 @@ def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
     about = said_of(table)
     if info["peak_bytes"]:
         items.append(Item("Peak", human_size(info["peak_bytes"])))
+    missing = info["dropped"] + info["lost"]
+    if missing or info["time_ns"]:
+        # What was made by hand misses nothing.
+        kind = "warning" if missing else ""
+        items.append(Item("Traces missing", f"{missing:,}", kind))
     items.append(Item("Frames a trace", f"{snapshot.traceback_limit:,}"))
     if about.get("python"):
         items.append(Item("Python", about["python"]))
@@ -142,9 +197,6 @@ def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
     if info["time_ns"]:
         taken = datetime.fromtimestamp(moment_of(snapshot), UTC)
         items.append(Item("Taken", taken.strftime("%F %T UTC"), "small"))
-    missing = info["dropped"] + info["lost"]
-    if missing:
-        items.append(Item("Traces missing", f"{missing:,}", "warning"))
     if about.get("command"):
         items.append(Item("Command", shlex.join(about["command"]), "wide"))
     items += [Item(name, text, "small") for name, text in about.get("labels", {}).items()]
