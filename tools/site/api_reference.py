@@ -133,7 +133,8 @@ def text_of(thing: object, name: str) -> str:
     # What is no code may have characters that mean something.
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(
-        part if part.startswith("`") else re.sub(r"([<*_])", r"\\\1", part) for part in parts
+        part if part.startswith("`") else re.sub(r"([*_])", r"\\\1", part).replace("<", "&lt;")
+        for part in parts
     )
 
 

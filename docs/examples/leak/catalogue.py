@@ -14,7 +14,8 @@ class Product:
 
 def read_catalogue() -> dict[int, Product]:
     """Give all products by their number."""
-    return {
-        number: Product(number, f"Lamp {number}", f"Lamp {number} is made of brass. " * 60)
-        for number in range(400)
-    }
+    products = {}
+    for number in range(400):
+        description = f"Lamp {number} is made of brass. " * 60
+        products[number] = Product(number, f"Lamp {number}", description)
+    return products
