@@ -11,10 +11,10 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize fuzz dumper stress soak coverage mutate cross instructions bench docs examples pictures clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper stress soak coverage mutate cross instructions bench docs examples pictures clean
 
 help: ## list what can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
 
 setup: ## install the packages that a build needs, if they are missing (Debian)
 	@tools/pythons.sh host-packages
@@ -53,6 +53,13 @@ format: tools ## format all sources
 sanitize: setup ## the C tests under the sanitizers
 	tools/c-tests.sh asan
 	tools/c-tests.sh tsan --suite engine --suite snapshot
+
+sanitize-extension: setup ## the tests of the hooks under the sanitizers, and the stress from 16 threads
+	tools/sanitize-extension.sh asan
+	tools/sanitize-extension.sh tsan
+
+valgrind: tools ## the stress under valgrind's memcheck
+	tools/sanitize-extension.sh valgrind
 
 fuzz: tools ## fuzz what reads files and filters, each target for FUZZ_SECONDS; then the lines reached
 	tools/fuzz.sh run $(FUZZ_SECONDS)

@@ -4,7 +4,7 @@
 #   wheel-venv.sh VERSION FOLDER [REQUIREMENTS_FILE]
 #
 # VERSION is 3.11, 3.12, ..., or "default" for that of python3. FOLDER keeps the build, so that the next one is quick.
-# Paths go to stdout, all else to stderr.
+# SETUP_ARGS are options of `meson setup`, parted by spaces. Paths go to stdout, all else to stderr.
 set -euo pipefail
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,9 +20,13 @@ dev=$("$pythons" venv "$version")
 
 # Build tools come from the development venv; meson and ninja are looked for on PATH.
 export PATH=${dev%/*}:$PATH
+settings=("--config-settings=build-dir=$folder/build")
+for option in ${SETUP_ARGS:-}; do
+    settings+=("--config-settings=setup-args=$option")
+done
 rm -rf "$folder/wheel" "$folder/venv"
 "$dev" -m pip wheel -q --no-deps --no-build-isolation -w "$folder/wheel" \
-    --config-settings=build-dir="$folder/build" "$repo" >&2
+    "${settings[@]}" "$repo" >&2
 "$dev" -m venv --without-pip "$folder/venv" >&2
 "$dev" -m pip -q --python "$folder/venv/bin/python" install \
     "$folder"/wheel/*.whl ${requirements:+-r "$requirements"} >&2

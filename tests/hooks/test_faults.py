@@ -19,9 +19,11 @@ def test_every_page_refused(native_folder: Path, tmp_path: Path) -> None:
         [compiler, "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", source, "-o", library], check=True
     )
     path = os.pathsep.join([str(native_folder), os.environ.get("PYTHONPATH", "")])
+    # A sanitizer's runtime wants to be first.
+    preload = f"{os.environ.get('LD_PRELOAD', '')} {library}"
     result = subprocess.run(
         [sys.executable, str(HERE / "pages.py"), os.environ.get("CTM_CASES", "30")],
-        env={**os.environ, "PYTHONPATH": path, "LD_PRELOAD": str(library)},
+        env={**os.environ, "PYTHONPATH": path, "LD_PRELOAD": preload},
         capture_output=True,
         text=True,
         timeout=240,
