@@ -141,6 +141,9 @@ def main() -> None:
     gc.disable()
     work = [(_copies(function), depth, loops) for function, depth, loops in PROGRAMS.values()]
     Tracing(Config(sys.argv[1]))
+    # More than the free list held, so that those made from now on are in blocks that are traced.
+    floats = [float(number) for number in range(1000)]
+    del floats
     for copies, depth, loops in work:
         _run(copies, depth, loops)
     os.getpriority(os.PRIO_PROCESS, 0)

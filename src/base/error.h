@@ -15,5 +15,8 @@ enum ctm_error {
 #define CTM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CTM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CTM_NOINLINE __attribute__((noinline))
+#define CTM_ALWAYS_INLINE inline __attribute__((always_inline))
+/* Out of the way of what calls it. */
+#define CTM_COLD __attribute__((cold, noinline))
 
 #endif

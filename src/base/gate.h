@@ -53,28 +53,38 @@ void ctm_gate_fork_prepare(struct ctm_gate *gate);
 void ctm_gate_fork_parent(struct ctm_gate *gate);
 void ctm_gate_fork_child(struct ctm_gate *gate);
 
+/* Into the gate by bias: for the owner alone. False: it is not biased now. */
+static inline bool ctm_gate_enter_biased(struct ctm_gate *gate)
+{
+    atomic_store_explicit(&gate->owner_in, 1, memory_order_relaxed);
+    /* The other side runs a barrier on this processor between its store and its load: only the
+     * compiler must be kept from swapping ours. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (CTM_LIKELY(atomic_load_explicit(&gate->biased, memory_order_acquire) != 0)) {
+        return true;
+    }
+    atomic_store_explicit(&gate->owner_in, 0, memory_order_release);
+    return false;
+}
+
+static inline void ctm_gate_leave_biased(struct ctm_gate *gate)
+{
+    atomic_store_explicit(&gate->owner_in, 0, memory_order_release);
+}
+
 static inline enum ctm_pass ctm_gate_enter(struct ctm_gate *gate, bool owner)
 {
-    if (CTM_LIKELY(owner)) {
-        atomic_store_explicit(&gate->owner_in, 1, memory_order_relaxed);
-        /* The other side runs a barrier on this processor between its store and its load: only
-         * the compiler must be kept from swapping ours. */
-        atomic_signal_fence(memory_order_seq_cst);
-        if (CTM_LIKELY(atomic_load_explicit(&gate->biased, memory_order_acquire) != 0)) {
-            return CTM_PASS_BIASED;
-        }
-        atomic_store_explicit(&gate->owner_in, 0, memory_order_release);
-    }
-    return ctm_gate_enter_slow(gate, owner);
+    return owner && ctm_gate_enter_biased(gate) ? CTM_PASS_BIASED
+                                                : ctm_gate_enter_slow(gate, owner);
 }
 
 static inline void ctm_gate_leave(struct ctm_gate *gate, enum ctm_pass pass)
 {
-    if (CTM_LIKELY(pass == CTM_PASS_BIASED)) {
-        atomic_store_explicit(&gate->owner_in, 0, memory_order_release);
-        return;
+    if (pass == CTM_PASS_BIASED) {
+        ctm_gate_leave_biased(gate);
+    } else {
+        ctm_gate_leave_slow(gate, pass);
     }
-    ctm_gate_leave_slow(gate, pass);
 }
 
 #endif

@@ -58,13 +58,17 @@ static inline PyRefTracer PyRefTracer_GetTracer(void **data)
 static inline size_t ctm_object_preheader(const PyObject *object)
 {
     unsigned long flags = Py_TYPE(object)->tp_flags; /* PyType_GetFlags is a call */
-    size_t size = (flags & Py_TPFLAGS_HAVE_GC) != 0 ? 2 * sizeof(void *) : 0;
 #if PY_VERSION_HEX >= 0x030C0000
-    bool managed = (flags & (Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF)) != 0;
+    const unsigned long managed = Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF;
 #else
-    bool managed = (flags & (1UL << 4)) != 0; /* Py_TPFLAGS_MANAGED_DICT, not public in 3.11 */
+    const unsigned long managed = 1UL << 4; /* Py_TPFLAGS_MANAGED_DICT, not public in 3.11 */
 #endif
-    return size + (managed ? 2 * sizeof(void *) : 0);
+    size_t size = 0;
+    if ((flags & (Py_TPFLAGS_HAVE_GC | managed)) != 0) {
+        size += (flags & Py_TPFLAGS_HAVE_GC) != 0 ? 2 * sizeof(void *) : 0;
+        size += (flags & managed) != 0 ? 2 * sizeof(void *) : 0;
+    }
+    return size;
 }
 
 #endif

@@ -57,9 +57,6 @@ struct ctm_walker {
     /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once it
      * is freed. */
     PyThreadState *attached;
-    /* The block allocated last, for whose object's birth is not a reuse. */
-    uintptr_t last_address;
-    size_t last_size;
 };
 
 void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,

@@ -14,9 +14,12 @@ enum { DOMAINS = 3, TOTAL_NFRAME_LIMIT = UINT16_MAX };
 /* Small and plain, since it is looked at in every call; anything large hangs on `walker`. */
 struct thread_local_state {
     struct ctm_walker *walker;
+    /* The block allocated last, for whose object's birth is not a reuse. */
+    uintptr_t last_address;
+    size_t last_size;
     /* Inside the wrapped allocator: what it allocates in turn is part of the same block. */
     bool inside;
-    /* The thread looks for our hooks: they answer by setting `found`. */
+    /* Inside too, but the thread looks for our hooks: they answer by setting `found`. */
     bool probing;
     bool found;
 };
@@ -108,7 +111,6 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *s
         hooks.unused = walker->next_unused;
         walker->state = NULL;
         walker->attached = NULL;
-        walker->last_size = 0;
     } else {
         /* Whole pages a thread: walkers are few, and a page each keeps them off shared lines. */
         walker = ctm_pages_map(&hooks.walker_pages, sizeof *walker);
@@ -141,25 +143,53 @@ static inline uint32_t capture(struct thread_local_state *self, PyThreadState *s
     return ctm_capture_hook(walker, state, &hooks.tracer, &hooks.capture);
 }
 
+/*
+ * What nearly every call is: by the owner, the gate being biased. Its thread state, and the gate
+ * is entered; or NULL, and nothing is: the slow way will do.
+ */
+static inline PyThreadState *enter_biased(const struct thread_local_state *self, int domain)
+{
+    PyThreadState *state = domain == 0 ? own_attached_state(self) : ctm_attached_state();
+    bool entered = CTM_LIKELY(state != NULL) && CTM_LIKELY(ctm_state_has_main_gil(state)) &&
+                   CTM_LIKELY(ctm_gate_enter_biased(&hooks.gate));
+    return entered ? state : NULL;
+}
+
 /* ---- what hooks note ---- */
+
+static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *self, int domain,
+                                                    PyThreadState *state, void *block, size_t size)
+{
+    if (CTM_LIKELY(hooks.tracer.tracing)) {
+        uint32_t node = capture(self, state);
+        ctm_tracer_allocated_hook(&hooks.tracer, (uintptr_t)block, size, node);
+        self->last_address = (uintptr_t)block;
+        self->last_size = size;
+        if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL) {
+            self->walker->attached = state;
+        }
+    }
+}
+
+static CTM_COLD void note_allocated_slow(struct thread_local_state *self, int domain, void *block,
+                                         size_t size)
+{
+    struct caller caller = who_calls(self, domain);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    note_allocated_inside(self, domain, caller.state, block, size);
+    ctm_gate_leave(&hooks.gate, pass);
+}
 
 static inline void note_allocated(struct thread_local_state *self, int domain, void *block,
                                   size_t size)
 {
-    struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-    if (CTM_LIKELY(hooks.tracer.tracing)) {
-        uint32_t node = capture(self, caller.state);
-        ctm_tracer_allocated_hook(&hooks.tracer, (uintptr_t)block, size, node);
-        if (CTM_LIKELY(self->walker != NULL)) {
-            self->walker->last_address = (uintptr_t)block;
-            self->walker->last_size = size;
-            if (CTM_ONE_ATTACHED_STATE && domain != 0) {
-                self->walker->attached = caller.state;
-            }
-        }
+    PyThreadState *state = enter_biased(self, domain);
+    if (CTM_UNLIKELY(state == NULL)) {
+        note_allocated_slow(self, domain, block, size);
+        return;
     }
-    ctm_gate_leave(&hooks.gate, pass);
+    note_allocated_inside(self, domain, state, block, size);
+    ctm_gate_leave_biased(&hooks.gate);
 }
 
 /* What a realloc that fails must put back. */
@@ -170,22 +200,41 @@ struct removed {
     bool had_trace;
 };
 
-static inline void note_freed(const struct thread_local_state *self, int domain, void *block,
-                              struct removed *removed)
+static CTM_ALWAYS_INLINE void note_freed_inside(void *block, struct removed *removed)
 {
-    struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     if (CTM_LIKELY(hooks.tracer.tracing)) {
         removed->had_trace =
             ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed->block);
         removed->era = hooks.tracer.era;
         removed->given_back = hooks.tracer.reclaim.sites;
     }
-    ctm_gate_leave(&hooks.gate, pass);
 }
 
-static CTM_NOINLINE void note_restored(const struct thread_local_state *self, int domain,
-                                       void *block, const struct removed *removed)
+static CTM_COLD struct removed note_freed_slow(const struct thread_local_state *self, int domain,
+                                               void *block)
+{
+    struct removed removed = {.had_trace = false};
+    struct caller caller = who_calls(self, domain);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    note_freed_inside(block, &removed);
+    ctm_gate_leave(&hooks.gate, pass);
+    return removed;
+}
+
+static inline struct removed note_freed(const struct thread_local_state *self, int domain,
+                                        void *block)
+{
+    if (CTM_UNLIKELY(enter_biased(self, domain) == NULL)) {
+        return note_freed_slow(self, domain, block);
+    }
+    struct removed removed = {.had_trace = false};
+    note_freed_inside(block, &removed);
+    ctm_gate_leave_biased(&hooks.gate);
+    return removed;
+}
+
+static CTM_COLD void note_restored(const struct thread_local_state *self, int domain, void *block,
+                                   const struct removed *removed)
 {
     struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
@@ -204,11 +253,11 @@ static CTM_NOINLINE void note_restored(const struct thread_local_state *self, in
 /* A call that is not to be noted: from inside the wrapped allocator, or a probe's. */
 static inline bool passes_through(struct thread_local_state *self)
 {
-    if (CTM_UNLIKELY(self->probing)) {
-        self->found = true;
+    if (CTM_UNLIKELY(self->inside)) {
+        self->found = self->probing;
         return true;
     }
-    return self->inside;
+    return false;
 }
 
 static inline void *hook_malloc(int domain, void *ctx, size_t size)
@@ -250,7 +299,7 @@ static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size
     /* Before the call: after it another thread may own the old address. */
     struct removed removed = {.had_trace = false};
     if (block != NULL) {
-        note_freed(self, domain, block, &removed);
+        removed = note_freed(self, domain, block);
     }
     self->inside = true;
     void *moved = inner(domain)->realloc(ctx, block, size);
@@ -284,8 +333,7 @@ static inline void hook_free(int domain, void *ctx, void *block)
     if (CTM_ONE_ATTACHED_STATE && domain == 0) {
         forget_state(self, block);
     }
-    struct removed removed;
-    note_freed(self, domain, block, &removed);
+    (void)note_freed(self, domain, block);
     /* No flag: what the wrapped allocator frees in turn has no trace. */
     inner(domain)->free(ctx, block);
 }
@@ -318,6 +366,37 @@ static const PyMemAllocatorEx our_functions[DOMAINS] = {
     {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
+static CTM_COLD int note_reused_slow(struct thread_local_state *self, uintptr_t block)
+{
+    struct caller caller = who_calls(self, 2);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    struct ctm_block known;
+    if (hooks.tracer.tracing && ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
+        ctm_tracer_reused_hook(&hooks.tracer, block, capture(self, caller.state));
+    }
+    ctm_gate_leave(&hooks.gate, pass);
+    return 0;
+}
+
+static CTM_NOINLINE int note_reused(struct thread_local_state *self, uintptr_t block)
+{
+    PyThreadState *state = enter_biased(self, 2);
+    if (CTM_UNLIKELY(state == NULL)) {
+        return note_reused_slow(self, block);
+    }
+    if (CTM_LIKELY(hooks.tracer.tracing)) {
+        struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
+        if (CTM_LIKELY(dense.entry != NULL)) {
+            ctm_tracer_reused_dense_hook(&hooks.tracer, block, dense, capture(self, state));
+        } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, block)) {
+            ctm_gate_leave_biased(&hooks.gate);
+            return note_reused_slow(self, block);
+        }
+    }
+    ctm_gate_leave_biased(&hooks.gate);
+    return 0;
+}
+
 /*
  * An object was born. In a block of its own that was just allocated: nothing new. In a block from
  * a free list: the block is that of the line that runs now.
@@ -329,22 +408,14 @@ static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
         return 0;
     }
     struct thread_local_state *self = &thread_state;
-    struct ctm_walker *walker = self->walker;
-    if (walker != NULL && (uintptr_t)object - walker->last_address < walker->last_size) {
-        walker->last_size = 0;
+    if ((uintptr_t)object - self->last_address < self->last_size) {
+        self->last_size = 0;
         return 0;
     }
     if (CTM_UNLIKELY(self->inside)) {
         return 0;
     }
-    uintptr_t block = (uintptr_t)object - ctm_object_preheader(object);
-    struct caller caller = who_calls(self, 2);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-    if (CTM_LIKELY(hooks.tracer.tracing)) {
-        ctm_tracer_reused_hook(&hooks.tracer, block, capture(self, caller.state));
-    }
-    ctm_gate_leave(&hooks.gate, pass);
-    return 0;
+    return note_reused(self, (uintptr_t)object - ctm_object_preheader(object));
 }
 
 /* The same where another tool had been told of all births and deaths, and goes on being told. */
@@ -433,9 +504,11 @@ static enum ctm_hook_place place_of(int domain)
     }
     struct thread_local_state *self = &thread_state;
     self->found = false;
+    self->inside = true;
     self->probing = true;
     domain_free(domain, domain_malloc(domain));
     self->probing = false;
+    self->inside = false;
     return self->found ? CTM_HOOK_BELOW : CTM_HOOK_ABSENT;
 }
 

@@ -104,10 +104,10 @@ static int add(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint
     return error;
 }
 
-int ctm_blocks_put_slow(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site,
-                        struct ctm_block *old, bool *had_old)
+int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site,
+                   struct ctm_block *old, bool *had_old)
 {
-    *had_old = (ctm_blocks_take_slow(blocks, address, old) & CTM_TAKEN_BLOCK) != 0;
+    *had_old = (ctm_blocks_take(blocks, address, old) & CTM_TAKEN_BLOCK) != 0;
     int error = add(blocks, address, size, site);
     if (error < 0) {
         return error;
@@ -155,7 +155,7 @@ static bool take_hashed(struct ctm_blocks *blocks, uintptr_t address, struct ctm
     return true;
 }
 
-unsigned ctm_blocks_take_slow(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
+unsigned ctm_blocks_take(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
 {
     struct ctm_page *page = ctm_blocks_page(blocks, address);
     unsigned watched = page != NULL && page->watched != 0 ? CTM_TAKEN_WATCHED : CTM_TAKEN_NOTHING;

@@ -77,11 +77,11 @@ CTM_MUST_CHECK int ctm_blocks_init(struct ctm_blocks *blocks, struct ctm_arena *
  * Note a block of domain 0. Returns 0, or 1 if the address had a block: *old holds what was
  * replaced. CTM_ENOMEM: nothing is noted; if *had_old is set, *old was there and is removed.
  */
-CTM_MUST_CHECK int ctm_blocks_put_slow(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
-                                       uint32_t site, struct ctm_block *old, bool *had_old);
+CTM_MUST_CHECK int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
+                                  uint32_t site, struct ctm_block *old, bool *had_old);
 
 /* Remove the block of domain 0 at `address`. Returns a set of enum ctm_taken. */
-unsigned ctm_blocks_take_slow(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out);
+unsigned ctm_blocks_take(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out);
 
 /* The block of domain 0 at `address`, or false. */
 bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out);
@@ -119,11 +119,10 @@ extern const uint32_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1];
 static inline uint32_t ctm_page_slot(uintptr_t address, uint32_t grain)
 {
     uint32_t offset = (uint32_t)(address & ((1u << CTM_PAGE_BITS) - 1));
-    uint32_t from_first = offset - CTM_POOL_HEADER; /* huge if inside the header */
-    uint32_t units = from_first >> CTM_GRAIN_BITS;
-    if (CTM_UNLIKELY(from_first >= (1u << CTM_PAGE_BITS) || (offset & 15) != 0)) {
-        return UINT32_MAX;
-    }
+    uint32_t from_first = offset - CTM_POOL_HEADER;
+    /* Rotated: an offset between two units, or inside the header, becomes a number above 2^27,
+     * which no slot of 16 bits times a class is equal to. */
+    uint32_t units = from_first >> CTM_GRAIN_BITS | from_first << (32 - CTM_GRAIN_BITS);
     uint32_t slot = (units * ctm_grain_reciprocal[grain]) >> 16;
     return CTM_LIKELY(slot * grain == units) ? slot : UINT32_MAX;
 }
@@ -141,6 +140,7 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
 
 /* An entry of a page's array: where it is, and the size class of the page. */
 struct ctm_dense {
+    struct ctm_page *page;
     uint32_t *entry; /* site << 4 | slack, not 0; NULL: the block is in no array */
     uint32_t class_size;
 };
@@ -148,11 +148,12 @@ struct ctm_dense {
 /* The entry of the block at `address`. Valid until a block is put or taken. */
 static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks, uintptr_t address)
 {
-    struct ctm_dense dense = {NULL, 0};
-    const struct ctm_page *page = ctm_blocks_page(blocks, address);
+    struct ctm_dense dense = {NULL, NULL, 0};
+    struct ctm_page *page = ctm_blocks_page(blocks, address);
     if (CTM_LIKELY(page != NULL && page->live != 0)) {
         uint32_t slot = ctm_page_slot(address, page->grain);
         if (CTM_LIKELY(slot != UINT32_MAX && page->entries[slot] != 0)) {
+            dense.page = page;
             dense.entry = &page->entries[slot];
             dense.class_size = (uint32_t)page->grain << CTM_GRAIN_BITS;
         }
@@ -160,59 +161,46 @@ static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks,
     return dense;
 }
 
-static inline int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
-                                 uint32_t site, struct ctm_block *old, bool *had_old)
+static inline struct ctm_block ctm_dense_block(struct ctm_dense dense)
 {
-    if (CTM_LIKELY(size - 1 < CTM_SMALL_MAX)) {
-        uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
-        struct ctm_page *page = ctm_blocks_page(blocks, address);
-        if (CTM_LIKELY(page != NULL && page->grain == grain && page->hashed == 0)) {
-            uint32_t slot = ctm_page_slot(address, grain);
-            if (CTM_LIKELY(slot != UINT32_MAX)) {
-                uint32_t *entry = &page->entries[slot];
-                uint32_t before = *entry;
-                *entry = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
-                if (CTM_LIKELY(before == 0)) {
-                    page->live++;
-                    return 0;
-                }
-                old->site = before >> 4;
-                old->size = (grain << CTM_GRAIN_BITS) - (before & 15);
-                *had_old = true;
-                return 1;
-            }
-        }
-    }
-    return ctm_blocks_put_slow(blocks, address, size, site, old, had_old);
+    return (struct ctm_block){.size = dense.class_size - (*dense.entry & 15),
+                              .site = *dense.entry >> 4};
 }
 
-static inline unsigned ctm_blocks_take(struct ctm_blocks *blocks, uintptr_t address,
-                                       struct ctm_block *out)
+/* Note a block where nothing but an entry must be written. False: ctm_blocks_put is needed. */
+static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr_t address,
+                                        uint64_t size, uint32_t site)
 {
+    if (CTM_UNLIKELY(size - 1 >= CTM_SMALL_MAX)) {
+        return false;
+    }
+    uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
     struct ctm_page *page = ctm_blocks_page(blocks, address);
-    if (CTM_UNLIKELY(page == NULL)) {
-        return blocks->odd == 0 ? CTM_TAKEN_NOTHING : ctm_blocks_take_slow(blocks, address, out);
+    if (CTM_UNLIKELY(page == NULL || page->grain != grain || page->hashed != 0)) {
+        return false;
     }
-    if (CTM_UNLIKELY((page->hashed | page->watched) != 0)) {
-        return ctm_blocks_take_slow(blocks, address, out);
+    uint32_t slot = ctm_page_slot(address, grain);
+    if (CTM_UNLIKELY(slot == UINT32_MAX || page->entries[slot] != 0)) {
+        return false;
     }
-    if (page->live == 0) {
-        return CTM_TAKEN_NOTHING;
-    }
-    uint32_t slot = ctm_page_slot(address, page->grain);
-    if (CTM_UNLIKELY(slot == UINT32_MAX)) {
-        return CTM_TAKEN_NOTHING;
-    }
-    uint32_t *entry = &page->entries[slot];
-    uint32_t before = *entry;
-    if (CTM_UNLIKELY(before == 0)) {
-        return CTM_TAKEN_NOTHING;
-    }
-    *entry = 0;
-    page->live--;
-    out->site = before >> 4;
-    out->size = ((uint32_t)page->grain << CTM_GRAIN_BITS) - (before & 15);
-    return CTM_TAKEN_BLOCK;
+    page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
+    page->live++;
+    return true;
+}
+
+/* Remove a block that is in an array. */
+static inline void ctm_blocks_take_dense(struct ctm_dense dense)
+{
+    *dense.entry = 0;
+    dense.page->live--;
+}
+
+/* Whether nothing is known of an address whose page has no live entry: most often a block from
+ * before. Never wrong when true. */
+static inline bool ctm_blocks_know_nothing(const struct ctm_blocks *blocks, uintptr_t address)
+{
+    const struct ctm_page *page = ctm_blocks_page(blocks, address);
+    return page == NULL ? blocks->odd == 0 : (page->live | page->hashed | page->watched) == 0;
 }
 
 #endif

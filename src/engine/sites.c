@@ -112,6 +112,14 @@ void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room)
     ctm_index_shrink(&sites->domain_index, 0);
 }
 
+CTM_COLD void ctm_site_save_slow(struct ctm_sites *sites, struct ctm_site *s)
+{
+    s->stamp = sites->epoch;
+    s->saved_bytes = s->live_bytes;
+    s->saved_blocks = s->live_blocks;
+    sites->away = true;
+}
+
 void ctm_sites_reset_peak(struct ctm_sites *sites)
 {
     ctm_sites_new_peak(sites);

@@ -99,13 +99,13 @@ static inline uint64_t ctm_site_peak_blocks(const struct ctm_sites *sites, const
     return s->stamp == sites->epoch ? s->saved_blocks : s->live_blocks;
 }
 
+/* Once a site and epoch: not worth room where it is called. */
+void ctm_site_save_slow(struct ctm_sites *sites, struct ctm_site *s);
+
 static inline void ctm_site_save(struct ctm_sites *sites, struct ctm_site *s)
 {
-    if (s->stamp != sites->epoch) {
-        s->stamp = sites->epoch;
-        s->saved_bytes = s->live_bytes;
-        s->saved_blocks = s->live_blocks;
-        sites->away = true;
+    if (CTM_UNLIKELY(s->stamp != sites->epoch)) {
+        ctm_site_save_slow(sites, s);
     }
 }
 

@@ -96,14 +96,6 @@ int ctm_tracer_clear(struct ctm_tracer *tracer)
     return error;
 }
 
-void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old)
-{
-    /* What was watched at this address died unseen, too. */
-    ctm_tracer_watched_hook(tracer, address);
-    ctm_sites_lose(&tracer->sites, old.site, old.size);
-    tracer->missed_frees++;
-}
-
 int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node, uint32_t *site)
 {
     struct ctm_sites *sites = &tracer->sites;
@@ -124,14 +116,18 @@ int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node, u
     return CTM_OK;
 }
 
-bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node)
+/* The site of domain 0 of a node that may lack one; CTM_NO_SITE: no memory, or no node. */
+static uint32_t make_site(struct ctm_tracer *tracer, uint32_t node)
 {
-    uint32_t site;
+    uint32_t site = ctm_tracer_site_of(tracer, node);
+    if (site != CTM_NO_SITE || node == CTM_NO_CONTEXT) {
+        return site;
+    }
     /* Before the site is made, which would be taken for one that nothing needs. */
     if (ctm_reclaim_is_due(tracer)) {
         ctm_reclaim_step_hook(tracer, node);
     }
-    return ctm_tracer_site(tracer, 0, node, &site) == CTM_OK;
+    return ctm_tracer_site(tracer, 0, node, &site) == CTM_OK ? site : CTM_NO_SITE;
 }
 
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
@@ -166,13 +162,58 @@ struct ctm_owner *ctm_tracer_add_owner_hook(struct ctm_tracer *tracer, uintptr_t
     return owner;
 }
 
+/* The address was handed out without a free of what was known there. */
+static void replaced(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old)
+{
+    /* What was watched at this address died unseen, too. */
+    ctm_tracer_watched_hook(tracer, address);
+    ctm_sites_lose(&tracer->sites, old.site, old.size);
+    tracer->missed_frees++;
+}
+
+void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint64_t size,
+                                    uint32_t node)
+{
+    struct ctm_block old;
+    bool had_old;
+    int result = CTM_ENOMEM;
+    uint32_t site = make_site(tracer, node);
+    if (site == CTM_NO_SITE) {
+        had_old = (ctm_blocks_take(&tracer->blocks, address, &old) & CTM_TAKEN_BLOCK) != 0;
+    } else {
+        result = ctm_blocks_put(&tracer->blocks, address, size, site, &old, &had_old);
+    }
+    if (had_old) {
+        replaced(tracer, address, old);
+    }
+    if (result < 0) {
+        tracer->dropped++;
+        return;
+    }
+    ctm_sites_gain(&tracer->sites, site, size);
+    ctm_sites_count(&tracer->sites, site, size);
+}
+
+struct ctm_block ctm_tracer_freed_slow_hook(struct ctm_tracer *tracer, uintptr_t address)
+{
+    struct ctm_block old = {.site = CTM_NO_SITE};
+    unsigned taken = ctm_blocks_take(&tracer->blocks, address, &old);
+    if ((taken & CTM_TAKEN_WATCHED) != 0) {
+        ctm_tracer_watched_hook(tracer, address);
+    }
+    if ((taken & CTM_TAKEN_BLOCK) != 0) {
+        ctm_sites_lose(&tracer->sites, old.site, old.size);
+    }
+    return old;
+}
+
 void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old)
 {
     struct ctm_block other;
     bool had_other = false;
     int result = ctm_blocks_put(&tracer->blocks, address, old.size, old.site, &other, &had_other);
     if (had_other) {
-        ctm_tracer_replaced_hook(tracer, address, other);
+        replaced(tracer, address, other);
     }
     if (result < 0) {
         tracer->dropped++;
@@ -215,20 +256,19 @@ void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr
     }
 }
 
-void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node)
+void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node)
 {
     struct ctm_block block;
     if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
         return;
     }
-    if (node == CTM_NO_CONTEXT || (tracer->stacks.nodes[node].site == CTM_NO_SITE &&
-                                   !ctm_tracer_make_site_hook(tracer, node))) {
+    uint32_t site = make_site(tracer, node);
+    if (site == CTM_NO_SITE) {
         /* Better no trace than one that names the wrong line. */
         (void)ctm_tracer_freed_hook(tracer, address, &block);
         tracer->dropped++;
         return;
     }
-    uint32_t site = tracer->stacks.nodes[node].site;
     if (site != block.site) {
         ctm_blocks_move(&tracer->blocks, address, site);
         ctm_sites_pass(&tracer->sites, block.site, site, block.size);

@@ -90,10 +90,6 @@ CTM_MUST_CHECK int ctm_tracer_clear(struct ctm_tracer *tracer);
 /* Count churn anew. Linear in sites. */
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer);
 
-/* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. */
-void ctm_tracer_replaced_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
-/* Make the site of domain 0 that a node lacks. False: no memory. */
-CTM_MUST_CHECK bool ctm_tracer_make_site_hook(struct ctm_tracer *tracer, uint32_t node);
 /* The site of a node in a domain, made if it is not there. CTM_ENOMEM, CTM_ELIMIT. */
 CTM_MUST_CHECK int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node,
                                    uint32_t *site);
@@ -111,32 +107,29 @@ CTM_MUST_CHECK int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t dom
                                          uintptr_t address, uint64_t size, uint32_t node);
 void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address);
 
+/* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. */
+
+/* What is seldom needed of the functions below. The second returns the block that was there; its
+ * site is CTM_NO_SITE if none was. */
+void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint64_t size,
+                                    uint32_t node);
+struct ctm_block ctm_tracer_freed_slow_hook(struct ctm_tracer *tracer, uintptr_t address);
+
+/* The site of a node in domain 0; CTM_NO_SITE: it has none yet, or there is no node. */
+static inline uint32_t ctm_tracer_site_of(const struct ctm_tracer *tracer, uint32_t node)
+{
+    return CTM_UNLIKELY(node == CTM_NO_CONTEXT) ? CTM_NO_SITE : tracer->stacks.nodes[node].site;
+}
+
 /* A successful allocation. */
 static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_t address,
                                              uint64_t size, uint32_t node)
 {
-    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT) ||
-        CTM_UNLIKELY(tracer->stacks.nodes[node].site == CTM_NO_SITE &&
-                     !ctm_tracer_make_site_hook(tracer, node))) {
-        struct ctm_block stale;
-        if ((ctm_blocks_take(&tracer->blocks, address, &stale) & CTM_TAKEN_BLOCK) != 0) {
-            ctm_tracer_replaced_hook(tracer, address, stale);
-        }
-        tracer->dropped++;
+    uint32_t site = ctm_tracer_site_of(tracer, node);
+    if (CTM_UNLIKELY(site == CTM_NO_SITE) ||
+        CTM_UNLIKELY(!ctm_blocks_put_dense(&tracer->blocks, address, size, site))) {
+        ctm_tracer_allocated_slow_hook(tracer, address, size, node);
         return;
-    }
-    uint32_t site = tracer->stacks.nodes[node].site;
-    struct ctm_block old;
-    bool had_old = false;
-    int result = ctm_blocks_put(&tracer->blocks, address, size, site, &old, &had_old);
-    if (CTM_UNLIKELY(result != 0)) {
-        if (had_old) {
-            ctm_tracer_replaced_hook(tracer, address, old);
-        }
-        if (result < 0) {
-            tracer->dropped++;
-            return;
-        }
     }
     ctm_sites_gain(&tracer->sites, site, size);
     ctm_sites_count(&tracer->sites, site, size);
@@ -149,13 +142,16 @@ static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_
 static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t address,
                                          struct ctm_block *old)
 {
-    unsigned taken = ctm_blocks_take(&tracer->blocks, address, old);
-    if (CTM_UNLIKELY((taken & CTM_TAKEN_WATCHED) != 0)) {
-        ctm_tracer_watched_hook(tracer, address);
+    struct ctm_dense dense = ctm_blocks_dense(&tracer->blocks, address);
+    if (CTM_UNLIKELY(dense.entry == NULL || dense.page->watched != 0)) {
+        if (ctm_blocks_know_nothing(&tracer->blocks, address)) {
+            return false;
+        }
+        *old = ctm_tracer_freed_slow_hook(tracer, address);
+        return old->site != CTM_NO_SITE;
     }
-    if ((taken & CTM_TAKEN_BLOCK) == 0) {
-        return false;
-    }
+    *old = ctm_dense_block(dense);
+    ctm_blocks_take_dense(dense);
     ctm_sites_lose(&tracer->sites, old->site, old->size);
     return true;
 }
@@ -167,25 +163,23 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
  */
 void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, struct ctm_block old);
 
-/* The same as ctm_tracer_reused_hook, for what that does not do itself. */
-void ctm_tracer_reused_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node);
-
 /* The block at `address`, if it has a trace, was handed to a new object: it is `node`'s now. */
-static inline void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address,
-                                          uint32_t node)
+void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node);
+
+/* The same for a block that is in an array: for a host that captures the stack only then. */
+static inline void ctm_tracer_reused_dense_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                                struct ctm_dense dense, uint32_t node)
 {
-    struct ctm_dense dense = ctm_blocks_dense(&tracer->blocks, address);
-    uint32_t site = node == CTM_NO_CONTEXT ? CTM_NO_SITE : tracer->stacks.nodes[node].site;
-    if (CTM_UNLIKELY(dense.entry == NULL || site == CTM_NO_SITE)) {
-        ctm_tracer_reused_slow_hook(tracer, address, node);
+    uint32_t site = ctm_tracer_site_of(tracer, node);
+    if (CTM_UNLIKELY(site == CTM_NO_SITE)) {
+        ctm_tracer_reused_hook(tracer, address, node);
         return;
     }
-    uint32_t before = *dense.entry;
-    uint32_t slack = before & 15;
-    ctm_sites_count_reuse(&tracer->sites, site, dense.class_size - slack);
-    if (before >> 4 != site) {
-        *dense.entry = site << 4 | slack;
-        ctm_sites_pass(&tracer->sites, before >> 4, site, dense.class_size - slack);
+    struct ctm_block block = ctm_dense_block(dense);
+    ctm_sites_count_reuse(&tracer->sites, site, block.size);
+    if (block.site != site) {
+        *dense.entry = site << 4 | (*dense.entry & 15);
+        ctm_sites_pass(&tracer->sites, block.site, site, block.size);
     }
 }
 
