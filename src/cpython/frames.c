@@ -67,14 +67,13 @@ static inline const frame_type *newest_of(PyThreadState *state)
 }
 
 /*
- * Frames on the stack, incomplete ones included, by the interpreter's own count; 0 where it does
- * not keep one that counts Python frames alone.
+ * Frames on the stack, incomplete ones included, by the interpreter's own count; 0 or less where it
+ * does not keep one that counts Python frames alone.
  */
-static inline uint32_t recursion_depth(PyThreadState *state)
+static inline int recursion_depth(PyThreadState *state)
 {
 #if PY_VERSION_HEX >= 0x030C0000
-    int depth = state->py_recursion_limit - state->py_recursion_remaining;
-    return depth > 0 ? (uint32_t)depth : 0;
+    return state->py_recursion_limit - state->py_recursion_remaining;
 #else
     (void)state;
     return 0;
@@ -243,20 +242,26 @@ static inline struct ctm_location *locate(struct ctm_tracer *tracer, const frame
                                         : add_location(tracer, code_of(frame), instruction);
 }
 
-/* The node of a location under a parent: nearly always the one it had last time. */
-static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *location,
-                                uint32_t parent)
+static CTM_NOINLINE uint32_t new_child_of(struct ctm_tracer *tracer, struct ctm_location *location,
+                                          uint32_t parent)
 {
-    if (CTM_LIKELY(location->parent == parent)) {
-        return location->node;
-    }
     uint32_t node;
     if (ctm_stacks_child(&tracer->stacks, parent, location->frame, &node) < 0) {
         return CTM_NO_CONTEXT;
     }
-    location->parent = parent;
-    location->node = node;
+    if (location->shown) {
+        location->parent = parent;
+        location->node = node;
+    }
     return node;
+}
+
+/* The node of a location under a parent: nearly always the one it had last time. */
+static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *location,
+                                uint32_t parent)
+{
+    return CTM_LIKELY(location->parent == parent) ? location->node
+                                                  : new_child_of(tracer, location, parent);
 }
 
 /* ---- depth ---- */
@@ -267,28 +272,26 @@ static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *
  * below an __init__ that a specialised call of a class enters directly. The former is always on
  * top. The latter is pushed right after the new object was allocated, which is a capture, by the
  * frame that is the newest one then: so since the last capture, at a depth of n, at most one was
- * pushed, as number n. All hidden frames are therefore at `lowest_hidden` or above, or at that
- * number.
+ * pushed, as number n. All hidden frames are therefore where the last capture found one, or at that
+ * number: those below `shown_depth`, the lesser of the two, are not hidden.
  */
-
-enum { NONE_HIDDEN = UINT32_MAX };
 
 /*
  * Count the hidden frames among those with the numbers [low, depth), the oldest frame's number
- * being 0, and note the lowest. False: the stack is not as long as the counter says.
+ * being 0, and find the lowest. False: the stack is not as long as the counter says.
  */
-static bool count_hidden(struct ctm_walker *walker, const frame_type *frame, uint32_t depth,
-                         uint32_t low, uint32_t *hidden)
+static bool count_hidden(const frame_type *frame, uint32_t depth, uint32_t low, uint32_t *hidden,
+                         uint32_t *lowest)
 {
     uint32_t number = depth;
     *hidden = 0;
-    walker->lowest_hidden = NONE_HIDDEN;
+    *lowest = depth;
     for (; frame != NULL && number > low; frame = frame->previous) {
         if (!is_shim(frame)) {
             number--;
             if (is_incomplete(frame)) {
                 (*hidden)++;
-                walker->lowest_hidden = number;
+                *lowest = number;
             }
         }
     }
@@ -319,6 +322,7 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
         walker->state = state;
         walker->root_chunk = NULL;
         walker->count_frames = false;
+        walker->shown_depth = 0;
     }
     const _PyStackChunk *root = state->datastack_chunk;
     walker->chunk = root;
@@ -329,53 +333,52 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
         walker->count_frames = walker->count_frames || walker->root_chunk != NULL;
         walker->root_chunk = root;
         /* As if the last capture had been on an empty stack: all frames will be looked at. */
-        walker->last_depth = 0;
+        walker->shown_depth = 0;
     }
 }
 
-/* Frames on the stack, `newest` being the first that is shown, where some of them are hidden or may
- * be: those with the numbers [0, low) are not. */
-static CTM_NOINLINE uint32_t depth_without_hidden(struct ctm_walker *walker, const frame_type *top,
-                                                  const frame_type *newest, uint32_t depth,
-                                                  uint32_t low)
+/* Frames that the public API would show of the state's stack, whose newest frame is one of them; 0:
+ * that takes depth_of(). */
+static inline uint32_t depth_at_once(struct ctm_walker *walker, PyThreadState *state)
 {
+    uint32_t depth = (uint32_t)recursion_depth(state);
+    bool known = CTM_LIKELY(depth - 1 < walker->shown_depth) &&
+                 CTM_LIKELY(walker->state == state) &&
+                 CTM_LIKELY(walker->chunk == state->datastack_chunk);
+    return known ? depth : 0;
+}
+
+/* The same for any stack; `newest` is the first frame that is shown. */
+static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const frame_type *newest)
+{
+    int counted = recursion_depth(state);
+    if (counted <= 0) {
+        return count_frames(newest);
+    }
+    if (walker->state != state || walker->chunk != state->datastack_chunk) {
+        check_data_stack(walker, state);
+    }
+    if (walker->count_frames) {
+        return count_frames(newest);
+    }
+    uint32_t depth = (uint32_t)counted;
+    uint32_t low = walker->shown_depth;
+    const frame_type *top = newest_of(state);
     if (top != newest) {
         uint32_t first = depth - hidden_above(top, newest);
         low = first < low ? first : low;
     }
+    walker->shown_depth = depth;
     if (low >= depth) {
         return depth;
     }
     uint32_t hidden;
-    if (!count_hidden(walker, top, depth, low, &hidden)) {
+    if (!count_hidden(top, depth, low, &hidden, &walker->shown_depth)) {
         walker->count_frames = true;
+        walker->shown_depth = 0;
         return count_frames(newest);
     }
     return depth - hidden;
-}
-
-/* Frames that the public API would show of the state's stack; `newest` is the first of them. */
-static inline uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state,
-                                const frame_type *newest)
-{
-    uint32_t depth = recursion_depth(state);
-    if (CTM_UNLIKELY(depth == 0)) {
-        return count_frames(newest);
-    }
-    if (CTM_UNLIKELY(walker->state != state || walker->chunk != state->datastack_chunk)) {
-        check_data_stack(walker, state);
-    }
-    if (CTM_UNLIKELY(walker->count_frames)) {
-        return count_frames(newest);
-    }
-    uint32_t low =
-        walker->lowest_hidden < walker->last_depth ? walker->lowest_hidden : walker->last_depth;
-    walker->last_depth = depth;
-    const frame_type *top = newest_of(state);
-    if (CTM_LIKELY(low >= depth && top == newest)) {
-        return depth;
-    }
-    return depth_without_hidden(walker, top, newest, depth, low);
 }
 
 /* ---- capture ---- */
@@ -418,6 +421,40 @@ static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *trace
     return 1;
 }
 
+/*
+ * From `frame` at *level down to the first level of [stop, *level) below which something changed,
+ * all of them being remembered: becomes *level. Returns the frame there.
+ *
+ * Loads through the remembered pointer once it is verified, not through the one just read: then the
+ * loads of many levels run at the same time.
+ */
+static inline const frame_type *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
+                                               const frame_type *frame, uint32_t *level)
+{
+    while (*level > stop) {
+        const struct ctm_place *newest = place_at(walker, *level - 1);
+        uint32_t to_ring_start = (uint32_t)(newest - walker->places);
+        uint32_t to_stop = *level - 1 - stop;
+        const struct ctm_place *place = newest;
+        const struct ctm_place *last = newest - (to_stop < to_ring_start ? to_stop : to_ring_start);
+        for (;; place--) {
+            const frame_type *caller = place->frame;
+            if ((CTM_UNLIKELY(caller != frame->previous) &&
+                 caller != first_complete(frame->previous)) ||
+                CTM_UNLIKELY(place->instruction != instruction_of(caller))) {
+                *level -= (uint32_t)(newest - place);
+                return frame;
+            }
+            frame = caller;
+            if (place == last) {
+                break;
+            }
+        }
+        *level -= (uint32_t)(newest - last) + 1;
+    }
+    return frame;
+}
+
 /* How a walk over the levels below the newest frame ended. */
 enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
 
@@ -426,71 +463,35 @@ enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
  * *changed becomes the lowest level whose node must be found anew, if that is lower than what it
  * is.
  */
-static CTM_NOINLINE enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                              const frame_type *frame, uint32_t level,
-                                              uint32_t base, uint32_t *changed)
+static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                 const frame_type *frame, uint32_t level, uint32_t base,
+                                 uint32_t *changed)
 {
+    uint32_t stop = walker->low < base ? base : walker->low;
     while (level > base) {
-        const frame_type *caller = frame->previous;
-        const struct ctm_place *known = place_at(walker, level - 1);
-        /* Load through the remembered pointer once it is verified, not through the one just read:
-         * then the loads of many levels run at the same time. */
-        if (CTM_LIKELY(known->frame == caller && caller != NULL && remembers(walker, level - 1))) {
-            frame = known->frame;
-            if (CTM_LIKELY(known->instruction == instruction_of(frame))) {
-                level--;
-                continue;
+        if (remembers(walker, level - 1)) {
+            frame = skip_unchanged(walker, stop, frame, &level);
+            if (level == base) {
+                break;
             }
         }
-        caller = first_complete(caller);
-        if (caller == NULL) {
+        frame = first_complete(frame->previous);
+        if (frame == NULL) {
             return WALK_WRONG_DEPTH;
         }
         level--;
-        int noted = note_level(walker, tracer, level, caller, instruction_of(caller));
+        int noted = note_level(walker, tracer, level, frame, instruction_of(frame));
         if (noted < 0) {
             return WALK_NO_MEMORY;
         }
         if (noted > 0 && level < *changed) {
             *changed = level;
         }
-        frame = caller;
     }
     if (base == 0 && first_complete(frame->previous) != NULL) {
         return WALK_WRONG_DEPTH;
     }
     return WALK_DONE;
-}
-
-/*
- * The same for levels that are all remembered, as long as nothing changed: moves *frame and *level
- * down to the first level below which something did. True: nothing did.
- */
-static inline bool skip_unchanged(const struct ctm_walker *walker, uint32_t base,
-                                  const frame_type **frame, uint32_t *level)
-{
-    const frame_type *at = *frame;
-    uint32_t left = *level - base;
-    while (left > 0) {
-        /* Down to the base, or to where the ring begins. */
-        const struct ctm_place *place = place_at(walker, base + left - 1);
-        uint32_t below = (uint32_t)(place - walker->places) + 1;
-        uint32_t stop = below < left ? left - below : 0;
-        for (; left > stop; left--, place--) {
-            const frame_type *caller = place->frame;
-            if (CTM_UNLIKELY(caller != at->previous) && caller != first_complete(at->previous)) {
-                goto out;
-            }
-            if (CTM_UNLIKELY(place->instruction != instruction_of(caller))) {
-                goto out;
-            }
-            at = caller;
-        }
-    }
-out:
-    *frame = at;
-    *level = base + left;
-    return left == 0 && (base != 0 || first_complete(at->previous) == NULL);
 }
 
 static inline uint32_t root_of(const struct ctm_capture_options *options, uint32_t left_out)
@@ -521,21 +522,17 @@ static uint32_t forget(struct ctm_walker *walker)
 }
 
 /*
- * Verify the levels below `top`, `newest` standing there, and find the nodes of those that changed.
- * True: their nodes are right. False: nothing is remembered any more, and either there is no
- * memory, or the depth is wrong and from now on frames are counted.
+ * Verify the levels [base, level), `frame` standing at `level`, those from there to `top` being
+ * verified, and find the nodes of those that changed. True: all nodes below `top` are right. False:
+ * nothing is remembered any more, and either there is no memory, or the depth is wrong and from now
+ * on frames are counted.
  */
-static CTM_NOINLINE bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                      uint32_t root, const frame_type *newest, uint32_t base,
-                                      uint32_t top)
+static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
+                         const frame_type *frame, uint32_t level, uint32_t base, uint32_t top)
 {
-    if (walker->generation != tracer->generation) {
-        walker->generation = tracer->generation;
-        (void)forget(walker);
-    }
     bool same_base = walker->low == base && walker->high > base;
     uint32_t changed = same_base ? (walker->high < top ? walker->high : top) : base;
-    enum walk_end end = walk_levels(walker, tracer, newest, top, base, &changed);
+    enum walk_end end = walk_levels(walker, tracer, frame, level, base, &changed);
     if (end == WALK_DONE &&
         (changed >= top || renew_nodes(walker, tracer, root, base, changed, top))) {
         if (!same_base || changed < top) {
@@ -548,56 +545,90 @@ static CTM_NOINLINE bool renew_levels(struct ctm_walker *walker, struct ctm_trac
     (void)forget(walker);
     if (end == WALK_WRONG_DEPTH) {
         walker->count_frames = true;
+        walker->shown_depth = 0;
     }
     return false;
 }
 
-/* The node of a stack of `depth` frames, with a limit of more than one. */
-static inline uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                      const struct ctm_capture_options *options,
-                                      const frame_type *newest, struct ctm_location *location,
-                                      uint32_t depth)
+/* The node of the newest frame, those below `top`, where it stands, being right. */
+static inline uint32_t capture_top(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                   const frame_type *newest, struct ctm_location *location,
+                                   uint32_t root, uint32_t base, uint32_t top)
 {
-    uint32_t base =
-        depth <= options->nframe ? 0 : (depth - options->nframe) & ~(options->stride - 1);
-    uint32_t root = root_of(options, base);
-    uint32_t top = depth - 1;
-    uintptr_t instruction = instruction_of(newest);
-    const frame_type *frame = newest;
-    uint32_t level = top;
-    if (CTM_UNLIKELY(walker->generation != tracer->generation || walker->low != base ||
-                     walker->high < top || !skip_unchanged(walker, base, &frame, &level))) {
-        if (!renew_levels(walker, tracer, root, newest, base, top)) {
-            return CTM_NO_CONTEXT;
-        }
-        /* It moves when others are added. */
-        location = ctm_locations_find(&tracer->locations, instruction);
-    }
-    uint32_t at = top & walker->mask;
+    struct ctm_level *known = level_at(walker, top);
     uint32_t parent = top == base ? root : level_at(walker, top - 1)->node;
     uint32_t node = child_of(tracer, location, parent);
     if (CTM_UNLIKELY(node == CTM_NO_CONTEXT)) {
         return forget(walker);
     }
-    if (walker->high <= top || walker->levels[at].node != node) {
+    if (walker->high <= top || known->node != node) {
         /* What is remembered above the newest frame stays true only under the same node. */
-        walker->high = depth;
+        walker->high = top + 1;
     }
-    walker->places[at] = (struct ctm_place){newest, instruction};
-    walker->levels[at] = (struct ctm_level){location->frame, node};
+    *place_at(walker, top) = (struct ctm_place){newest, location->instruction};
+    *known = (struct ctm_level){location->frame, node};
     return node;
 }
 
-uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
-                          struct ctm_tracer *tracer, const struct ctm_capture_options *options)
+/* The oldest level that is kept of a stack of `depth` frames. */
+static inline uint32_t base_of(const struct ctm_capture_options *options, uint32_t depth)
 {
-    const frame_type *newest = state == NULL ? NULL : newest_of(state);
-    if (CTM_UNLIKELY(newest == NULL)) {
-        return CTM_UNKNOWN_NODE;
+    return depth <= options->nframe ? 0 : (depth - options->nframe) & ~(options->stride - 1);
+}
+
+/* The node of a stack of `depth` frames of which not all are as remembered. */
+static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                             const struct ctm_capture_options *options,
+                                             const frame_type *newest, const frame_type *frame,
+                                             uint32_t level, uint32_t depth)
+{
+    uint32_t base = base_of(options, depth);
+    uint32_t root = root_of(options, base);
+    bool counted = walker->count_frames;
+    if (walker->generation != tracer->generation) {
+        walker->generation = tracer->generation;
+        (void)forget(walker);
     }
-    /* An instruction at which all frames are shown tells that this one is, without a look at it. */
+    if (!renew_levels(walker, tracer, root, frame, level, base, depth - 1)) {
+        return walker->count_frames && !counted
+                   ? capture_changed(walker, tracer, options, newest, newest,
+                                     count_frames(newest) - 1, count_frames(newest))
+                   : CTM_NO_CONTEXT;
+    }
+    /* Found now: it moves when others are added. */
     struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
-    if (CTM_UNLIKELY(location == NULL || !location->shown)) {
+    return capture_top(walker, tracer, newest, location, root, base, depth - 1);
+}
+
+/* The node of a stack of `depth` frames, with a limit of more than one. */
+static CTM_NOINLINE uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                            const struct ctm_capture_options *options,
+                                            const frame_type *newest, struct ctm_location *location,
+                                            uint32_t depth)
+{
+    uint32_t base = base_of(options, depth);
+    uint32_t top = depth - 1;
+    uint32_t level = top;
+    const frame_type *frame = newest;
+    if (CTM_LIKELY(walker->generation == tracer->generation && walker->low == base &&
+                   walker->high >= top)) {
+        frame = skip_unchanged(walker, base, frame, &level);
+        if (CTM_LIKELY(level == base) &&
+            (base != 0 || CTM_LIKELY(first_complete(frame->previous) == NULL))) {
+            return capture_top(walker, tracer, newest, location, root_of(options, base), base, top);
+        }
+    }
+    return capture_changed(walker, tracer, options, newest, frame, level, depth);
+}
+
+/* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */
+static CTM_NOINLINE uint32_t capture_any(struct ctm_walker *walker, PyThreadState *state,
+                                         struct ctm_tracer *tracer,
+                                         const struct ctm_capture_options *options,
+                                         struct ctm_location *location)
+{
+    const frame_type *newest = newest_of(state);
+    if (location == NULL || !location->shown) {
         newest = first_complete(newest);
         if (newest == NULL) {
             return CTM_UNKNOWN_NODE;
@@ -607,18 +638,41 @@ uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
             return CTM_NO_CONTEXT;
         }
     }
-    if (options->nframe > 1) {
-        uint32_t depth = depth_of(walker, state, newest);
-        uint32_t node = capture_window(walker, tracer, options, newest, location, depth);
-        if (CTM_UNLIKELY(node == CTM_NO_CONTEXT && walker->count_frames)) {
-            node = capture_window(walker, tracer, options, newest,
-                                  ctm_locations_find(&tracer->locations, instruction_of(newest)),
-                                  count_frames(newest));
-        }
-        return node;
+    if (options->nframe == 1) {
+        uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest) - 1 : 0;
+        return child_of(tracer, location, root_of(options, left_out));
     }
-    uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest) - 1 : 0;
-    return child_of(tracer, location, root_of(options, left_out));
+    return capture_window(walker, tracer, options, newest, location,
+                          depth_of(walker, state, newest));
+}
+
+uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
+                          struct ctm_tracer *tracer, const struct ctm_capture_options *options)
+{
+    const frame_type *newest = state == NULL ? NULL : newest_of(state);
+    if (CTM_UNLIKELY(newest == NULL)) {
+        return CTM_UNKNOWN_NODE;
+    }
+    /* An instruction at which all frames are shown tells that this one is, without a look at it;
+     * and only such a location has a parent. */
+    struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
+    if (CTM_UNLIKELY(location == NULL)) {
+        return capture_any(walker, state, tracer, options, NULL);
+    }
+    if (CTM_LIKELY(options->nframe == 1)) {
+        uint32_t depth = options->total_nframe ? depth_at_once(walker, state) : 1;
+        if (CTM_LIKELY(depth != 0 && location->parent == ctm_stacks_root(depth - 1))) {
+            walker->shown_depth = depth;
+            return location->node;
+        }
+        return capture_any(walker, state, tracer, options, location);
+    }
+    uint32_t depth = location->shown ? depth_at_once(walker, state) : 0;
+    if (CTM_UNLIKELY(depth == 0)) {
+        return capture_any(walker, state, tracer, options, location);
+    }
+    walker->shown_depth = depth;
+    return capture_window(walker, tracer, options, newest, location, depth);
 }
 
 /* ---- set-up ---- */
@@ -651,7 +705,7 @@ static size_t rings_size(uint32_t mask)
 int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
                     const struct ctm_capture_options *options)
 {
-    walker->last_depth = 0;
+    walker->shown_depth = 0;
     uint32_t window = options->nframe + options->stride;
     if (walker->places != NULL && walker->mask >= window) {
         return CTM_OK;

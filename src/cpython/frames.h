@@ -51,8 +51,8 @@ struct ctm_walker {
     const void *state;
     const void *chunk;      /* newest chunk of the data stack at the last capture */
     const void *root_chunk; /* the oldest one */
-    uint32_t last_depth;    /* by the counter, at the last capture; 0: captures were missed */
-    uint32_t lowest_hidden; /* number of the oldest frame that is counted and not shown */
+    uint32_t shown_depth;   /* none of so many oldest frames is counted but not shown; 0: captures
+                               were missed, or `count_frames` */
     bool count_frames;      /* the counter is not to be trusted here */
     /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once it
      * is freed. */
