@@ -20,8 +20,8 @@ _DARK_TINTS = (
     "#bd85a5",
     "#98a0ab",
 )
-# Of the areas of a time line.
-_SERIES = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#8b93a0")
+# Of the areas of a time line, in the order in which neighbours are farthest apart.
+_SERIES = ("#0072b2", "#f0e442", "#cc79a7", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#8b93a0")
 
 # From least to most; `same`, `folded` and `found` stand apart from them.
 _LIGHT = {
@@ -39,7 +39,7 @@ _DARK = {
     "shrank": ("#7d93a3", "#5fb0e6"),
     "own": ("#9a8a66", "#f09a35"),
     "same": "#7d848e",
-    "folded": "#6b727c",
+    "folded": "#858c96",
     "found": "#f08ae0",
 }
 
