@@ -69,19 +69,18 @@ static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uint32_
     return true;
 }
 
-static int add_wide(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address, uint64_t size,
-                    uint32_t site)
+/* Note a block of domain 0 that has none. */
+static int add_wide(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site)
 {
-    struct ctm_wide_block block = {
-        .address = address, .size = size, .domain = domain, .site = site};
-    return ctm_wide_hash_add(&blocks->wide, block);
+    struct ctm_block old;
+    return ctm_blocks_put_domain(blocks, 0, address, size, site, &old);
 }
 
 /* Note a block at an address that has none. */
 static int add(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site)
 {
     if (address >= CTM_HASHED_LIMIT) {
-        int error = add_wide(blocks, 0, address, size, site);
+        int error = add_wide(blocks, address, size, site);
         blocks->odd += error == CTM_OK ? 1 : 0;
         return error;
     }
@@ -99,7 +98,7 @@ static int add(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint
         }
     }
     int error = size < CTM_HASHED_LIMIT ? ctm_block_hash_add(&blocks->hash, address, size, site)
-                                        : add_wide(blocks, 0, address, size, site);
+                                        : add_wide(blocks, address, size, site);
     page->hashed = (uint16_t)(page->hashed + (error == CTM_OK ? 1 : 0));
     return error;
 }
@@ -221,14 +220,14 @@ void ctm_blocks_move(struct ctm_blocks *blocks, uintptr_t address, uint32_t site
 int ctm_blocks_put_domain(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
                           uint64_t size, uint32_t site, struct ctm_block *old)
 {
-    struct ctm_wide_block *entry = ctm_wide_hash_find(&blocks->wide, domain, address);
-    if (entry == NULL) {
-        return add_wide(blocks, domain, address, size, site);
+    struct ctm_wide_block block = {
+        .address = address, .size = size, .domain = domain, .site = site};
+    struct ctm_wide_block replaced;
+    int result = ctm_wide_hash_put(&blocks->wide, block, &replaced);
+    if (result > 0) {
+        *old = read_wide(&replaced);
     }
-    *old = read_wide(entry);
-    entry->size = size;
-    entry->site = site;
-    return 1;
+    return result;
 }
 
 bool ctm_blocks_take_domain(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,

@@ -225,21 +225,29 @@ void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, stru
 int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address,
                           uint64_t size, uint32_t node)
 {
-    ctm_tracer_untrack_hook(tracer, domain, address);
     if (domain == 0) {
+        ctm_tracer_untrack_hook(tracer, domain, address);
         uint64_t dropped = tracer->dropped;
         ctm_tracer_allocated_hook(tracer, address, size, node);
         return tracer->dropped == dropped ? CTM_OK : CTM_ENOMEM;
     }
-    uint32_t site;
-    struct ctm_block old;
     if (node != CTM_NO_CONTEXT && ctm_reclaim_is_due(tracer)) {
         ctm_reclaim_step_hook(tracer, node);
     }
-    if (node == CTM_NO_CONTEXT || ctm_tracer_site(tracer, domain, node, &site) < 0 ||
-        ctm_blocks_put_domain(&tracer->blocks, domain, address, size, site, &old) < 0) {
+    uint32_t site;
+    struct ctm_block old;
+    int result = CTM_ENOMEM;
+    if (node != CTM_NO_CONTEXT && ctm_tracer_site(tracer, domain, node, &site) == CTM_OK) {
+        result = ctm_blocks_put_domain(&tracer->blocks, domain, address, size, site, &old);
+    }
+    if (CTM_UNLIKELY(result < 0)) {
+        /* Better no trace than one of another size. */
+        ctm_tracer_untrack_hook(tracer, domain, address);
         tracer->dropped++;
         return CTM_ENOMEM;
+    }
+    if (result > 0) {
+        ctm_sites_lose(&tracer->sites, old.site, old.size);
     }
     ctm_sites_gain(&tracer->sites, site, size);
     ctm_sites_count(&tracer->sites, site, size);

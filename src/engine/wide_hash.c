@@ -1,5 +1,6 @@
 #include "engine/wide_hash.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "engine/hash.h"
@@ -22,13 +23,16 @@ static size_t next(const struct ctm_wide_hash *hash, size_t at)
     return at + 1 == hash->capacity ? 0 : at + 1;
 }
 
-static void insert(struct ctm_wide_hash *hash, struct ctm_wide_block block)
+/* The entry of a (domain, address), or else the empty one where it belongs. */
+static struct ctm_wide_block *look_up(const struct ctm_wide_hash *hash, uint32_t domain,
+                                      uint64_t address)
 {
-    size_t at = home(block.domain, block.address, hash->capacity);
-    while (hash->entries[at].site != 0) {
+    size_t at = home(domain, address, hash->capacity);
+    while (hash->entries[at].site != 0 &&
+           (hash->entries[at].address != address || hash->entries[at].domain != domain)) {
         at = next(hash, at);
     }
-    hash->entries[at] = block;
+    return &hash->entries[at];
 }
 
 static int resize(struct ctm_wide_hash *hash, size_t capacity)
@@ -42,7 +46,7 @@ static int resize(struct ctm_wide_hash *hash, size_t capacity)
     hash->capacity = capacity;
     for (size_t i = 0; i < old.capacity; i++) {
         if (old.entries[i].site != 0) {
-            insert(hash, old.entries[i]);
+            *look_up(hash, old.entries[i].domain, old.entries[i].address) = old.entries[i];
         }
     }
     ctm_pages_unmap(hash->pages, old.entries, old.capacity * sizeof *entries);
@@ -55,17 +59,22 @@ static int grow(struct ctm_wide_hash *hash)
     return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
 }
 
-int ctm_wide_hash_add(struct ctm_wide_hash *hash, struct ctm_wide_block block)
+int ctm_wide_hash_put(struct ctm_wide_hash *hash, struct ctm_wide_block block,
+                      struct ctm_wide_block *old)
 {
+    /* Where the block replaces another, this comes a block too early. */
     if (hash->used >= hash->capacity / 6 * 5) {
         int error = grow(hash);
         if (error < 0) {
             return error;
         }
     }
-    insert(hash, block);
-    hash->used++;
-    return CTM_OK;
+    struct ctm_wide_block *entry = look_up(hash, block.domain, block.address);
+    bool had_old = entry->site != 0;
+    *old = *entry;
+    *entry = block;
+    hash->used += had_old ? 0 : 1;
+    return had_old ? 1 : 0;
 }
 
 struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint32_t domain,
@@ -74,13 +83,8 @@ struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint
     if (hash->used == 0) {
         return NULL;
     }
-    for (size_t at = home(domain, address, hash->capacity); hash->entries[at].site != 0;
-         at = next(hash, at)) {
-        if (hash->entries[at].address == address && hash->entries[at].domain == domain) {
-            return &hash->entries[at];
-        }
-    }
-    return NULL;
+    struct ctm_wide_block *entry = look_up(hash, domain, address);
+    return entry->site != 0 ? entry : NULL;
 }
 
 void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *entry)
@@ -88,8 +92,9 @@ void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *ent
     size_t hole = (size_t)(entry - hash->entries);
     for (size_t at = next(hash, hole); hash->entries[at].site != 0; at = next(hash, at)) {
         size_t wanted = home(hash->entries[at].domain, hash->entries[at].address, hash->capacity);
-        size_t from_home = (at + hash->capacity - wanted) % hash->capacity;
-        size_t from_hole = (at + hash->capacity - hole) % hash->capacity;
+        /* Move it back if its home is not between the hole and here, cyclically. */
+        size_t from_home = at >= wanted ? at - wanted : at + hash->capacity - wanted;
+        size_t from_hole = at >= hole ? at - hole : at + hash->capacity - hole;
         if (from_home >= from_hole) {
             hash->entries[hole] = hash->entries[at];
             hole = at;

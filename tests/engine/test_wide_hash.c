@@ -26,7 +26,8 @@ static int add(struct fixture *f, uint32_t domain, uint64_t address, uint64_t si
 {
     struct ctm_wide_block block = {
         .domain = domain, .address = address, .size = size, .site = site};
-    return ctm_wide_hash_add(&f->hash, block);
+    struct ctm_wide_block old;
+    return ctm_wide_hash_put(&f->hash, block, &old);
 }
 
 static void assert_holds(const struct fixture *f, uint32_t domain, uint64_t address, uint64_t size,
@@ -152,7 +153,15 @@ static void random_operations_agree_with_a_list(void **state)
     }
     for (size_t round = test_rounds(100000); round > 0; round--) {
         struct ctm_wide_block *block = &model[test_random_below(&random, KEYS)];
-        if (block->site != 0) {
+        struct ctm_wide_block old = {0};
+        if (block->site != 0 && test_random_percent(&random, 20)) {
+            struct ctm_wide_block before = *block;
+            block->size = test_random_next(&random);
+            block->site = 1 + (uint32_t)test_random_below(&random, 1000);
+            assert_int_equal(ctm_wide_hash_put(&f.hash, *block, &old), 1);
+            assert_int_equal(old.size, before.size);
+            assert_int_equal(old.site, before.site);
+        } else if (block->site != 0) {
             assert_holds(&f, block->domain, block->address, block->size, block->site);
             ctm_wide_hash_remove(&f.hash,
                                  ctm_wide_hash_find(&f.hash, block->domain, block->address));
@@ -162,7 +171,7 @@ static void random_operations_agree_with_a_list(void **state)
             assert_null(ctm_wide_hash_find(&f.hash, block->domain, block->address));
             block->size = test_random_next(&random);
             block->site = 1 + (uint32_t)test_random_below(&random, 1000);
-            assert_int_equal(ctm_wide_hash_add(&f.hash, *block), CTM_OK);
+            assert_int_equal(ctm_wide_hash_put(&f.hash, *block, &old), 0);
             used++;
         }
         assert_int_equal(f.hash.used, used);
@@ -214,7 +223,8 @@ static void an_empty_table_becomes_small(void **state)
     struct fixture f;
     open_fixture(&f);
     for (uint64_t i = 1; i <= COUNT; i++) {
-        assert_int_equal(ctm_wide_hash_add(&f.hash, block_of(i)), CTM_OK);
+        struct ctm_wide_block old;
+        assert_int_equal(ctm_wide_hash_put(&f.hash, block_of(i), &old), 0);
         assert_true(i < FIRST_CAPACITY || f.hash.capacity <= i * 27 / 20 + 8);
     }
     size_t most = f.hash.capacity;
