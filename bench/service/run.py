@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures whether the tracer of a long service grows: 24 simulated hours of ever new code.
 
-run.py --python PYTHON [--config LIST] [--requests N]
+run.py --python PYTHON [--config LIST] [--requests N] [--into DOCUMENT]
 
-Prints, as Markdown, what is resident, and what the tracer holds, at the end of each simulated hour.
+Prints, as Markdown, what is resident, and what the tracer holds, at the end of every third
+simulated hour, and the processor time of the slowest request since the last row.
 """
 
 import argparse
@@ -14,11 +15,12 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
 from children import ChildError, ask, missing_modules
-from document import table
+from document import table, write_into
 from options import interpreter, parse_configs
 
 WORKER = Path(__file__).with_name("worker.py")
 HOURS = 24
+SHOWN = (1, *range(3, HOURS + 1, 3))
 REQUESTS = 4000
 TIMEOUT = 3600
 
@@ -32,6 +34,7 @@ def main() -> int:
     add("--python", type=interpreter, default=sys.executable, help="default: this one")
     add("--config", type=parse_configs, default="ours-1,ours-25", metavar="LIST")
     add("--requests", type=int, default=REQUESTS, metavar="N", help="in each simulated hour")
+    add("--into", type=Path, metavar="DOCUMENT", help="write between the marks in a document")
     options = parser.parse_args()
     if missing := missing_modules(options.python, options.config):
         print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
@@ -41,16 +44,24 @@ def main() -> int:
         for config in options.config:
             arguments = [config.name, str(HOURS), str(options.requests)]
             figures = ask(options.python, WORKER, arguments, timeout=TIMEOUT)
-            for hour in range(HOURS):
-                sizes = [f"{figures[kind][hour] / 2**20:.1f}" for kind in ("resident", "tracer")]
-                slowest = f"{figures['slowest'][hour] / 1e6:.1f}"
-                rows.append([config.label if hour == 0 else "", str(hour + 1), *sizes, slowest])
+            last = 0
+            for hour in SHOWN:
+                sizes = [
+                    f"{figures[kind][hour - 1] / 2**20:.1f}" for kind in ("resident", "tracer")
+                ]
+                slowest = f"{max(figures['slowest'][last:hour]) / 1e6:.1f}"
+                rows.append([config.label if last == 0 else "", str(hour), *sizes, slowest])
+                last = hour
     except ChildError as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 1
-    print(machine.lines(machine.describe(options.python, ["ctracemalloc"])))
+    about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     header = ["configuration", "hour", "resident, MiB", "tracer, MiB", "slowest request, ms"]
-    print(f"\n{table(header, rows, names=1)}")
+    text = f"{about}\n\n{table(header, rows, names=1)}\n"
+    if options.into:
+        write_into(options.into, "service", text)
+    else:
+        print(text, end="")
     return 0
 
 
