@@ -48,8 +48,8 @@ class Request:
     lines of the program are printed; `is_told` says whether to print where the snapshot went.
     `signal` names the signal that asks for a snapshot. `watch` has what `ctracemalloc run` was told
     to look for while the program runs: `every` (seconds), `growth`, `keep_bytes` (bytes), `keep`
-    (files), `at_rss`; all are texts. `is_peak_kept` asks for a snapshot of the peak at exit,
-    `is_opened` for a report in a browser.
+    (files), `at_rss`; all are texts. `kinds` are those of more snapshots at exit,
+    such as "peak"; `is_opened` asks for a report in a browser.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Request:
         is_told: bool = False,
         signal: str | None = None,
         watch: dict[str, str] | None = None,
-        is_peak_kept: bool = False,
+        kinds: tuple[str, ...] = (),
         is_opened: bool = False,
     ) -> None:
         self.nframe = nframe
@@ -69,7 +69,7 @@ class Request:
         self.is_told = is_told
         self.signal = signal
         self.watch = watch or {}
-        self.is_peak_kept = is_peak_kept
+        self.kinds = kinds
         self.is_opened = is_opened
 
 
@@ -147,7 +147,7 @@ def pack_run(
     out: str,
     watch: dict[str, str] | None = None,
     follow: bool = False,
-    peak: bool = False,
+    kinds: tuple[str, ...] = (),
     is_opened: bool = False,
 ) -> str:
     """Write what `ctracemalloc run` hands over to the program that takes this process over.
@@ -155,7 +155,7 @@ def pack_run(
     With `follow`, it is handed on to the children of the program, whose output is not printed.
     """
     # The path, which may have any character in it, comes last.
-    fields = {"nframe": str(nframe), "peak": str(int(peak)), "open": str(int(is_opened))}
+    fields = {"nframe": str(nframe), "kinds": " ".join(kinds), "open": str(int(is_opened))}
     fields.update(watch or {}, out=out)
     content = "\n".join(f"{name}={value}" for name, value in fields.items())
     return f"{_RUN}\n{os.getpid()}\n{top}\n{int(follow)}\n{content}"
@@ -195,11 +195,11 @@ def _unpack(content: str, top: int, is_told: bool) -> Request:
     content, _, out = content.partition("\nout=")
     watch = dict(line.split("=", 1) for line in content.split("\n"))
     nframe = int(watch.pop("nframe"))
-    is_peak_kept = watch.pop("peak", "0") == "1"
+    kinds = tuple(watch.pop("kinds").split())
     # One browser is enough for a program with its children.
-    is_opened = watch.pop("open", "0") == "1" and is_told
+    is_opened = watch.pop("open") == "1" and is_told
     signal = _variable(SIGNAL_VARIABLE)
-    return Request(nframe, out, top, is_told, signal, watch, is_peak_kept, is_opened)
+    return Request(nframe, out, top, is_told, signal, watch, kinds, is_opened)
 
 
 def _variable(name: str) -> str | None:
@@ -266,7 +266,7 @@ def _arrange_snapshots(request: Request) -> None:
             request.top,
             request.is_told,
             watcher,
-            request.is_peak_kept,
+            request.kinds,
             request.is_opened,
         ).arm()
     if request.signal is not None:

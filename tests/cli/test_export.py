@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import ctracemalloc
@@ -105,6 +106,42 @@ def test_pprof_names_functions_and_counts_the_churn(
     flat = {name: values[0] for name, values in table(text).items()}
     (size,) = (size for name, size in flat.items() if name.endswith(".make_and_lose"))
     assert size >= 6_000_000
+
+
+def test_pprof_has_what_is_live_and_what_was_allocated(
+    call: Caller, tmp_path: Path, pprof: str
+) -> None:
+    code = (
+        "def keep(): return bytes(1_000_000)\n"
+        "def lose():\n    for _ in range(3): bytes(2_000_000)\n"
+        "kept = keep()\nlose()\n"
+    )
+    command = [sys.executable, "-m", "ctracemalloc", "run", "--churn", "--top", "0"]
+    subprocess.run([*command, "-o", tmp_path / "app.ctm", "-c", code], check=True)
+    live, churn = tmp_path / "app.ctm", tmp_path / "app.churn.ctm"
+    profile = export(call, live, "pprof", "--churn", str(churn), "--filter", "<string>")
+
+    def flat(*options: str) -> dict[str, int]:
+        found = table(ask(pprof, *options, "-top", profile))
+        return {name: values[0] for name, values in found.items()}
+
+    # Blocks are a little larger than the bytes in them, and a loop has its own.
+    live_sizes, all_sizes = flat("-unit=B"), flat("-unit=B", "-sample_index=alloc_space")
+    assert 1_000_000 < live_sizes["keep"] == all_sizes["keep"] < 1_001_000
+    assert 6_000_000 < all_sizes["lose"] < 6_001_000
+    assert live_sizes.get("lose", 0) < 1000
+    assert flat("-sample_index=alloc_objects")["lose"] >= 3
+    assert flat("-sample_index=inuse_objects")["keep"] == 1
+    assert "Type: inuse_space" in ask(pprof, "-top", profile)
+    assert "left out" not in ask(pprof, "-top", profile)
+
+
+def test_totals_come_from_a_snapshot_of_the_churn(call: Caller, new: Path, tmp_path: Path) -> None:
+    arguments = ("export", new, "--churn", new, "-o", tmp_path / "out", "--format")
+    done = call(*arguments, "pprof")
+    line = f"ctracemalloc export: {new} is no snapshot of the churn, but a live one\n"
+    assert done == (1, "", line)
+    assert call(*arguments, "csv").status == 2
 
 
 def test_speedscope_holds_its_schema(call: Caller, new: Path) -> None:

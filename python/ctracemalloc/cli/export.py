@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
-from ctracemalloc.cli.errors import CommandError
+from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import add_output, check_output, writing
 from ctracemalloc.cli.progress import track
 from ctracemalloc.cli.selection import add_selection, select
@@ -19,7 +21,8 @@ _DESCRIPTION = """\
 Write a snapshot in a format that other tools read.
 
   pprof       gzipped protobuf for 'go tool pprof': inuse_objects and inuse_space of a live or peak
-              snapshot, alloc_objects and alloc_space of one of the churn; never both
+              snapshot, alloc_objects and alloc_space of one of the churn; all four of both
+              (--churn)
   speedscope  JSON for https://www.speedscope.app
   collapsed   a line for each stack with its bytes, for flamegraph.pl and inferno
   json, csv   a row for each (domain, stack, size)
@@ -29,6 +32,7 @@ Write a snapshot in a format that other tools read.
 _EPILOG = """\
 examples:
   ctracemalloc export app.ctm --format pprof -o app.pb.gz && go tool pprof -top app.pb.gz
+  ctracemalloc export app.ctm --churn app.churn.ctm --format pprof -o app.pb.gz
   ctracemalloc export app.ctm --format collapsed -o - | flamegraph.pl > app.svg
   ctracemalloc export app.ctm --format parquet -o app.parquet
 
@@ -53,11 +57,24 @@ def main(arguments: Sequence[str]) -> int:
         if find_spec("pyarrow") is None:
             raise CommandError("parquet needs pyarrow: pip install 'ctracemalloc[parquet]'")
         write = partial(write, name=options.file)
+    if options.churn and options.format != "pprof":
+        raise UsageError("--churn goes with --format pprof alone")
     check_output(options.output, options.force)
     snapshot = select(open_snapshot(options.file), options)
+    if options.churn:
+        write = partial(write, churn=_churn(options, snapshot))
     with writing(options.output) as file:
         write(snapshot, file, partial(track, what="writing"))
     return 0
+
+
+def _churn(options: argparse.Namespace, snapshot: Snapshot) -> Snapshot:
+    if snapshot.kind == "churn":
+        raise CommandError(f"{options.file} is of the churn itself: --churn adds nothing to it")
+    churn = open_snapshot(options.churn)
+    if churn.kind != "churn":
+        raise CommandError(f"{options.churn} is no snapshot of the churn, but a {churn.kind} one")
+    return select(churn, options)
 
 
 def make_parser() -> Parser:
@@ -65,6 +82,12 @@ def make_parser() -> Parser:
     parser = Parser(prog="ctracemalloc export", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("file", metavar="FILE", help="a snapshot")
     parser.add_argument("--format", choices=_WRITERS, required=True, help="what to write")
+    parser.add_argument(
+        "--churn",
+        metavar="CHURN",
+        help="pprof: a snapshot of the churn of the same program (run --churn), for alloc_objects "
+        "and alloc_space",
+    )
     add_output(parser)
     add_selection(parser)
     return parser

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         out,
         watch,
         options.follow_children,
-        options.peak,
+        tuple(kind for kind in ("peak", "churn") if getattr(options, kind)),
         options.open,
     )
     _execute(handed_over, program)
@@ -125,8 +125,8 @@ def make_parser() -> Parser:
         prog="ctracemalloc run",
         usage=(
             "ctracemalloc run [-n N] [-o FILE] [--top K] [--every SECONDS | --every-growth SIZE]\n"
-            "         [--peak] [--keep N] [--keep-bytes SIZE] [--at-rss SIZE] [--follow-children]\n"
-            "         [--open] (SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
+            "         [--peak] [--churn] [--keep N] [--keep-bytes SIZE] [--at-rss SIZE] [--open]\n"
+            "         [--follow-children] (SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -) ARGS..."
         ),
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -160,6 +160,11 @@ def make_parser() -> Parser:
         "--peak",
         action="store_true",
         help="write a second snapshot at the end, of what was live at the peak (app.peak.ctm)",
+    )
+    parser.add_argument(
+        "--churn",
+        action="store_true",
+        help="write another one, of all that was ever allocated, live or not (app.churn.ctm)",
     )
     moments = parser.add_mutually_exclusive_group()
     moments.add_argument(

@@ -7,9 +7,10 @@ fields that a profile of memory has are written by hand: no schema compiler is n
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from ctracemalloc import Snapshot
+from ctracemalloc import Frame, Snapshot
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
 from ctracemalloc.report.places import NO_TRACEBACK
@@ -22,27 +23,30 @@ _LIVE_ONLY = "alloc_objects and alloc_space are left out: the snapshot has no to
 _TOTALS_ONLY = "inuse_objects and inuse_space are left out: the snapshot has only totals"
 
 
-def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
-    """Write the profile."""
+def write(snapshot: Snapshot, file: BinaryIO, track: Track, churn: Snapshot | None = None) -> None:
+    """Write the profile; with a snapshot of the churn, it has what was allocated as well."""
     is_live = snapshot.kind in ("live", "peak")
     prefix = "inuse" if is_live else "alloc"
-    stacks = Stacks(snapshot)
+    parts = [(prefix, snapshot)]
+    if churn is not None:
+        # In the order of Go's own profiles of memory.
+        parts.insert(0, ("alloc", churn))
     strings = _Strings()
     profile = bytearray()
-    for name, unit in ((f"{prefix}_objects", "count"), (f"{prefix}_space", "bytes")):
-        profile += _message(_SAMPLE_TYPE, _value_type(strings, name, unit))
-    # Location 1 is of traces without a traceback, the others follow the frames.
-    for stack in stacks.walk(track):
-        locations = b"".join(_varint(number + 2) for number in stack.frames) or _varint(1)
-        values = _varint(stack.blocks) + _varint(stack.size)
-        profile += _message(_SAMPLE, _message(1, locations) + _message(2, values))
+    for name, _ in parts:
+        for what, unit in (("objects", "count"), ("space", "bytes")):
+            profile += _message(_SAMPLE_TYPE, _value_type(strings, f"{name}_{what}", unit))
+    locations = _Locations()
+    for numbers, values in _samples([part for _, part in parts], locations, track):
+        where = _message(1, b"".join(map(_varint, numbers)))
+        profile += _message(_SAMPLE, where + _message(2, b"".join(map(_varint, values))))
     # Says that there is nothing to look up elsewhere.
     mapping = _number(1, 1) + _number(5, strings.number("python"))
     profile += _message(_MAPPING, mapping + _number(7, 1) + _number(8, 1) + _number(9, 1))
     functions: dict[tuple[str, str], int] = {}
     places = [(NO_TRACEBACK, "", 0)]
     places += [
-        (frame_name(frame), unicode(frame.filename), frame.lineno) for frame in stacks.frames
+        (frame_name(frame), unicode(frame.filename), frame.lineno) for frame in locations.numbers
     ]
     for number, (name, filename, lineno) in enumerate(places, 1):
         function = functions.setdefault((name, filename), len(functions) + 1)
@@ -56,7 +60,10 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     profile += _number(_TIME_NANOS, table.info()["time_ns"] if table is not None else 0)
     profile += _message(_PERIOD_TYPE, _value_type(strings, "space", "bytes"))
     profile += _number(_PERIOD, 1)
-    for comment in (f"ctracemalloc: {snapshot.kind}", _LIVE_ONLY if is_live else _TOTALS_ONLY):
+    comments = [f"ctracemalloc: {snapshot.kind}"]
+    if churn is None:
+        comments.append(_LIVE_ONLY if is_live else _TOTALS_ONLY)
+    for comment in comments:
         profile += _number(_COMMENT, strings.number(comment))
     profile += _number(_DEFAULT_SAMPLE_TYPE, strings.number(f"{prefix}_space"))
     for text in strings.numbers:
@@ -64,6 +71,31 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     # Without a time of its own, the same snapshot gives the same bytes.
     with gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="", compresslevel=6) as packed:
         packed.write(profile)
+
+
+class _Locations:
+    """Frames and their numbers; 1 is of traces without a traceback."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[Frame, int] = {}
+
+    def of(self, frame: Frame) -> int:
+        return self.numbers.setdefault(frame, len(self.numbers) + 2)
+
+
+def _samples(
+    snapshots: Sequence[Snapshot], locations: _Locations, track: Track
+) -> Iterable[tuple[tuple[int, ...], list[int]]]:
+    """Make the samples: numbers of locations, and the blocks and bytes of each snapshot."""
+    samples: dict[tuple[int, ...], list[int]] = {}
+    for number, snapshot in enumerate(snapshots):
+        stacks = Stacks(snapshot)
+        of = list(map(locations.of, stacks.frames))
+        for stack in stacks.walk(track):
+            key = tuple(of[frame] for frame in stack.frames) or (1,)
+            values = samples.setdefault(key, [0] * (2 * len(snapshots)))
+            values[2 * number : 2 * number + 2] = stack.blocks, stack.size
+    return samples.items()
 
 
 class _Strings:

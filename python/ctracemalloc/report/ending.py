@@ -24,6 +24,7 @@ from ctracemalloc.live.say import count_of, reason, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from ctracemalloc import Snapshot
@@ -38,8 +39,9 @@ class Ending:
     """Writes the snapshot at the end of this process.
 
     `top` lines are printed; `is_told` says whether to print the path as well. Of forked children
-    with a file of their own nothing is printed. A `watcher` is stopped first. `is_peak_kept`
-    asks for a second file, with what was live at the peak, `is_opened` for a report in a browser.
+    with a file of their own nothing is printed. A `watcher` is stopped first. `kinds` are
+    those of snapshots in more files, as "peak" and "churn"; `is_opened` asks for a report in a
+    browser.
     """
 
     def __init__(
@@ -48,14 +50,14 @@ class Ending:
         top: int = 0,
         is_told: bool = False,
         watcher: Watcher | None = None,
-        is_peak_kept: bool = False,
+        kinds: Sequence[str] = (),
         is_opened: bool = False,
     ) -> None:
         self._target = target
         self._top = top
         self._is_told = is_told
         self._watcher = watcher
-        self._is_peak_kept = is_peak_kept
+        self._kinds = kinds
         self._is_opened = is_opened
         self._resident = resident()
         self._main_thread = _thread.get_ident()
@@ -158,7 +160,7 @@ class Ending:
         growth = resident() - self._resident
         own = ctracemalloc.get_tracemalloc_memory()
         # Before anything here allocates.
-        peak_snapshot = ctracemalloc.take_snapshot(at="peak") if self._is_peak_kept else None
+        others = [ctracemalloc.take_snapshot(at=kind) for kind in self._kinds]
         snapshot = ctracemalloc.take_snapshot()
         path = self._target.path()
         is_written, outcome = self._write(snapshot, path, "snapshot")
@@ -174,9 +176,9 @@ class Ending:
             say(_losses())
         if outcome:
             say(f"ctracemalloc: {outcome}\n")
-        if peak_snapshot is not None:
+        for other in others:
             _, outcome = self._write(
-                peak_snapshot, self._target.beside("peak"), "snapshot of the peak"
+                other, self._target.beside(other.kind), f"snapshot of the {other.kind}"
             )
             if outcome:
                 say(f"ctracemalloc: {outcome}\n")
