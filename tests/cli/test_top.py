@@ -25,13 +25,32 @@ def names(content: dict[str, Any]) -> list[str]:
 def test_the_plain_table(call: Caller, new: Path) -> None:
     done = call("top", new, "--limit", "2")
     assert done.out.splitlines() == [
-        f"{new}: 85.5 KiB in 5 blocks",
+        f"{new}: 85.5 KiB in 5 blocks (numpy: 64.0 KiB, python: 21.5 KiB, cykhash: 8 B)",
         "    size  blocks   average  share  line",
         "64.0 KiB       1  64.0 KiB  74.9%  app/[red]new.py:9",
         "20.5 KiB       2  10.2 KiB  24.0%  app/parse.py:20",
         "  1008 B       2     504 B   1.2%  2 others",
     ]
     assert (done.status, done.err) == (0, "")
+
+
+def test_domains_are_named_where_there_are_others_than_pythons(
+    call: Caller, new: Path, tmp_path: Path
+) -> None:
+    assert entries(call, new, "--domain", "numpy")["domains"] == [
+        {"domain": 389047, "name": "numpy", "size": 65536, "count": 1}
+    ]
+    frames = (("a.py", 1),)
+    plain = dump(tmp_path, "plain.ctm", [(0, 100, frames, 1)])
+    assert call("top", plain).out.splitlines()[0] == f"{plain}: 100 B in 1 block"
+    assert entries(call, plain)["domains"] == [
+        {"domain": 0, "name": "python", "size": 100, "count": 1}
+    ]
+    many = dump(tmp_path, "many.ctm", [(domain, domain, frames, 1) for domain in range(1, 8)])
+    assert call("top", many).out.splitlines()[0] == (
+        f"{many}: 28 B in 7 blocks (domain 7: 7 B, domain 6: 6 B, domain 5: 5 B, domain 4: 4 B, "
+        "3 others)"
+    )
 
 
 def test_json_by_line(call: Caller, new: Path) -> None:

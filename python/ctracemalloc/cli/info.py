@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ctracemalloc import Snapshot, domain_name
+from ctracemalloc import Snapshot
 from ctracemalloc._about import said_of
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
@@ -17,6 +17,7 @@ from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_snapshot
 from ctracemalloc.live.say import count_of
+from ctracemalloc.report.domains import domains_as_json, totals_by_domain
 from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
@@ -59,26 +60,18 @@ def describe(path: str, snapshot: Snapshot) -> dict[str, Any]:
     """Return what is known of a snapshot, as plain data."""
     traces = snapshot.traces._traces
     table = as_table(traces)
-    domains: dict[int, list[int]] = {}
-    stacks = set()
+    domains = totals_by_domain(snapshot)
     rows = table.rows() if table is not None else ((trace, 1) for trace in traces)
-    for (domain, size, frames, total_nframe), count in rows:
-        sums = domains.setdefault(domain, [0, 0])
-        sums[0] += size * count
-        sums[1] += count
-        stacks.add((frames, total_nframe))
+    stacks = {(frames, total_nframe) for (_, _, frames, total_nframe), _ in rows}
     return {
         "file": path,
         "file_bytes": Path(path).stat().st_size,
         "kind": snapshot.kind,
-        "size": sum(size for size, _ in domains.values()),
-        "count": sum(count for _, count in domains.values()),
+        "size": sum(total.size for total in domains.values()),
+        "count": sum(total.count for total in domains.values()),
         "stacks": len(stacks),
         "traceback_limit": snapshot.traceback_limit,
-        "domains": [
-            {"domain": domain, "name": domain_name(domain), "size": size, "count": count}
-            for domain, (size, count) in sorted(domains.items())
-        ],
+        "domains": domains_as_json(domains),
         "moment": table.info() if table is not None else {},
         "program": said_of(table) if isinstance(table, SnapshotTable) else {},
         "attributes": {

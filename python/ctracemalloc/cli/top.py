@@ -13,6 +13,7 @@ from ctracemalloc.cli.selection import add_selection, nothing, select
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.domains import domains_as_json, shares_of_domains, totals_by_domain
 from ctracemalloc.report.groups import Total, statistics_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, place
 from ctracemalloc.report.table import Row, print_table
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         statistics = statistics_of(selected, key, options.cumulative)
     # In the order of size as they come, by traceback where that is the same.
     statistics.sort(key=_ORDERS[options.sort])
+    domains = totals_by_domain(selected)
     total = total_of(selected)
     limit = shown(statistics, options.limit)
     if options.json:
@@ -60,13 +62,15 @@ def main(arguments: Sequence[str]) -> int:
             "kind": selected.kind,
             "size": total.size,
             "count": total.count,
+            "domains": domains_as_json(domains),
         }
         entries = [_as_json(statistic, total) for statistic in statistics[:limit]]
         print(json.dumps({**head, "groups": len(statistics), "entries": entries}, indent=1))
         return 0
     print(
         printable(
-            nothing(options.file, snapshot, total) or _head(options.file, selected.kind, total)
+            nothing(options.file, snapshot, total)
+            or _head(options.file, selected.kind, total, shares_of_domains(domains))
         )
     )
     if statistics:
@@ -94,9 +98,10 @@ def average(statistic: Statistic) -> float:
     return statistic.size / statistic.count if statistic.count else 0.0
 
 
-def _head(path: str, kind: str, total: Total) -> str:
+def _head(path: str, kind: str, total: Total, domains: str) -> str:
     what = "" if kind == "live" else f"{kind} of "
-    return f"{path}: {what}{human_size(total.size)} in {count_of(total.count, 'block')}"
+    where = f" ({domains})" if domains else ""
+    return f"{path}: {what}{human_size(total.size)} in {count_of(total.count, 'block')}{where}"
 
 
 def _rows(

@@ -1,8 +1,18 @@
-"""Domains that users name: the other way round from `ctracemalloc.domain_name`."""
+"""Domains as people see them: by name, with what is in each."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from ctracemalloc import Snapshot, domain_name
 from ctracemalloc._domains import _names
+from ctracemalloc._snapshot import as_table
+from ctracemalloc.live.say import count_of
+from ctracemalloc.report.groups import Total, total_of
+from ctracemalloc.report.text import human_size
+
+_PYTHON = 0
+_SHOWN = 4
 
 
 def domain_number(name: str) -> int | None:
@@ -10,3 +20,40 @@ def domain_number(name: str) -> int | None:
     if name.isascii() and name.isdigit():
         return int(name)
     return next((number for number, known in _names.items() if known == name), None)
+
+
+def totals_by_domain(snapshot: Snapshot) -> dict[int, Total]:
+    """Add up the traces of each domain, in the order of their numbers."""
+    traces = snapshot.traces._traces
+    table = as_table(traces)
+    if table is not None and table.domains() == {_PYTHON}:
+        return {_PYTHON: total_of(snapshot)}
+    sums: dict[int, list[int]] = {}
+    rows = table.rows() if table is not None else ((trace, 1) for trace in traces)
+    for (domain, size, _, _), count in rows:
+        of_domain = sums.setdefault(domain, [0, 0])
+        of_domain[0] += size * count
+        of_domain[1] += count
+    return {domain: Total(size, count) for domain, (size, count) in sorted(sums.items())}
+
+
+def domains_as_json(totals: dict[int, Total]) -> list[dict[str, Any]]:
+    """Return each domain as plain data."""
+    return [
+        {"domain": domain, "name": domain_name(domain), "size": total.size, "count": total.count}
+        for domain, total in totals.items()
+    ]
+
+
+def shares_of_domains(totals: dict[int, Total]) -> str:
+    """Name each domain with its size, the largest first; nothing where all is Python's."""
+    if totals.keys() <= {_PYTHON}:
+        return ""
+    largest_first = sorted(totals, key=lambda domain: (-totals[domain].size, domain))
+    parts = [
+        f"{domain_name(domain)}: {human_size(totals[domain].size)}"
+        for domain in largest_first[:_SHOWN]
+    ]
+    if len(totals) > _SHOWN:
+        parts.append(count_of(len(totals) - _SHOWN, "other"))
+    return ", ".join(parts)
