@@ -186,6 +186,68 @@ static void stacks_are_cut_to_nframe(void **state)
     world_close(&w);
 }
 
+static void one_stack_may_have_many_sizes(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ctm_snapshot *s = NULL;
+    world_open(&w, STACKS);
+    assert_true(world_start(&w));
+    for (uint32_t i = 0; i < PLACES; i++) {
+        size_t place = world_add_place(&w, 0, 0x7f0000000030 + 64 * (uintptr_t)i);
+        world_track(&w, place, i / 2, 1);
+    }
+    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK);
+    assert_int_equal(s->row_count, PLACES / 2);
+    compare_rows(&w, s, &all_frames);
+    ctm_snapshot_unref(s);
+    world_close(&w);
+}
+
+/* Blocks of 1, 2, ..., `count` bytes at a line, each called from another one. */
+static void allocate_at(struct ctm_tracer *tracer, uint32_t line, uint32_t count)
+{
+    for (uint32_t size = 1; size <= count; size++) {
+        uint32_t node = ctm_stacks_root(0);
+        const uint32_t lines[] = {1000 + size, line};
+        for (size_t i = 0; i < 2; i++) {
+            struct ctm_location_frame place = {.line = lines[i]};
+            uint32_t frame;
+            assert_int_equal(ctm_names_intern(&tracer->names, "a.py", 4, &place.file), CTM_OK);
+            assert_int_equal(ctm_names_intern(&tracer->names, "f", 1, &place.name), CTM_OK);
+            assert_int_equal(ctm_stacks_frame(&tracer->stacks, place, &frame), CTM_OK);
+            assert_int_equal(ctm_stacks_child(&tracer->stacks, node, frame, &node), CTM_OK);
+        }
+        uintptr_t address = 0x7f0000000000 + line * 0x10000 + 64 * (uintptr_t)size;
+        ctm_tracer_allocated_hook(tracer, address, size, node);
+    }
+}
+
+/* Stacks that differ only behind the cut are one; its sizes are two at most: the mean, rounded. */
+static void totals_of_stacks_that_are_equal_when_cut_are_joined(void **state)
+{
+    static const struct ctm_take_options newest = {.nframe = 1, .total_limit = 65535};
+    (void)state;
+    struct world w;
+    struct ctm_snapshot *s = NULL;
+    world_open(&w, STACKS);
+    assert_true(world_start(&w));
+    allocate_at(&w.tracer, 1, 5);
+    allocate_at(&w.tracer, 2, 4);
+    assert_int_equal(ctm_take_totals(&w.tracer, &newest, CTM_KIND_CHURN, &s), CTM_OK);
+    const struct ctm_row expected[] = {
+        {.size = 3, .count = 5}, {.size = 3, .count = 2}, {.size = 2, .count = 2}};
+    assert_int_equal(s->row_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(s->rows[i].size, expected[i].size);
+        assert_int_equal(s->rows[i].count, expected[i].count);
+    }
+    assert_int_equal(s->rows[1].stack, s->rows[2].stack);
+    assert_int_not_equal(s->rows[0].stack, s->rows[1].stack);
+    ctm_snapshot_unref(s);
+    world_close(&w);
+}
+
 static void one_block_is_one_row(void **state)
 {
     (void)state;
@@ -273,6 +335,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_has_every_trace),
         cmocka_unit_test(stacks_are_cut_to_nframe),
+        cmocka_unit_test(one_stack_may_have_many_sizes),
+        cmocka_unit_test(totals_of_stacks_that_are_equal_when_cut_are_joined),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
         cmocka_unit_test(no_memory_is_told),

@@ -259,6 +259,9 @@ static void sections_are_checked(void **state)
     craft_insert(&p.file, 3, "\n\x01\xffX", CTM_SECTION_REQUIRED);
     patient_refused(&p, CTM_EFORMAT, "section ???X at byte");
     p = patient_new();
+    craft_insert(&p.file, 3, "~ \x7f!", CTM_SECTION_REQUIRED);
+    patient_refused(&p, CTM_EFORMAT, "section ~ ?! at byte");
+    p = patient_new();
     craft_insert(&p.file, 2, "INFO", CTM_SECTION_REQUIRED);
     patient_refused(&p, CTM_EFORMAT, "it is there twice");
     p = patient_new();

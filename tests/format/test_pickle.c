@@ -128,6 +128,95 @@ static void values_that_are_not_there_are_not_taken(void **state)
     }
 }
 
+/* One trace, appended alone, whose size has five bytes. */
+static const char one_trace[] = "\x80\x04"
+                                "\x8c\x0btracemalloc\x94\x8c\x08Snapshot\x93)\x81}("
+                                "\x8c\x06traces"
+                                "h\0\x8c\x07_Traces\x93)\x81}\x8c\x07_traces]"
+                                "(K\0\x8a\5\5\4\3\2\1\x8c\4a.pyK\1\x86\x85K\1t"
+                                "asb"
+                                "\x8c\x0ftraceback_limitK\2"
+                                "ub.";
+
+static void numbers_keep_every_byte(void **state)
+{
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    struct ctm_file_error error;
+    (void)state;
+
+    assert_int_equal(read_bytes(one_trace, sizeof one_trace - 1, &s, &metadata, &error), CTM_OK);
+    assert_int_equal(s->row_count, 1);
+    assert_int_equal(s->rows[0].size, 0x0102030405);
+    ctm_metadata_free(&metadata);
+    ctm_snapshot_unref(s);
+}
+
+static void as_long_as_the_limit_is_not_too_long(void **state)
+{
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    struct ctm_file_error error = {0};
+    struct ctm_limits limits = ctm_limits_default;
+    const uint8_t *bytes = (const uint8_t *)dump;
+    (void)state;
+
+    limits.file_length = sizeof dump - 1;
+    assert_int_equal(ctm_pickle_read(bytes, sizeof dump - 1, limits, &s, &metadata, &error),
+                     CTM_OK);
+    ctm_metadata_free(&metadata);
+    ctm_snapshot_unref(s);
+    limits.file_length--;
+    assert_int_equal(ctm_pickle_read(bytes, sizeof dump - 1, limits, &s, &metadata, &error),
+                     CTM_ELIMIT);
+}
+
+/* A dump whose attribute, in the dict of attributes, is so many lists, each in the one before. */
+static int read_nested(size_t depth, struct ctm_file_error *error)
+{
+    char bytes[sizeof dump + 2 * 2 * CTM_PLAIN_DEPTH];
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    const char *attribute = strstr(dump + sizeof dump - 32, "note");
+    assert_non_null(attribute);
+    size_t length = (size_t)(attribute - dump) + strlen("note");
+    memcpy(bytes, dump, length);
+    memset(bytes + length, ']', depth);
+    memset(bytes + length + depth, 'a', depth - 1);
+    length += 2 * depth - 1;
+    memcpy(bytes + length, "ub.", 3);
+    int status = read_bytes(bytes, length + 3, &s, &metadata, error);
+    if (status == CTM_OK) {
+        ctm_metadata_free(&metadata);
+        ctm_snapshot_unref(s);
+    }
+    return status;
+}
+
+static void attributes_may_be_nested_so_deep(void **state)
+{
+    struct ctm_file_error error;
+    (void)state;
+
+    assert_int_equal(read_nested(CTM_PLAIN_DEPTH - 1, &error), CTM_OK);
+    assert_int_equal(read_nested(CTM_PLAIN_DEPTH, &error), CTM_EFORMAT);
+    assert_non_null(strstr(error.text, "is nested too deep"));
+}
+
+static void messages_are_plain(void **state)
+{
+    static const char named[] = "\x80\x04\x8c\3\x7fo \x8c\2\x1f~\x93.";
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    struct ctm_file_error error;
+    (void)state;
+
+    assert_int_equal(read_bytes(named, sizeof named - 1, &s, &metadata, &error), CTM_EFORMAT);
+    assert_non_null(strstr(error.text, "?o?.?~"));
+    assert_int_equal(read_bytes("text", 4, &s, &metadata, &error), CTM_EFORMAT);
+    assert_int_equal(error.offset, 0);
+}
+
 static void survives_without_memory(void **state)
 {
     size_t failures = 0;
@@ -217,6 +306,10 @@ int main(void)
         cmocka_unit_test(reads_a_dump),
         cmocka_unit_test(is_refused_at_every_length),
         cmocka_unit_test(values_that_are_not_there_are_not_taken),
+        cmocka_unit_test(numbers_keep_every_byte),
+        cmocka_unit_test(as_long_as_the_limit_is_not_too_long),
+        cmocka_unit_test(attributes_may_be_nested_so_deep),
+        cmocka_unit_test(messages_are_plain),
         cmocka_unit_test(survives_without_memory),
         cmocka_unit_test(memory_is_proportional),
         cmocka_unit_test(limits_are_kept),

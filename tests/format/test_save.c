@@ -38,6 +38,7 @@ static void save_fails(const char *path, bool sync, int os_error, const char *te
     assert_int_equal(ctm_save(path, new_bytes, sizeof new_bytes, sync, &error), CTM_EIO);
     assert_int_equal(error.code, CTM_EIO);
     assert_int_equal(error.os_error, os_error);
+    assert_int_equal(error.offset, 0);
     assert_non_null(strstr(error.text, text));
     assert_non_null(strstr(error.text, strerror(os_error)));
 }
