@@ -419,7 +419,7 @@ static void without_memory_less_is_given_back(void **state)
     (void)state;
     for (unsigned next = 1; next < 12; next++) {
         struct ctm_tracer tracer;
-        struct test_refusal refusal;
+        struct test_refusal refusal = {0};
         open_tracer(&tracer);
         for (uint32_t line = 1; line < 3000; line++) {
             churn(&tracer, "a.py", line, 8);

@@ -289,7 +289,7 @@ static void an_index_forgets_one_entry(void **state)
 static void an_index_becomes_smaller(void **state)
 {
     (void)state;
-    struct test_refusal refusal;
+    struct test_refusal refusal = {0};
     struct ctm_pages pages;
     struct ctm_index index;
     ctm_pages_init(&pages);
