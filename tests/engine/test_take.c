@@ -330,6 +330,88 @@ static void no_memory_is_told(void **state)
     world_close(&w);
 }
 
+/* Nothing lives, and all that was allocated is known by line, by file, or by neither. */
+static void populate_folded(struct world *w)
+{
+    populate(w);
+    w->tracer.folded.line_limit = 20;
+    w->tracer.folded.file_limit = 5;
+    for (size_t i = 0; i < w->place_count; i++) {
+        if (w->places[i].domain == 0) {
+            world_reuse(w, i, (uint32_t)i % w->stack_count);
+        }
+        world_untrack(w, i);
+    }
+    world_reset_peak(w);
+    world_reclaim(w);
+    assert_int_equal(w->tracer.sites.length, 1);
+    assert_int_equal(w->tracer.folded.lines, 20);
+    assert_int_equal(w->tracer.folded.files, 5);
+    world_compare(w);
+}
+
+static void compare_totals(const struct world *w, const struct ctm_snapshot *s, bool with_totals)
+{
+    struct world_sum expected = {0};
+    struct world_sum found = {0};
+    size_t without_file = 0;
+    for (size_t sum = 0; sum < w->sum_count; sum++) {
+        expected.bytes += w->reused[sum].bytes + (with_totals ? w->total[sum].bytes : 0);
+        expected.blocks += w->reused[sum].blocks + (with_totals ? w->total[sum].blocks : 0);
+    }
+    for (size_t i = 0; i < s->row_count; i++) {
+        const struct ctm_row *row = &s->rows[i];
+        const struct ctm_stack *stack = &s->tables->stacks[row->stack];
+        const struct ctm_node *node = &s->tables->nodes[stack->node];
+        const struct ctm_frame *frame = &s->tables->frames[node->frame];
+        const struct ctm_string *file = &s->tables->strings[frame->file];
+        found.bytes += row->size * row->count;
+        found.blocks += row->count;
+        assert_int_equal(node->parent, CTM_NO_NODE);
+        assert_int_equal(stack->total_nframe, CTM_TOTAL_UNKNOWN);
+        if (file->length == strlen("<given back>") &&
+            memcmp(file->bytes, "<given back>", file->length) == 0) {
+            assert_int_equal(frame->line, 0);
+            without_file++;
+        }
+    }
+    assert_true(expected.blocks > 0);
+    assert_true(without_file > 0 || !with_totals);
+    assert_int_equal(found.bytes, expected.bytes);
+    assert_int_equal(found.blocks, expected.blocks);
+}
+
+static void what_was_given_back_is_in_the_totals(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ctm_snapshot *s = NULL;
+    populate_folded(&w);
+    assert_int_equal(ctm_take_totals(&w.tracer, &all_frames, CTM_KIND_PEAK, &s), CTM_OK);
+    assert_int_equal(s->row_count, 0);
+    ctm_snapshot_unref(s);
+    assert_int_equal(ctm_take_totals(&w.tracer, &all_frames, CTM_KIND_CHURN, &s), CTM_OK);
+    compare_totals(&w, s, true);
+    ctm_snapshot_unref(s);
+    assert_int_equal(ctm_take_totals(&w.tracer, &all_frames, CTM_KIND_REUSE, &s), CTM_OK);
+    compare_totals(&w, s, false);
+    ctm_snapshot_unref(s);
+    for (size_t nth = 1; nth == 1 || heap.failed != 0; nth++) {
+        heap.until = nth;
+        heap.failed = 0;
+        int error = ctm_take_totals(&w.tracer, &all_frames, CTM_KIND_CHURN, &s);
+        heap.until = 0;
+        if (error == CTM_OK) {
+            compare_totals(&w, s, true);
+            ctm_snapshot_unref(s);
+        } else {
+            assert_int_equal(error, CTM_ENOMEM);
+        }
+        assert_int_equal(heap.live, 0);
+    }
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +422,7 @@ int main(void)
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
         cmocka_unit_test(no_memory_is_told),
+        cmocka_unit_test(what_was_given_back_is_in_the_totals),
     };
     return cmocka_run_group_tests_name("take", tests, NULL, NULL);
 }

@@ -65,3 +65,48 @@ def test_one_frame() -> None:
 
 def test_deep_stacks() -> None:
     run(25, 8_000)
+
+
+BOUND = """
+import ctracemalloc
+from ctracemalloc import Filter
+
+ctracemalloc.start()
+assert ctracemalloc.is_churn_exact()
+
+def run(number, lines):
+    # A file each, whose lines allocate once; then its code is gone.
+    exec(compile("bytes(1000)\\n" * lines, f"/srv/{number}.py", "exec"))
+
+files = 0
+while ctracemalloc.is_churn_exact():
+    assert files < 10, "65,536 lines are the bound"
+    run(files, 40_000)
+    files += 1
+assert files >= 2
+
+churn = ctracemalloc.take_snapshot(at="churn")
+ours = churn.filter_traces([Filter(True, "/srv/*"), Filter(True, "<given back>")])
+by_line = [s for s in ours.statistics("lineno") if s.traceback[0].lineno != 0]
+by_file = [s for s in ours.statistics("lineno") if s.traceback[0].lineno == 0]
+assert len(by_line) >= 65_536, len(by_line)
+assert by_file, "what was too much is known by file"
+# Not a block is missing.
+assert sum(s.count for s in ours.statistics("lineno")) == files * 40_000
+assert sum(s.size for s in ours.statistics("lineno")) >= files * 40_000 * 1000
+live = ctracemalloc.take_snapshot().filter_traces([Filter(True, "/srv/*")])
+assert len(live.traces) == 0
+
+ctracemalloc.reset_churn()
+assert ctracemalloc.is_churn_exact()
+after = ctracemalloc.take_snapshot(at="churn").filter_traces([Filter(True, "/srv/*")])
+assert not after.statistics("lineno")
+print("ok")
+"""
+
+
+def test_churn_beyond_the_bound_is_known_by_file() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BOUND], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "ok"), done.stderr
