@@ -128,10 +128,15 @@ static inline bool is_incomplete(const frame_type *frame)
            instruction_of(frame) < first_traceable(code_of(frame));
 }
 
+static inline bool is_hidden(const frame_type *frame)
+{
+    return is_shim(frame) || is_incomplete(frame);
+}
+
 /* The first frame from here that the public API would show. */
 static inline const frame_type *first_complete(const frame_type *frame)
 {
-    while (frame != NULL && (is_shim(frame) || is_incomplete(frame))) {
+    while (frame != NULL && is_hidden(frame)) {
         frame = frame->previous;
     }
     return frame;
@@ -421,13 +426,43 @@ static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *trace
     return 1;
 }
 
+/* Whether the next frame that is shown is `caller`. Never wrong when true; false too where more
+ * than one is hidden in between, which is rare. */
+static inline bool is_called_by(const frame_type *frame, const frame_type *caller)
+{
+    const frame_type *previous = frame->previous;
+    return CTM_LIKELY(previous == caller) ||
+           (previous != NULL && previous->previous == caller && is_hidden(previous));
+}
+
 /*
- * From `frame` at *level down to the first level of [stop, *level) below which something changed,
- * all of them being remembered: becomes *level. Returns the frame there.
+ * From *frame on down to `last`, as long as the callers are as remembered at `place` and below.
+ * Returns the place where they are not, *frame being its callee; NULL: they all are.
  *
  * Loads through the remembered pointer once it is verified, not through the one just read: then the
  * loads of many levels run at the same time.
  */
+static inline const struct ctm_place *
+skip_row(const struct ctm_place *place, const struct ctm_place *last, const frame_type **frame)
+{
+    const frame_type *at = *frame;
+    for (;; place--) {
+        const frame_type *caller = place->frame;
+        if (CTM_UNLIKELY(!is_called_by(at, caller)) ||
+            CTM_UNLIKELY(place->instruction != instruction_of(caller))) {
+            *frame = at;
+            return place;
+        }
+        at = caller;
+        if (place == last) {
+            *frame = at;
+            return NULL;
+        }
+    }
+}
+
+/* From `frame` at *level down to the first level of [stop, *level) below which something changed,
+ * all of them being remembered: becomes *level. Returns the frame there. */
 static inline const frame_type *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
                                                const frame_type *frame, uint32_t *level)
 {
@@ -435,20 +470,11 @@ static inline const frame_type *skip_unchanged(const struct ctm_walker *walker, 
         const struct ctm_place *newest = place_at(walker, *level - 1);
         uint32_t to_ring_start = (uint32_t)(newest - walker->places);
         uint32_t to_stop = *level - 1 - stop;
-        const struct ctm_place *place = newest;
         const struct ctm_place *last = newest - (to_stop < to_ring_start ? to_stop : to_ring_start);
-        for (;; place--) {
-            const frame_type *caller = place->frame;
-            if ((CTM_UNLIKELY(caller != frame->previous) &&
-                 caller != first_complete(frame->previous)) ||
-                CTM_UNLIKELY(place->instruction != instruction_of(caller))) {
-                *level -= (uint32_t)(newest - place);
-                return frame;
-            }
-            frame = caller;
-            if (place == last) {
-                break;
-            }
+        const struct ctm_place *changed = skip_row(newest, last, &frame);
+        if (changed != NULL) {
+            *level -= (uint32_t)(newest - changed);
+            break;
         }
         *level -= (uint32_t)(newest - last) + 1;
     }
@@ -488,8 +514,11 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
             *changed = level;
         }
     }
-    if (base == 0 && first_complete(frame->previous) != NULL) {
-        return WALK_WRONG_DEPTH;
+    if (base == 0) {
+        if (first_complete(frame->previous) != NULL) {
+            return WALK_WRONG_DEPTH;
+        }
+        walker->below = frame->previous;
     }
     return WALK_DONE;
 }
@@ -550,46 +579,61 @@ static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, u
     return false;
 }
 
-/* The node of the newest frame, those below `top`, where it stands, being right. */
-static inline uint32_t capture_top(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                   const frame_type *newest, struct ctm_location *location,
-                                   uint32_t root, uint32_t base, uint32_t top)
-{
-    struct ctm_level *known = level_at(walker, top);
-    uint32_t parent = top == base ? root : level_at(walker, top - 1)->node;
-    uint32_t node = child_of(tracer, location, parent);
-    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT)) {
-        return forget(walker);
-    }
-    if (walker->high <= top || known->node != node) {
-        /* What is remembered above the newest frame stays true only under the same node. */
-        walker->high = top + 1;
-    }
-    *place_at(walker, top) = (struct ctm_place){newest, location->instruction};
-    *known = (struct ctm_level){location->frame, node};
-    return node;
-}
-
 /* The oldest level that is kept of a stack of `depth` frames. */
 static inline uint32_t base_of(const struct ctm_capture_options *options, uint32_t depth)
 {
     return depth <= options->nframe ? 0 : (depth - options->nframe) & ~(options->stride - 1);
 }
 
-/* The node of a stack of `depth` frames of which not all are as remembered. */
+/* The parent of the newest frame's node, those below `top`, where it stands, being right. */
+static inline uint32_t parent_of(const struct ctm_walker *walker,
+                                 const struct ctm_capture_options *options, uint32_t base,
+                                 uint32_t top)
+{
+    return top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
+}
+
+static inline void note_top(struct ctm_walker *walker, uint32_t top, const frame_type *newest,
+                            const struct ctm_location *location, uint32_t node)
+{
+    struct ctm_level *known = level_at(walker, top);
+    if (walker->high <= top || known->node != node) {
+        /* What is remembered above the newest frame stays true only under the same node. */
+        walker->high = top + 1;
+    }
+    *place_at(walker, top) = (struct ctm_place){newest, location->instruction};
+    *known = (struct ctm_level){location->frame, node};
+}
+
+/* The node of a stack of `depth` frames, those of all but the newest frame being right. */
+static CTM_NOINLINE uint32_t capture_top(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                         const struct ctm_capture_options *options,
+                                         const frame_type *newest, struct ctm_location *location,
+                                         uint32_t depth)
+{
+    uint32_t base = base_of(options, depth);
+    uint32_t node = child_of(tracer, location, parent_of(walker, options, base, depth - 1));
+    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT)) {
+        return forget(walker);
+    }
+    note_top(walker, depth - 1, newest, location, node);
+    return node;
+}
+
+/* The node of a stack of `depth` frames, those from `level` to the newest being as remembered and
+ * `frame` standing there, but not all of the others. */
 static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
                                              const struct ctm_capture_options *options,
                                              const frame_type *newest, const frame_type *frame,
                                              uint32_t level, uint32_t depth)
 {
     uint32_t base = base_of(options, depth);
-    uint32_t root = root_of(options, base);
     bool counted = walker->count_frames;
     if (walker->generation != tracer->generation) {
         walker->generation = tracer->generation;
         (void)forget(walker);
     }
-    if (!renew_levels(walker, tracer, root, frame, level, base, depth - 1)) {
+    if (!renew_levels(walker, tracer, root_of(options, base), frame, level, base, depth - 1)) {
         return walker->count_frames && !counted
                    ? capture_changed(walker, tracer, options, newest, newest,
                                      count_frames(newest) - 1, count_frames(newest))
@@ -597,10 +641,13 @@ static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct c
     }
     /* Found now: it moves when others are added. */
     struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
-    return capture_top(walker, tracer, newest, location, root, base, depth - 1);
+    return capture_top(walker, tracer, options, newest, location, depth);
 }
 
-/* The node of a stack of `depth` frames, with a limit of more than one. */
+/*
+ * The node of a stack of `depth` frames, with a limit of more than one. Where nothing changed it
+ * calls no function, and so has no registers to save: who must, does the rest.
+ */
 static CTM_NOINLINE uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
                                             const struct ctm_capture_options *options,
                                             const frame_type *newest, struct ctm_location *location,
@@ -608,17 +655,32 @@ static CTM_NOINLINE uint32_t capture_window(struct ctm_walker *walker, struct ct
 {
     uint32_t base = base_of(options, depth);
     uint32_t top = depth - 1;
-    uint32_t level = top;
     const frame_type *frame = newest;
-    if (CTM_LIKELY(walker->generation == tracer->generation && walker->low == base &&
-                   walker->high >= top)) {
-        frame = skip_unchanged(walker, base, frame, &level);
-        if (CTM_LIKELY(level == base) &&
-            (base != 0 || CTM_LIKELY(first_complete(frame->previous) == NULL))) {
-            return capture_top(walker, tracer, newest, location, root_of(options, base), base, top);
+    if (CTM_UNLIKELY(walker->generation != tracer->generation || walker->low != base ||
+                     walker->high < top)) {
+        return capture_changed(walker, tracer, options, newest, newest, top, depth);
+    }
+    if (CTM_LIKELY(top != base)) {
+        const struct ctm_place *from = place_at(walker, top - 1);
+        const struct ctm_place *last = place_at(walker, base);
+        if (CTM_UNLIKELY(from < last)) {
+            /* The ring begins again in between. */
+            return capture_changed(walker, tracer, options, newest, newest, top, depth);
+        }
+        const struct ctm_place *changed = skip_row(from, last, &frame);
+        if (CTM_UNLIKELY(changed != NULL)) {
+            uint32_t level = base + (uint32_t)(changed - last) + 1;
+            return capture_changed(walker, tracer, options, newest, frame, level, depth);
         }
     }
-    return capture_changed(walker, tracer, options, newest, frame, level, depth);
+    if (base == 0 && CTM_UNLIKELY(frame->previous != walker->below)) {
+        return capture_changed(walker, tracer, options, newest, frame, base, depth);
+    }
+    if (CTM_UNLIKELY(location->parent != parent_of(walker, options, base, top))) {
+        return capture_top(walker, tracer, options, newest, location, depth);
+    }
+    note_top(walker, top, newest, location, location->node);
+    return location->node;
 }
 
 /* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */
@@ -677,7 +739,10 @@ uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
 
 /* ---- set-up ---- */
 
-enum { LARGEST_STRIDE = 16 };
+enum {
+    LARGEST_STRIDE = 16,
+    LEAST_RING = 256, /* levels: most stacks fit without an end of the ring in them */
+};
 
 /* The largest power of two that neither the window nor LARGEST_STRIDE is below. */
 static uint32_t stride_for(uint32_t nframe)
@@ -710,7 +775,7 @@ int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
     if (walker->places != NULL && walker->mask >= window) {
         return CTM_OK;
     }
-    uint32_t mask = 1;
+    uint32_t mask = LEAST_RING - 1;
     while (mask < window) {
         mask = mask * 2 + 1;
     }

@@ -47,6 +47,7 @@ struct ctm_walker {
     uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
     uint32_t high;
     uint64_t generation; /* of the tracer, when they were */
+    const void *below;   /* what the oldest frame of all had for a caller: no frame that is shown */
     /* Depth of the stack, by the recursion counter of `state` where that can be trusted. */
     const void *state;
     const void *chunk;      /* newest chunk of the data stack at the last capture */
