@@ -5,6 +5,7 @@ The reports are those of the program that leaks: its transcript is run, and its 
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sys
 import tempfile
@@ -15,16 +16,30 @@ from playwright.sync_api import sync_playwright
 from transcripts import AS_SHOWN, EXAMPLES, is_as_shown, run_in, shown
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FloatRect
+    from playwright.sync_api import FloatRect, Page
 
 IMAGES: Final = EXAMPLES.parent / "images"
 TRANSCRIPT: Final = EXAMPLES / "leak" / "leak.txt"
 LARGEST: Final = 200_000
 WIDTH: Final = 1160
+ENCODE: Final = """
+async (url) => {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [image.width, image.height];
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL("image/webp", 0.9);
+}
+"""
 
 
-def save(name: str, picture: bytes) -> None:
-    """Keep a picture, if it is small enough for a repository."""
+def save(page: Page, name: str, png: bytes) -> None:
+    """Keep a picture as WebP, which the browser encodes, if it is small enough for a repository."""
+    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    encoded = page.evaluate(ENCODE, url).partition(",")[2]
+    picture = base64.b64decode(encoded)
     if len(picture) > LARGEST:
         raise RuntimeError(f"{name} is larger than {LARGEST} bytes: {len(picture)}")
     (IMAGES / name).write_bytes(picture)
@@ -38,6 +53,13 @@ def with_shown_paths(report: Path) -> Path:
     return copy
 
 
+def top_of(page: Page, selector: str) -> float:
+    """Give where a part of a page begins."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None, f"the report has no {selector} to be seen"
+    return box["y"]
+
+
 def take_all(browser_program: str, folder: Path) -> None:
     """Take all pictures, of reports in a folder."""
     with sync_playwright() as playwright:
@@ -48,16 +70,18 @@ def take_all(browser_program: str, folder: Path) -> None:
             offline=True,
             reduced_motion="reduce",
             color_scheme="light",
-            viewport={"width": WIDTH, "height": 1250},
+            viewport={"width": WIDTH, "height": 1000},
         )
+        encoder = context.new_page()
         page = context.new_page()
         page.goto(with_shown_paths(folder / "growth.html").as_uri())
         page.wait_for_selector("g.frame")
-        save("report.png", page.screenshot())
-        table = page.locator("#table").bounding_box()
-        assert table is not None
-        clip: FloatRect = {"x": 0, "y": table["y"] - 100, "width": WIDTH, "height": 340}
-        save("report-table.png", page.screenshot(full_page=True, clip=clip))
+        for name, top, bottom in (
+            ("report.webp", 0, top_of(page, "#flame") + 420),
+            ("report-table.webp", top_of(page, "#table") - 110, top_of(page, "#table") + 190),
+        ):
+            clip: FloatRect = {"x": 0, "y": top, "width": WIDTH, "height": bottom - top}
+            save(encoder, name, page.screenshot(full_page=True, clip=clip))
         browser.close()
 
 
