@@ -220,10 +220,8 @@ void ctm_blocks_move(struct ctm_blocks *blocks, uintptr_t address, uint32_t site
 int ctm_blocks_put_domain(struct ctm_blocks *blocks, uint32_t domain, uintptr_t address,
                           uint64_t size, uint32_t site, struct ctm_block *old)
 {
-    struct ctm_wide_block block = {
-        .address = address, .size = size, .domain = domain, .site = site};
     struct ctm_wide_block replaced;
-    int result = ctm_wide_hash_put(&blocks->wide, block, &replaced);
+    int result = ctm_wide_hash_put(&blocks->wide, domain, address, size, site, &replaced);
     if (result > 0) {
         *old = read_wide(&replaced);
     }

@@ -1,6 +1,5 @@
 #include "engine/wide_hash.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "engine/hash.h"
@@ -59,8 +58,8 @@ static int grow(struct ctm_wide_hash *hash)
     return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
 }
 
-int ctm_wide_hash_put(struct ctm_wide_hash *hash, struct ctm_wide_block block,
-                      struct ctm_wide_block *old)
+int ctm_wide_hash_put(struct ctm_wide_hash *hash, uint32_t domain, uint64_t address, uint64_t size,
+                      uint32_t site, struct ctm_wide_block *old)
 {
     /* Where the block replaces another, this comes a block too early. */
     if (hash->used >= hash->capacity / 6 * 5) {
@@ -69,12 +68,18 @@ int ctm_wide_hash_put(struct ctm_wide_hash *hash, struct ctm_wide_block block,
             return error;
         }
     }
-    struct ctm_wide_block *entry = look_up(hash, block.domain, block.address);
-    bool had_old = entry->site != 0;
-    *old = *entry;
-    *entry = block;
-    hash->used += had_old ? 0 : 1;
-    return had_old ? 1 : 0;
+    struct ctm_wide_block *entry = look_up(hash, domain, address);
+    int replaces = entry->site != 0 ? 1 : 0;
+    if (replaces) {
+        *old = *entry;
+    } else {
+        entry->address = address;
+        entry->domain = domain;
+        hash->used++;
+    }
+    entry->size = size;
+    entry->site = site;
+    return replaces;
 }
 
 struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint32_t domain,

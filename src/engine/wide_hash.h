@@ -30,8 +30,8 @@ void ctm_wide_hash_init(struct ctm_wide_hash *hash, struct ctm_pages *pages);
 
 /* Set the block of a (domain, address). Returns 0, or 1 if it had one: *old holds what was
  * replaced. CTM_ENOMEM, CTM_ELIMIT: nothing has changed. */
-CTM_MUST_CHECK int ctm_wide_hash_put(struct ctm_wide_hash *hash, struct ctm_wide_block block,
-                                     struct ctm_wide_block *old);
+CTM_MUST_CHECK int ctm_wide_hash_put(struct ctm_wide_hash *hash, uint32_t domain, uint64_t address,
+                                     uint64_t size, uint32_t site, struct ctm_wide_block *old);
 /* The entry, or NULL. Valid until the next put or remove. */
 struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint32_t domain,
                                           uint64_t address);

@@ -24,10 +24,14 @@ static void open_fixture(struct fixture *f)
 
 static int add(struct fixture *f, uint32_t domain, uint64_t address, uint64_t size, uint32_t site)
 {
-    struct ctm_wide_block block = {
-        .domain = domain, .address = address, .size = size, .site = site};
     struct ctm_wide_block old;
-    return ctm_wide_hash_put(&f->hash, block, &old);
+    return ctm_wide_hash_put(&f->hash, domain, address, size, site, &old);
+}
+
+static int put(struct fixture *f, const struct ctm_wide_block *block, struct ctm_wide_block *old)
+{
+    return ctm_wide_hash_put(&f->hash, block->domain, block->address, block->size, block->site,
+                             old);
 }
 
 static void assert_holds(const struct fixture *f, uint32_t domain, uint64_t address, uint64_t size,
@@ -158,7 +162,7 @@ static void random_operations_agree_with_a_list(void **state)
             struct ctm_wide_block before = *block;
             block->size = test_random_next(&random);
             block->site = 1 + (uint32_t)test_random_below(&random, 1000);
-            assert_int_equal(ctm_wide_hash_put(&f.hash, *block, &old), 1);
+            assert_int_equal(put(&f, block, &old), 1);
             assert_int_equal(old.size, before.size);
             assert_int_equal(old.site, before.site);
         } else if (block->site != 0) {
@@ -171,7 +175,7 @@ static void random_operations_agree_with_a_list(void **state)
             assert_null(ctm_wide_hash_find(&f.hash, block->domain, block->address));
             block->size = test_random_next(&random);
             block->site = 1 + (uint32_t)test_random_below(&random, 1000);
-            assert_int_equal(ctm_wide_hash_put(&f.hash, *block, &old), 0);
+            assert_int_equal(put(&f, block, &old), 0);
             used++;
         }
         assert_int_equal(f.hash.used, used);
@@ -223,8 +227,9 @@ static void an_empty_table_becomes_small(void **state)
     struct fixture f;
     open_fixture(&f);
     for (uint64_t i = 1; i <= COUNT; i++) {
+        struct ctm_wide_block block = block_of(i);
         struct ctm_wide_block old;
-        assert_int_equal(ctm_wide_hash_put(&f.hash, block_of(i), &old), 0);
+        assert_int_equal(put(&f, &block, &old), 0);
         assert_true(i < FIRST_CAPACITY || f.hash.capacity <= i * 27 / 20 + 8);
     }
     size_t most = f.hash.capacity;
