@@ -347,6 +347,11 @@ class Statistic(StatisticFields):
         values = (self.traceback, self.size, self.count)
         return "<Statistic traceback=%r size=%i count=%i>" % values  # noqa: UP031
 
+    def _repr_html_(self) -> str:
+        from ctracemalloc.report.cells import statistic_html
+
+        return statistic_html(self)
+
     def _sort_key(self) -> tuple[Any, ...]:
         return (self.size, self.count, self.traceback)
 
@@ -393,6 +398,11 @@ class StatisticDiff(StatisticDiffFields):
         values = (self.traceback, self.size, self.size_diff, self.count, self.count_diff)
         form = "<StatisticDiff traceback=%r size=%i (%+i) count=%i (%+i)>"
         return form % values
+
+    def _repr_html_(self) -> str:
+        from ctracemalloc.report.cells import diffs_html
+
+        return diffs_html([self])
 
     def _sort_key(self) -> tuple[Any, ...]:
         size, count = abs(self.size_diff), abs(self.count_diff)

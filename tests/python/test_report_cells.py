@@ -83,6 +83,18 @@ def test_boxes_are_few() -> None:
     assert len(texts(tree(cells.icicle_svg(deep.tree())), "rect")) == 24
 
 
+def test_one_statistic() -> None:
+    now = snapshot((3000, HOSTILE, 7), (1000, HOSTILE, 7))
+    statistic = now.statistics("traceback")[0]
+    shown = tree(statistic._repr_html_())
+    place = r"<script>alert('&" + '"' + r"')</script>\x1b[31m\u202e.py:7"
+    assert texts(shown, "td") == ["4000 B", "2", "2000 B", f"{place}\nmain.py:1"]
+    diff = now.compare_to(snapshot((3000, HOSTILE, 7)), "lineno")[0]
+    assert texts(tree(diff._repr_html_()), "td") == ["+1000 B", "+1", "4000 B", place]
+    nothing = Statistic(Traceback(()), 0, 0)
+    assert texts(tree(nothing._repr_html_()), "td") == ["0 B", "0", "", "<no traceback>"]
+
+
 def test_lists_stay_lists() -> None:
     statistics = snapshot((3000, "a.py", 7)).statistics("lineno")
     assert type(statistics) is list
@@ -101,6 +113,7 @@ CELLS = [
     "%%memory\ny = bytes(1000)",
     "%reload_ext ctracemalloc\n[1]",
     "%unload_ext ctracemalloc\ns.statistics('lineno')",
+    "s.statistics('lineno')[0]",
 ]
 
 
@@ -169,6 +182,8 @@ def test_tables_in_a_notebook(outputs: list[list[Any]]) -> None:
     assert html_of(outputs[7]) is None
     assert html_of(outputs[9]) is None
     assert html_of(outputs[10]) is None
+    # One of them shows itself, extension or not.
+    assert len(texts(tree(html_of(outputs[11]) or ""), "tr")) == 2
 
 
 def test_failing_cell(tmp_path: Path) -> None:

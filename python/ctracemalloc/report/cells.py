@@ -63,6 +63,14 @@ def statistics_html(
     return _table(("size", "blocks", "share", "place"), rows)
 
 
+def statistic_html(statistic: Statistic) -> str:
+    """Show one statistic as a table of one row."""
+    average = human_size(statistic.size / statistic.count) if statistic.count else ""
+    cells = (human_size(statistic.size), f"{statistic.count:,}", average)
+    place = _place(statistic, str)
+    return _table(("size", "blocks", "average", "place"), [(*cells, place)])
+
+
 def diffs_html(diffs: Sequence[StatisticDiff], label: Label = str, limit: int = MOST_ROWS) -> str:
     """Show the first differences as a table, and the others as one row."""
     rows = [
