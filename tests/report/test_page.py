@@ -271,8 +271,9 @@ def test_the_composition_of_a_peak_can_be_shown(tmp_path: Path) -> None:
         "t.take_snapshot(at='peak').dump('peak.ctm')"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-    tree = data_of(page_of("peak.ctm", folder=tmp_path))["views"][0]["callers"]
-    assert tree["size"][0] > 10_000_000
+    page = page_of("peak.ctm", folder=tmp_path)
+    assert data_of(page)["views"][0]["callers"]["size"][0] > 10_000_000
+    assert "<dt>Live at the peak</dt>" in page
 
 
 def test_a_line_knows_what_its_callees_hold(tmp_path: Path) -> None:

@@ -28,6 +28,13 @@ from ctracemalloc.report.source import excerpt
 from ctracemalloc.report.text import human_size
 
 MOST_DOMAINS = 8
+# What the bytes of a snapshot are, by its kind.
+_SIZE_TITLES = {
+    "live": "Live now",
+    "peak": "Live at the peak",
+    "churn": "Ever allocated",
+    "reuse": "Reused",
+}
 # Lines before and after one, and how long they may be.
 _CONTEXT = 3
 _SOURCE_WIDTH = 160
@@ -171,7 +178,10 @@ def _sources(
 
 def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
     total = total_of(snapshot)
-    items = [Item("Live now", human_size(total.size)), Item("Blocks", f"{total.count:,}")]
+    items = [
+        Item(_SIZE_TITLES[snapshot.kind], human_size(total.size)),
+        Item("Blocks", f"{total.count:,}"),
+    ]
     if old is not None:
         change = total.size - total_of(old).size
         items.insert(1, Item("Change", f"{'+' if change > 0 else ''}{human_size(change)}"))
