@@ -1,7 +1,7 @@
 """What the site needs beyond the pages in docs/: pages that stand elsewhere, and links to them.
 
 Links in the pages are as the repository has them, so that they work there too. Here those to a file
-outside of docs/ become links to the page that shows it.
+outside of docs/ become links to the page that shows it, or to a copy of it.
 """
 
 from __future__ import annotations
@@ -76,8 +76,12 @@ def on_page_markdown(markdown: str, /, *, page: Page, config: MkDocsConfig, file
             uri = str(PurePosixPath(target).relative_to(DOCS))
             if (REPO / target).is_dir():
                 uri = posixpath.join(uri, "index.md")
-        else:
+        elif target.endswith(".md") or not (REPO / target).is_file():
             raise PluginError(f"{here}: the site has no page for {target}: see tools/site/hooks.py")
+        else:
+            uri = f"repository/{target}"
+            if files.get_file_from_path(uri) is None:
+                files.append(File.generated(config, uri, abs_src_path=str(REPO / target)))
         return os.path.relpath(uri, PurePosixPath(source).parent)
 
     parts = []
