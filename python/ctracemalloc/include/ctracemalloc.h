@@ -1,16 +1,15 @@
 /*
  * Report memory to ctracemalloc from C: blocks that do not come from Python's allocators.
  *
- *     #include <ctracemalloc.h>    // its folder: python -c 'import ctracemalloc as t;
- * print(t.get_include())'
+ *     #include <ctracemalloc.h>    // ctracemalloc.get_include() is its folder
  *
  *     static const struct ctracemalloc_api *tracer;
  *     ...
- *     tracer = ctracemalloc_api();                        // once, with the GIL; NULL: not
- * installed
+ *     tracer = ctracemalloc_api(); // once, with the GIL; NULL: not installed
  *     ...
- *     ctracemalloc_track(tracer, MY_DOMAIN, block, size); // any thread, with the GIL or without
- *     ctracemalloc_untrack(tracer, MY_DOMAIN, block);     // before the block is given back
+ *     // By any thread, with the GIL or without; the second before the block is given back.
+ *     ctracemalloc_track(tracer, MY_DOMAIN, block, size);
+ *     ctracemalloc_untrack(tracer, MY_DOMAIN, block);
  *
  * Nothing is linked. Where ctracemalloc is not installed or does not trace, the calls do nothing.
  * Who calls PyTraceMalloc_Track already needs none of this: those calls are seen.
