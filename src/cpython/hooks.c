@@ -877,13 +877,19 @@ static struct ctm_take_options take_options(void)
 int ctm_hooks_snapshot(enum ctm_kind kind, struct ctm_snapshot **out)
 {
     struct ctm_take_options options = take_options();
+    struct ctm_moment *moment = NULL;
     enum ctm_pass pass = enter();
     int error = CTM_EINVAL;
     if (hooks.tracer.tracing) {
-        error = kind == CTM_KIND_LIVE ? ctm_take_snapshot(&hooks.tracer, &options, out)
+        error = kind == CTM_KIND_LIVE ? ctm_take_moment(&hooks.tracer, &options, &moment)
                                       : ctm_take_totals(&hooks.tracer, &options, kind, out);
     }
     ctm_gate_leave(&hooks.gate, pass);
+    if (moment != NULL) {
+        /* The moment is over: other threads need not wait for the rest. */
+        Py_BEGIN_ALLOW_THREADS error = ctm_moment_snapshot(moment, out);
+        Py_END_ALLOW_THREADS
+    }
     return error;
 }
 

@@ -86,7 +86,8 @@ struct ctm_tables_info ctm_hooks_tables_info(void);
 int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size);
 int ctm_hooks_untrack(unsigned int domain, uintptr_t address);
 
-/* The caller owns *out. 0 or CTM_E...; no exception is set. */
+/* The caller owns *out. 0 or CTM_E...; no exception is set. The GIL is released once all is known
+ * of the moment. */
 CTM_MUST_CHECK int ctm_hooks_snapshot(enum ctm_kind kind, struct ctm_snapshot **out);
 CTM_MUST_CHECK int ctm_hooks_block(uint32_t domain, uintptr_t address, struct ctm_snapshot **out);
 

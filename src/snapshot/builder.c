@@ -1,3 +1,5 @@
+#include "snapshot/builder.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +162,44 @@ int ctm_builder_stack(struct ctm_builder *b, struct ctm_stack stack, uint32_t *i
     return ctm_pool_intern(&b->stacks, b->seed, &stack, sizeof stack, id);
 }
 
+int ctm_builder_reserve(struct ctm_builder *b, size_t nodes, size_t stacks)
+{
+    int status = ctm_pool_reserve(&b->nodes, nodes, sizeof(struct ctm_node));
+    return status != CTM_OK ? status
+                            : ctm_pool_reserve(&b->stacks, stacks, sizeof(struct ctm_stack));
+}
+
+int ctm_builder_reserve_rows(struct ctm_builder *b, size_t rows)
+{
+    if (rows <= b->row_capacity) {
+        return CTM_OK;
+    }
+    struct ctm_row *grown =
+        rows > SIZE_MAX / sizeof *grown ? NULL : realloc(b->rows, rows * sizeof *grown);
+    if (grown == NULL) {
+        return CTM_ENOMEM;
+    }
+    b->rows = grown;
+    b->row_capacity = rows;
+    return CTM_OK;
+}
+
+size_t ctm_builder_row_count(const struct ctm_builder *b)
+{
+    return b->row_count;
+}
+
+int ctm_builder_new_node(struct ctm_builder *b, uint32_t parent, uint32_t frame, uint32_t *id)
+{
+    struct ctm_node node = {.parent = parent, .frame = frame};
+    return ctm_pool_append(&b->nodes, &node, sizeof node, id);
+}
+
+int ctm_builder_new_stack(struct ctm_builder *b, struct ctm_stack stack, uint32_t *id)
+{
+    return ctm_pool_append(&b->stacks, &stack, sizeof stack, id);
+}
+
 static bool same_key(const struct ctm_row *a, const struct ctm_row *b)
 {
     return a->domain == b->domain && a->stack == b->stack && a->size == b->size;
@@ -223,6 +263,41 @@ static size_t join_rows(const struct ctm_builder *b, const struct ctm_item *item
     return count;
 }
 
+/* Set the items' keys so that the most bytes come first. */
+static int key_by_bytes(const struct ctm_row *rows, size_t n, struct ctm_item *items)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bytes;
+        if (__builtin_mul_overflow(rows[i].size, rows[i].count, &bytes)) {
+            return CTM_ELIMIT;
+        }
+        items[i] = (struct ctm_item){.key = ~bytes, .index = i};
+    }
+    return CTM_OK;
+}
+
+static void gather(const struct ctm_row *rows, const struct ctm_item *items, size_t n,
+                   struct ctm_row *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = rows[items[i].index];
+    }
+}
+
+static_assert(sizeof(struct ctm_row) >= sizeof(struct ctm_item), "rows lie where items did");
+
+int ctm_builder_order_rows(struct ctm_builder *b, struct ctm_item *items, struct ctm_row *work)
+{
+    size_t n = b->row_count;
+    int status = key_by_bytes(b->rows, n, items);
+    if (status == CTM_OK && n != 0) {
+        ctm_sort(items, (struct ctm_item *)work, n);
+        gather(b->rows, items, n, work);
+        memcpy(b->rows, work, n * sizeof *work);
+    }
+    return status;
+}
+
 int ctm_builder_merge_rows(struct ctm_builder *b)
 {
     int status = CTM_ENOMEM;
@@ -234,20 +309,12 @@ int ctm_builder_merge_rows(struct ctm_builder *b)
     }
     order_by_key(b, items, spare);
     size_t count = join_rows(b, items, merged);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bytes;
-        if (__builtin_mul_overflow(merged[i].size, merged[i].count, &bytes)) {
-            status = CTM_ELIMIT;
-            goto out;
-        }
-        items[i] = (struct ctm_item){.key = ~bytes, .index = i};
+    status = key_by_bytes(merged, count, items);
+    if (status == CTM_OK) {
+        ctm_sort(items, spare, count);
+        gather(merged, items, count, b->rows);
+        b->row_count = count;
     }
-    ctm_sort(items, spare, count);
-    for (size_t i = 0; i < count; i++) {
-        b->rows[i] = merged[items[i].index];
-    }
-    b->row_count = count;
-    status = CTM_OK;
 out:
     free(items);
     free(spare);

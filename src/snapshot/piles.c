@@ -5,14 +5,24 @@
 #include "engine/hash.h"
 #include "snapshot/array.h"
 
-/* The sizes of all blocks, those of one site next to each other. */
-struct dealt {
-    size_t *ends;    /* by site id: the end of the site's sizes, once they are all there */
-    uint64_t *sizes; /* NULL while they are counted */
+#define LARGE UINT32_MAX
+
+struct ctm_large_block {
+    uint64_t size;
+    uint32_t site;
 };
 
-/* How many blocks of one site have which size. */
+enum {
+    SMALL = 1024, /* sizes below are counted in place; a multiple of 64, at most 4096 */
+    FIRST_SLOTS = 64,
+};
+
+/* How many blocks have which size. */
 struct tally {
+    uint64_t used_words;       /* bit w: used[w] is not 0 */
+    uint64_t used[SMALL / 64]; /* by size: there are blocks of it */
+    uint32_t blocks[SMALL];
+    /* The others, by hash. */
     struct count {
         uint64_t size;
         uint64_t blocks;
@@ -22,40 +32,65 @@ struct tally {
     size_t capacity;
     uint32_t *slots; /* index in `counts` + 1; 0: empty */
     size_t mask;
+    struct ctm_item *order; /* of the counts; as long as `capacity` */
+    struct ctm_item *spare;
 };
 
-enum { FIRST_SLOTS = 64 };
+/* ---- dealing ---- */
 
-static void count_block(void *context, struct ctm_block block)
+static void note_large(struct ctm_dealt *dealt, struct ctm_block block)
 {
-    struct dealt *dealt = context;
-    dealt->ends[block.site]++;
+    if (dealt->large_length == dealt->large_capacity) {
+        struct ctm_large_block *grown =
+            ctm_array_grow(dealt->large, &dealt->large_capacity, sizeof *grown);
+        if (grown == NULL) {
+            dealt->complete = false;
+            return;
+        }
+        dealt->large = grown;
+    }
+    dealt->large[dealt->large_length++] = (struct ctm_large_block){block.size, block.site};
 }
 
 static void deal_block(void *context, struct ctm_block block)
 {
-    struct dealt *dealt = context;
-    dealt->sizes[dealt->ends[block.site]++] = block.size;
+    struct ctm_dealt *dealt = context;
+    uint32_t size = LARGE;
+    if (CTM_LIKELY(block.size < LARGE)) {
+        size = (uint32_t)block.size;
+    } else {
+        note_large(dealt, block);
+    }
+    dealt->sizes[dealt->ends[block.site]++] = size;
 }
 
-/* `ends` is all zero and has an entry for each site. */
-static int deal(struct dealt *dealt, const struct ctm_blocks *blocks, uint32_t sites)
+int ctm_deal(struct ctm_dealt *dealt, const struct ctm_tracer *tracer, struct ctm_pages *scratch)
 {
-    ctm_blocks_each(blocks, count_block, dealt);
-    size_t total = 0;
-    for (uint32_t site = 0; site < sites; site++) {
-        size_t count = dealt->ends[site];
-        dealt->ends[site] = total;
-        total += count;
+    const struct ctm_sites *sites = &tracer->sites;
+    if (sites->current_blocks > UINT32_MAX) {
+        return CTM_ELIMIT;
     }
-    dealt->sizes = ctm_array_new(total, sizeof *dealt->sizes);
-    if (dealt->sizes == NULL) {
+    dealt->complete = true;
+    dealt->ends = ctm_pages_map(scratch, ((size_t)sites->length + 1) * sizeof *dealt->ends);
+    if (dealt->ends == NULL) {
         return CTM_ENOMEM;
     }
-    /* What began as the start of a site's sizes has moved to their end when all are dealt. */
-    ctm_blocks_each(blocks, deal_block, dealt);
-    return CTM_OK;
+    uint32_t total = 0;
+    for (uint32_t site = 0; site < sites->length; site++) {
+        dealt->ends[site] = total;
+        total += (uint32_t)sites->items[site].live_blocks;
+    }
+    /* What begins as the start of a site's sizes has moved to their end when all are dealt. */
+    ctm_blocks_each(&tracer->blocks, deal_block, dealt);
+    return dealt->complete ? CTM_OK : CTM_ENOMEM;
 }
+
+void ctm_dealt_deinit(struct ctm_dealt *dealt)
+{
+    free(dealt->large);
+}
+
+/* ---- counting ---- */
 
 /* The slot of a size, or the empty one where it would go. */
 static size_t find_slot(const struct tally *tally, uint64_t size)
@@ -85,76 +120,136 @@ static int grow_slots(struct tally *tally)
     return CTM_OK;
 }
 
-/* Room for one more size. Sizes are fewer than 2^32 since no site has as many blocks in memory. */
+static int grow_counts(struct tally *tally)
+{
+    struct count *grown = ctm_array_grow(tally->counts, &tally->capacity, sizeof *grown);
+    if (grown == NULL) {
+        return CTM_ENOMEM;
+    }
+    tally->counts = grown;
+    free(tally->order);
+    free(tally->spare);
+    tally->order = ctm_array_new(tally->capacity, sizeof *tally->order);
+    tally->spare = ctm_array_new(tally->capacity, sizeof *tally->spare);
+    return tally->order == NULL || tally->spare == NULL ? CTM_ENOMEM : CTM_OK;
+}
+
+/* Room for one more size. Sizes are fewer than 2^32 since no key has as many blocks in memory. */
 static int reserve(struct tally *tally)
 {
     if (tally->length == tally->capacity) {
-        struct count *grown = ctm_array_grow(tally->counts, &tally->capacity, sizeof *grown);
-        if (grown == NULL) {
-            return CTM_ENOMEM;
+        int error = grow_counts(tally);
+        if (error < 0) {
+            return error;
         }
-        tally->counts = grown;
     }
     return tally->slots == NULL || tally->length * 2 > tally->mask ? grow_slots(tally) : CTM_OK;
 }
 
-static int count_sizes(struct tally *tally, const uint64_t *sizes, size_t length)
+static int count_other(struct tally *tally, uint64_t size)
 {
-    for (size_t i = 0; i < length; i++) {
-        int error = reserve(tally);
+    int error = reserve(tally);
+    if (error < 0) {
+        return error;
+    }
+    size_t at = find_slot(tally, size);
+    if (tally->slots[at] != 0) {
+        tally->counts[tally->slots[at] - 1].blocks++;
+    } else {
+        tally->counts[tally->length++] = (struct count){size, 1, at};
+        tally->slots[at] = (uint32_t)tally->length;
+    }
+    return CTM_OK;
+}
+
+static void count_small(struct tally *tally, uint32_t size)
+{
+    tally->used_words |= UINT64_C(1) << size / 64;
+    tally->used[size / 64] |= UINT64_C(1) << size % 64;
+    tally->blocks[size]++;
+}
+
+static int count_site(struct tally *tally, const struct ctm_dealt *dealt, size_t site)
+{
+    size_t large = 0;
+    for (size_t i = site == 0 ? 0 : dealt->ends[site - 1]; i < dealt->ends[site]; i++) {
+        uint32_t size = dealt->sizes[i];
+        if (CTM_LIKELY(size < SMALL)) {
+            count_small(tally, size);
+            continue;
+        }
+        if (CTM_UNLIKELY(size == LARGE)) {
+            large++;
+            continue;
+        }
+        int error = count_other(tally, size);
         if (error < 0) {
             return error;
         }
-        size_t at = find_slot(tally, sizes[i]);
-        if (tally->slots[at] != 0) {
-            tally->counts[tally->slots[at] - 1].blocks++;
-        } else {
-            tally->counts[tally->length++] = (struct count){sizes[i], 1, at};
-            tally->slots[at] = (uint32_t)tally->length;
+    }
+    /* They are so few, 4 GiB each, that all are looked through for each site that has one. */
+    for (size_t i = 0; large > 0; i++) {
+        if (dealt->large[i].site == site) {
+            large--;
+            int error = count_other(tally, dealt->large[i].size);
+            if (error < 0) {
+                return error;
+            }
         }
     }
     return CTM_OK;
 }
 
-/* Only the slots in use: a table that one site made large costs the others nothing. */
-static void empty(struct tally *tally)
-{
-    for (size_t i = 0; i < tally->length; i++) {
-        tally->slots[tally->counts[i].at] = 0;
-    }
-    tally->length = 0;
-}
-
-static int visit_sites(const struct dealt *dealt, uint32_t sites, struct tally *tally,
-                       int (*visit)(void *context, struct ctm_pile pile), void *context)
+static int hand_out_small(struct tally *tally, uint64_t key,
+                          int (*visit)(void *context, struct ctm_pile pile), void *context)
 {
     int error = CTM_OK;
-    size_t start = 0;
-    for (uint32_t site = 0; site < sites && error == CTM_OK; site++) {
-        error = count_sizes(tally, dealt->sizes + start, dealt->ends[site] - start);
-        start = dealt->ends[site];
-        for (size_t i = 0; i < tally->length && error == CTM_OK; i++) {
-            const struct count *count = &tally->counts[i];
-            error = visit(context, (struct ctm_pile){site, count->size, count->blocks});
+    for (; tally->used_words != 0; tally->used_words &= tally->used_words - 1) {
+        size_t word = (size_t)__builtin_ctzll(tally->used_words);
+        for (; tally->used[word] != 0; tally->used[word] &= tally->used[word] - 1) {
+            size_t size = word * 64 + (size_t)__builtin_ctzll(tally->used[word]);
+            if (error == CTM_OK) {
+                error = visit(context, (struct ctm_pile){key, size, tally->blocks[size]});
+            }
+            tally->blocks[size] = 0;
         }
-        empty(tally);
     }
     return error;
 }
 
-int ctm_piles_each(const struct ctm_tracer *tracer,
+/* Only the slots in use are emptied: a table that one key made large costs the others nothing. */
+static int hand_out_others(struct tally *tally, uint64_t key,
+                           int (*visit)(void *context, struct ctm_pile pile), void *context)
+{
+    int error = CTM_OK;
+    for (size_t i = 0; i < tally->length; i++) {
+        tally->order[i] = (struct ctm_item){.key = tally->counts[i].size, .index = i};
+        tally->slots[tally->counts[i].at] = 0;
+    }
+    ctm_sort(tally->order, tally->spare, tally->length);
+    for (size_t i = 0; i < tally->length && error == CTM_OK; i++) {
+        const struct count *count = &tally->counts[tally->order[i].index];
+        error = visit(context, (struct ctm_pile){key, count->size, count->blocks});
+    }
+    tally->length = 0;
+    return error;
+}
+
+int ctm_piles_each(const struct ctm_dealt *dealt, const struct ctm_item *sites, size_t length,
                    int (*visit)(void *context, struct ctm_pile pile), void *context)
 {
-    uint32_t sites = tracer->sites.length;
-    struct dealt dealt = {.ends = ctm_array_zeroed(sites, sizeof *dealt.ends)};
-    struct tally tally = {.length = 0};
-    int error = dealt.ends == NULL ? CTM_ENOMEM : deal(&dealt, &tracer->blocks, sites);
-    if (error == CTM_OK) {
-        error = visit_sites(&dealt, sites, &tally, visit, context);
+    struct tally tally = {0};
+    int error = CTM_OK;
+    for (size_t i = 0; i < length && error == CTM_OK; i++) {
+        error = count_site(&tally, dealt, sites[i].index);
+        if (error == CTM_OK && (i + 1 == length || sites[i + 1].key != sites[i].key)) {
+            error = hand_out_small(&tally, sites[i].key, visit, context);
+            error = error < 0 ? error : hand_out_others(&tally, sites[i].key, visit, context);
+        }
     }
-    free(dealt.ends);
-    free(dealt.sizes);
     free(tally.counts);
     free(tally.slots);
+    free(tally.order);
+    free(tally.spare);
     return error;
 }

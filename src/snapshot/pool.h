@@ -23,6 +23,41 @@ struct ctm_pool {
     struct ctm_lookup lookup;
 };
 
+/* Make the array hold `capacity` items. CTM_OK or CTM_ENOMEM, and then nothing has changed. */
+CTM_MUST_CHECK static inline int ctm_pool_reserve(struct ctm_pool *pool, size_t capacity,
+                                                  size_t size)
+{
+    if (capacity <= pool->capacity) {
+        return CTM_OK;
+    }
+    void *grown = capacity > SIZE_MAX / size ? NULL : realloc(pool->items, capacity * size);
+    if (grown == NULL) {
+        return CTM_ENOMEM;
+    }
+    pool->items = grown;
+    pool->capacity = capacity;
+    return CTM_OK;
+}
+
+/* Append an item without a look at those that are there. CTM_OK, CTM_ENOMEM or CTM_ELIMIT. */
+CTM_MUST_CHECK static inline int ctm_pool_append(struct ctm_pool *pool, const void *item,
+                                                 size_t size, uint32_t *id)
+{
+    if (CTM_UNLIKELY(pool->count == CTM_MOST_IDS)) {
+        return CTM_ELIMIT;
+    }
+    if (CTM_UNLIKELY(pool->count == pool->capacity)) {
+        void *grown = ctm_array_grow(pool->items, &pool->capacity, size);
+        if (grown == NULL) {
+            return CTM_ENOMEM;
+        }
+        pool->items = grown;
+    }
+    memcpy((char *)pool->items + pool->count * size, item, size);
+    *id = (uint32_t)pool->count++;
+    return CTM_OK;
+}
+
 /*
  * The id of the item equal to `item`, added if it is new. CTM_OK, CTM_ENOMEM or CTM_ELIMIT. `size`
  * is the same constant in every call on a pool: inlined, comparing and hashing take a few
@@ -43,18 +78,10 @@ CTM_MUST_CHECK static inline int ctm_pool_intern(struct ctm_pool *pool, uint64_t
             return CTM_OK;
         }
     }
-    if (CTM_UNLIKELY(pool->count == CTM_MOST_IDS)) {
-        return CTM_ELIMIT;
+    status = ctm_pool_append(pool, item, size, id);
+    if (CTM_UNLIKELY(status != CTM_OK)) {
+        return status;
     }
-    if (CTM_UNLIKELY(pool->count == pool->capacity)) {
-        void *grown = ctm_array_grow(pool->items, &pool->capacity, size);
-        if (grown == NULL) {
-            return CTM_ENOMEM;
-        }
-        pool->items = grown;
-    }
-    memcpy((char *)pool->items + pool->count * size, item, size);
-    *id = (uint32_t)pool->count++;
     ctm_lookup_put(&pool->lookup, &probe, *id);
     return CTM_OK;
 }

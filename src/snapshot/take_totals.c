@@ -1,13 +1,10 @@
 #include <stdlib.h>
 
-#include "snapshot/array.h"
 #include "snapshot/take.h"
 #include "snapshot/translate.h"
 
-/* What one site has counted, under the builder's id of its stack. */
+/* What one site has counted. */
 struct total {
-    uint32_t domain;
-    uint32_t stack;
     uint64_t bytes;
     uint64_t blocks;
 };
@@ -16,7 +13,7 @@ static struct total total_of(const struct ctm_sites *sites, uint32_t id, enum ct
 {
     const struct ctm_site *site = &sites->items[id];
     const struct ctm_reuse *reused = &sites->reused[id];
-    struct total total = {.domain = site->domain};
+    struct total total = {0};
     switch (kind) {
     case CTM_KIND_PEAK:
         total.bytes = ctm_site_peak_bytes(sites, site);
@@ -37,38 +34,67 @@ static struct total total_of(const struct ctm_sites *sites, uint32_t id, enum ct
     return total;
 }
 
-static int compare_totals(const void *a, const void *b)
+static struct total folded_total(const struct ctm_folded_row *row, enum ctm_kind kind)
 {
-    const struct total *x = a;
-    const struct total *y = b;
-    if (x->domain != y->domain) {
-        return x->domain < y->domain ? -1 : 1;
+    struct total total = {0};
+    if (kind == CTM_KIND_CHURN) {
+        total.bytes = row->churn.total_bytes;
+        total.blocks = row->churn.total_blocks;
     }
-    return x->stack < y->stack ? -1 : x->stack > y->stack;
+    if (kind == CTM_KIND_CHURN || kind == CTM_KIND_REUSE) {
+        total.bytes += row->churn.reused_bytes;
+        total.blocks += row->churn.reused_blocks;
+    }
+    return total;
 }
 
-/* Stacks that differ only in frames that are cut off are one to the snapshot. */
-static size_t join_equal(struct total *totals, size_t length)
+/* An item's index is a site, or behind all sites a folded row. */
+static struct total item_total(const struct ctm_tracer *tracer, size_t index, enum ctm_kind kind)
 {
-    size_t kept = 0;
-    qsort(totals, length, sizeof *totals, compare_totals);
-    for (size_t i = 1; i < length; i++) {
-        if (compare_totals(&totals[kept], &totals[i]) == 0) {
-            totals[kept].bytes += totals[i].bytes;
-            totals[kept].blocks += totals[i].blocks;
-        } else {
-            totals[++kept] = totals[i];
+    return index < tracer->sites.length
+               ? total_of(&tracer->sites, (uint32_t)index, kind)
+               : folded_total(&tracer->folded.rows[index - tracer->sites.length], kind);
+}
+
+static size_t list_sites(const struct ctm_tracer *tracer, enum ctm_kind kind,
+                         struct ctm_item *items)
+{
+    size_t length = 0;
+    for (uint32_t id = 1; id < tracer->sites.length; id++) {
+        if (item_total(tracer, id, kind).blocks != 0) {
+            items[length++].index = id;
         }
     }
-    return length == 0 ? 0 : kept + 1;
+    return length;
 }
 
-static int add_rows(struct ctm_builder *builder, const struct total *total)
+static int add_folded(struct ctm_translation *t, enum ctm_kind kind, struct ctm_item *items,
+                      size_t *length)
+{
+    const struct ctm_folded *folded = &t->tracer->folded;
+    int error = CTM_OK;
+    for (uint32_t i = 0; i < folded->length && error == CTM_OK; i++) {
+        size_t index = (size_t)t->tracer->sites.length + i;
+        struct ctm_folded_place place = folded->rows[i].place;
+        uint32_t stack;
+        if (item_total(t->tracer, index, kind).blocks == 0) {
+            continue;
+        }
+        error = ctm_translation_place(t, place, &stack);
+        if (error == CTM_OK) {
+            items[(*length)++] =
+                (struct ctm_item){.key = (uint64_t)place.domain << 32 | stack, .index = index};
+        }
+    }
+    return error;
+}
+
+static int add_rows(struct ctm_builder *builder, uint64_t key, const struct total *total)
 {
     uint64_t larger = total->bytes % total->blocks;
     struct ctm_row row = {
-        .domain = total->domain,
-        .stack = total->stack,
+        .domain = (uint32_t)(key >> 32),
+        .stack = (uint32_t)key,
         .size = total->bytes / total->blocks,
         .count = total->blocks - larger,
     };
@@ -81,56 +107,23 @@ static int add_rows(struct ctm_builder *builder, const struct total *total)
     return error;
 }
 
-static struct total folded_total(const struct ctm_folded_row *row, enum ctm_kind kind)
+/* Stacks that differ only in frames that are cut off are one to the snapshot: their items have
+ * equal keys. */
+static int add_all(struct ctm_translation *t, enum ctm_kind kind, const struct ctm_item *items,
+                   size_t length)
 {
-    struct total total = {.domain = row->place.domain};
-    if (kind == CTM_KIND_CHURN) {
-        total.bytes = row->churn.total_bytes;
-        total.blocks = row->churn.total_blocks;
-    }
-    if (kind == CTM_KIND_CHURN || kind == CTM_KIND_REUSE) {
-        total.bytes += row->churn.reused_bytes;
-        total.blocks += row->churn.reused_blocks;
-    }
-    return total;
-}
-
-static int collect_folded(struct ctm_translation *t, enum ctm_kind kind, struct total *totals,
-                          size_t *length)
-{
-    const struct ctm_folded *folded = &t->tracer->folded;
-    for (uint32_t i = 0; i < folded->length; i++) {
-        struct total total = folded_total(&folded->rows[i], kind);
-        if (total.blocks == 0) {
-            continue;
+    struct total sum = {0};
+    int error = CTM_OK;
+    for (size_t i = 0; i < length && error == CTM_OK; i++) {
+        struct total one = item_total(t->tracer, items[i].index, kind);
+        sum.bytes += one.bytes;
+        sum.blocks += one.blocks;
+        bool last = i + 1 == length || items[i + 1].key != items[i].key;
+        if (last && sum.blocks != 0) {
+            error = add_rows(t->builder, items[i].key, &sum);
+            sum = (struct total){0};
         }
-        int error = ctm_translation_place(t, folded->rows[i].place, &total.stack);
-        if (error < 0) {
-            return error;
-        }
-        totals[(*length)++] = total;
     }
-    return CTM_OK;
-}
-
-static int collect(struct ctm_translation *t, enum ctm_kind kind, struct total *totals,
-                   size_t *length)
-{
-    const struct ctm_sites *sites = &t->tracer->sites;
-    *length = 0;
-    for (uint32_t id = 1; id < sites->length; id++) {
-        struct total total = total_of(sites, id, kind);
-        if (total.blocks == 0) {
-            continue;
-        }
-        int error = ctm_translation_stack(t, sites->items[id].node, &total.stack);
-        if (error < 0) {
-            return error;
-        }
-        totals[(*length)++] = total;
-    }
-    int error = collect_folded(t, kind, totals, length);
-    *length = join_equal(totals, *length);
     return error;
 }
 
@@ -138,26 +131,37 @@ int ctm_take_totals(const struct ctm_tracer *tracer, const struct ctm_take_optio
                     enum ctm_kind kind, struct ctm_snapshot **out)
 {
     struct ctm_translation t;
+    struct ctm_pages scratch;
+    struct ctm_item *items = NULL;
+    struct ctm_item *spare = NULL;
     size_t length = 0;
-    struct total *totals =
-        ctm_array_new((size_t)tracer->sites.length + tracer->folded.length, sizeof *totals);
-    int error = ctm_translation_start(&t, tracer, options);
+    int error = ctm_translation_start(&t, tracer, options, &scratch);
     if (error == CTM_OK) {
-        error = totals == NULL ? CTM_ENOMEM : ctm_translation_remember(&t);
+        size_t size = ((size_t)tracer->sites.length + tracer->folded.length + 1) * sizeof *items;
+        items = ctm_pages_map(&scratch, size);
+        spare = ctm_pages_map(&scratch, size);
+        error = items == NULL || spare == NULL ? CTM_ENOMEM : CTM_OK;
     }
     if (error == CTM_OK) {
-        error = collect(&t, kind, totals, &length);
+        length = list_sites(tracer, kind, items);
+        error = ctm_translation_sites(&t, items, spare, length);
     }
-    for (size_t i = 0; error == CTM_OK && i < length; i++) {
-        error = add_rows(t.builder, &totals[i]);
+    if (error == CTM_OK) {
+        error = add_folded(&t, kind, items, &length);
+    }
+    if (error == CTM_OK) {
+        ctm_sort(items, spare, length);
+        error = add_all(&t, kind, items, length);
     }
     if (error == CTM_OK) {
         error = ctm_builder_merge_rows(t.builder);
     }
     if (error == CTM_OK) {
-        error = ctm_translation_finish(&t, kind, out);
+        struct ctm_info info = ctm_translation_info(&t, kind);
+        error = ctm_builder_finish(t.builder, &info, out);
+        t.builder = NULL;
     }
-    free(totals);
     ctm_translation_end(&t);
+    ctm_pages_deinit(&scratch);
     return error;
 }

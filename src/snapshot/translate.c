@@ -1,3 +1,13 @@
+/*
+ * Paths and their cuts. A snapshot has the newest `nframe` frames of each stack, so the builder's
+ * node for a node of the tracer's depends on where the path is cut off. Sites are translated one
+ * cut after the other; within one, a node that was looked at is never looked at
+ * again.
+ *
+ * Two different paths of the tracer's are equal to the builder only if they begin with equal frames
+ * at different nodes. So those that begin at a node whose frame no other path begins with need not
+ * be interned: first the paths are followed down to where they begin, then they are made.
+ */
 #include "snapshot/translate.h"
 
 #include <stdlib.h>
@@ -5,65 +15,43 @@
 
 #include "base/platform.h"
 #include "snapshot/array.h"
+#include "snapshot/builder.h"
 
-static uint32_t *new_ids(uint32_t length)
-{
-    uint32_t *ids = malloc(((size_t)length + 1) * sizeof *ids);
-    if (ids != NULL) {
-        memset(ids, 0xff, ((size_t)length + 1) * sizeof *ids);
-    }
-    return ids;
-}
-
-static struct ctm_known_node *new_nodes(uint32_t length)
-{
-    struct ctm_known_node *nodes = ctm_array_new(length, sizeof *nodes);
-    for (uint32_t i = 0; nodes != NULL && i < length; i++) {
-        nodes[i] = (struct ctm_known_node){.id = CTM_NO_NODE};
-    }
-    return nodes;
-}
-
-static uint32_t recall(const uint32_t *ids, uint32_t id)
-{
-    return ids == NULL ? UINT32_MAX : ids[id];
-}
-
-static void remember(uint32_t *ids, uint32_t id, uint32_t translated)
-{
-    if (ids != NULL) {
-        ids[id] = translated;
-    }
-}
+enum { AHEAD = 16 }; /* sites: far enough for memory to answer, near enough to stay in the cache */
+#define SEVERAL UINT32_MAX /* nodes are fewer than 2^31 */
 
 int ctm_translation_start(struct ctm_translation *t, const struct ctm_tracer *tracer,
-                          const struct ctm_take_options *options)
+                          const struct ctm_take_options *options, struct ctm_pages *scratch)
 {
     memset(t, 0, sizeof *t);
     t->tracer = tracer;
     t->options = options;
+    t->scratch = scratch;
+    ctm_pages_init(scratch);
+    /* Who refuses the tracer memory refuses it here too. */
+    scratch->refuse = tracer->pages.refuse;
+    scratch->refuse_context = tracer->pages.refuse_context;
     return ctm_builder_new(&t->builder);
-}
-
-int ctm_translation_remember(struct ctm_translation *t)
-{
-    t->strings = new_ids(t->tracer->names.length);
-    t->frames = new_ids(t->tracer->stacks.frame_length);
-    t->nodes = new_nodes(t->tracer->stacks.node_length);
-    t->stacks = new_ids(t->tracer->stacks.node_length);
-    bool complete =
-        t->strings != NULL && t->frames != NULL && t->nodes != NULL && t->stacks != NULL;
-    return complete ? CTM_OK : CTM_ENOMEM;
 }
 
 void ctm_translation_end(struct ctm_translation *t)
 {
     ctm_builder_free(t->builder);
-    free(t->strings);
-    free(t->frames);
-    free(t->nodes);
-    free(t->stacks);
+    ctm_pages_unmap(t->scratch, t->strings, t->ids_size);
+    ctm_pages_unmap(t->scratch, t->nodes, t->nodes_size);
     free(t->path);
+}
+
+static uint32_t recall(const uint32_t *ids, uint32_t id)
+{
+    return ids == NULL ? UINT32_MAX : ids[id] - 1;
+}
+
+static void remember(uint32_t *ids, uint32_t id, uint32_t translated)
+{
+    if (ids != NULL) {
+        ids[id] = translated + 1;
+    }
 }
 
 static int translate_string(struct ctm_translation *t, uint32_t name, uint32_t *id)
@@ -101,11 +89,12 @@ static int translate_frame(struct ctm_translation *t, uint32_t frame, uint32_t *
     return error;
 }
 
-/* How deep a node is: walked once for each node, not once for each stack. */
-static struct ctm_known_node depth_of(struct ctm_translation *t, uint32_t node)
+/* Depth, and what was left out below the oldest frame: walked once for each node, not once for each
+ * stack. */
+static struct ctm_known_node measure(const struct ctm_translation *t, uint32_t node)
 {
     const struct ctm_context *nodes = t->tracer->stacks.nodes;
-    struct ctm_known_node oldest = {.depth = 0};
+    struct ctm_known_node known = {.depth = 0};
     uint32_t steps = 0;
     uint32_t at = node;
     while (!ctm_stacks_is_root(at) && (t->nodes == NULL || t->nodes[at].depth == 0)) {
@@ -113,18 +102,24 @@ static struct ctm_known_node depth_of(struct ctm_translation *t, uint32_t node)
         at = nodes[at].parent;
     }
     if (ctm_stacks_is_root(at)) {
-        oldest.left_out = at & ~CTM_ROOT_BIT;
+        known.left_out = at & ~CTM_ROOT_BIT;
     } else {
-        oldest = t->nodes[at];
+        known.depth = t->nodes[at].depth;
+        known.left_out = t->nodes[at].left_out;
     }
-    uint32_t depth = oldest.depth + steps;
+    known.depth += steps;
     at = node;
     for (uint32_t left = steps; t->nodes != NULL && left > 0; left--) {
-        t->nodes[at].depth = oldest.depth + left;
-        t->nodes[at].left_out = oldest.left_out;
+        t->nodes[at].depth = known.depth - (steps - left);
+        t->nodes[at].left_out = known.left_out;
         at = nodes[at].parent;
     }
-    return (struct ctm_known_node){.depth = depth, .left_out = oldest.left_out};
+    return known;
+}
+
+static uint32_t start_of(const struct ctm_translation *t, uint32_t depth)
+{
+    return depth > t->options->nframe ? depth - t->options->nframe : 0;
 }
 
 static int push_path(struct ctm_translation *t, size_t at, uint32_t node)
@@ -140,22 +135,20 @@ static int push_path(struct ctm_translation *t, size_t at, uint32_t node)
     return CTM_OK;
 }
 
-/*
- * The builder's node for the `length` newest frames of a path, of which `start` older ones are
- * cut off. Most stacks share callers, and those of the same depth their cut too: what stands below
- * a node that was translated with the same cut is not looked at again.
- */
+/* The builder's node for the `length` newest frames of a path, of which `start` older ones are cut
+ * off. *shared: another path may have become the same one. */
 static int translate_path(struct ctm_translation *t, uint32_t node, uint32_t start, uint32_t length,
-                          uint32_t *id)
+                          uint32_t *id, bool *shared)
 {
     const struct ctm_context *nodes = t->tracer->stacks.nodes;
     uint32_t parent = CTM_NO_NODE;
+    uint32_t oldest = node;
     size_t count = 0;
+    *shared = true;
     for (uint32_t at = node; count < length; at = nodes[at].parent) {
-        if (t->nodes != NULL && t->nodes[at].start == start) {
+        if (t->nodes != NULL && t->nodes[at].cut == ((start + 1) | CTM_KNOWN_MADE)) {
             parent = t->nodes[at].id;
-        }
-        if (parent != CTM_NO_NODE) {
+            *shared = (t->nodes[at].left_out & CTM_KNOWN_SHARED) != 0;
             break;
         }
         int error = push_path(t, count, at);
@@ -163,20 +156,30 @@ static int translate_path(struct ctm_translation *t, uint32_t node, uint32_t sta
             return error;
         }
         count++;
+        oldest = at;
+    }
+    if (parent == CTM_NO_NODE && t->oldest != NULL) {
+        uint32_t frame = nodes[oldest].frame;
+        /* A frame without a name may be that of a folded place, too. */
+        *shared = t->oldest[frame] == SEVERAL || t->tracer->stacks.frames[frame].name == 0;
     }
     while (count > 0) {
         uint32_t at = t->path[--count];
         uint32_t frame;
         int error = translate_frame(t, nodes[at].frame, &frame);
         if (error == CTM_OK) {
-            error = ctm_builder_node(t->builder, parent, frame, &parent);
+            error = *shared ? ctm_builder_node(t->builder, parent, frame, &parent)
+                            : ctm_builder_new_node(t->builder, parent, frame, &parent);
         }
         if (error < 0) {
             return error;
         }
         if (t->nodes != NULL) {
-            t->nodes[at].start = start;
-            t->nodes[at].id = parent;
+            struct ctm_known_node *known = &t->nodes[at];
+            known->cut = (start + 1) | CTM_KNOWN_MADE;
+            known->id = parent;
+            known->left_out =
+                (known->left_out & ~CTM_KNOWN_SHARED) | (*shared ? CTM_KNOWN_SHARED : 0);
         }
     }
     *id = parent;
@@ -189,17 +192,19 @@ int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id
     if (*id != UINT32_MAX) {
         return CTM_OK;
     }
-    struct ctm_known_node known = depth_of(t, node);
-    uint32_t nframe = t->options->nframe;
-    uint32_t length = known.depth < nframe ? known.depth : nframe;
+    struct ctm_known_node known = measure(t, node);
+    uint32_t left_out = known.left_out & ~CTM_KNOWN_SHARED;
+    uint32_t start = start_of(t, known.depth);
     struct ctm_stack stack = {.total_nframe = CTM_TOTAL_UNKNOWN};
     if (t->options->total_nframe) {
-        uint32_t total = known.depth + known.left_out;
+        uint32_t total = known.depth + left_out;
         stack.total_nframe = total < t->options->total_limit ? total : t->options->total_limit;
     }
-    int error = translate_path(t, node, known.depth - length, length, &stack.node);
+    bool shared;
+    int error = translate_path(t, node, start, known.depth - start, &stack.node, &shared);
     if (error == CTM_OK) {
-        error = ctm_builder_stack(t->builder, stack, id);
+        error = shared ? ctm_builder_stack(t->builder, stack, id)
+                       : ctm_builder_new_stack(t->builder, stack, id);
     }
     if (error == CTM_OK) {
         remember(t->stacks, node, *id);
@@ -228,21 +233,97 @@ int ctm_translation_place(struct ctm_translation *t, struct ctm_folded_place pla
     return error == CTM_OK ? ctm_builder_stack(t->builder, stack, id) : error;
 }
 
-int ctm_translation_row(struct ctm_translation *t, uint32_t site_id, uint64_t size, uint64_t count)
+/* ---- many sites ---- */
+
+/* Make room to remember every id. */
+static int remember_all(struct ctm_translation *t)
 {
-    const struct ctm_site *site = &t->tracer->sites.items[site_id];
-    struct ctm_row row = {.domain = site->domain, .size = size, .count = count};
-    int error = ctm_translation_stack(t, site->node, &row.stack);
+    size_t names = t->tracer->names.length;
+    size_t frames = t->tracer->stacks.frame_length;
+    size_t nodes = t->tracer->stacks.node_length;
+    t->ids_size = (names + 2 * frames + nodes + 1) * sizeof(uint32_t);
+    t->nodes_size = (nodes + 1) * sizeof *t->nodes;
+    t->strings = ctm_pages_map(t->scratch, t->ids_size);
+    t->nodes = ctm_pages_map(t->scratch, t->nodes_size);
+    if (t->strings == NULL || t->nodes == NULL) {
+        return CTM_ENOMEM;
+    }
+    t->frames = t->strings + names;
+    t->oldest = t->frames + frames;
+    t->stacks = t->oldest + frames;
+    return CTM_OK;
+}
+
+/* Follow a path down to where it begins, or to where one with the same cut was followed before.
+ * Returns how many nodes were passed. */
+static size_t follow(const struct ctm_translation *t, uint32_t node)
+{
+    const struct ctm_context *nodes = t->tracer->stacks.nodes;
+    uint32_t start = start_of(t, t->nodes[node].depth);
+    size_t passed = 0;
+    uint32_t at = node;
+    for (; t->nodes[at].cut != start + 1; at = nodes[at].parent) {
+        t->nodes[at].cut = start + 1;
+        passed++;
+        if (t->nodes[at].depth == start + 1) {
+            uint32_t *oldest = &t->oldest[nodes[at].frame];
+            *oldest = *oldest == 0 || *oldest == at + 1 ? at + 1 : SEVERAL;
+            break;
+        }
+    }
+    return passed;
+}
+
+/* Where the callers of the stacks to come lie follows no order: each would be waited for. */
+static inline void fetch_ahead(const struct ctm_translation *t, const struct ctm_item *sites,
+                               size_t length, size_t i)
+{
+    if (i + AHEAD < length) {
+        const struct ctm_context *nodes = t->tracer->stacks.nodes;
+        uint32_t caller = nodes[t->tracer->sites.items[sites[i + AHEAD].index].node].parent;
+        if (!ctm_stacks_is_root(caller)) {
+            __builtin_prefetch(&t->nodes[caller]);
+            __builtin_prefetch(&nodes[caller]);
+        }
+    }
+}
+
+int ctm_translation_sites(struct ctm_translation *t, struct ctm_item *sites, struct ctm_item *spare,
+                          size_t length)
+{
+    const struct ctm_site *items = t->tracer->sites.items;
+    int error = remember_all(t);
+    if (error < 0) {
+        return error;
+    }
+    for (size_t i = 0; i < length; i++) {
+        fetch_ahead(t, sites, length, i);
+        sites[i].key = start_of(t, measure(t, items[sites[i].index].node).depth);
+    }
+    ctm_sort(sites, spare, length);
+    size_t passed = 0;
+    for (size_t i = 0; i < length; i++) {
+        fetch_ahead(t, sites, length, i);
+        passed += follow(t, items[sites[i].index].node);
+    }
+    error = ctm_builder_reserve(t->builder, passed, length);
+    for (size_t i = 0; i < length && error == CTM_OK; i++) {
+        const struct ctm_site *site = &items[sites[i].index];
+        uint32_t stack;
+        fetch_ahead(t, sites, length, i);
+        error = ctm_translation_stack(t, site->node, &stack);
+        sites[i].key = (uint64_t)site->domain << 32 | stack;
+    }
     if (error == CTM_OK) {
-        error = ctm_builder_row(t->builder, row);
+        ctm_sort(sites, spare, length);
     }
     return error;
 }
 
-int ctm_translation_finish(struct ctm_translation *t, enum ctm_kind kind, struct ctm_snapshot **out)
+struct ctm_info ctm_translation_info(const struct ctm_translation *t, enum ctm_kind kind)
 {
     const struct ctm_tracer *tracer = t->tracer;
-    struct ctm_info info = {
+    return (struct ctm_info){
         .time_ns = ctm_os_wall_clock(),
         .current_bytes = tracer->sites.current_bytes,
         .current_blocks = tracer->sites.current_blocks,
@@ -253,7 +334,4 @@ int ctm_translation_finish(struct ctm_translation *t, enum ctm_kind kind, struct
         .pid = ctm_os_process(),
         .kind = kind,
     };
-    struct ctm_builder *builder = t->builder;
-    t->builder = NULL;
-    return ctm_builder_finish(builder, &info, out);
 }

@@ -59,7 +59,34 @@ void failing_free(void *address)
     free(address);
 }
 
-enum { STACKS = 60, PLACES = 3000, SIZES = 7 };
+static int take_snapshot(const struct world *w, const struct ctm_take_options *options,
+                         struct ctm_snapshot **out)
+{
+    struct ctm_moment *moment = NULL;
+    int error = ctm_take_moment(&w->tracer, options, &moment);
+    return error < 0 ? error : ctm_moment_snapshot(moment, out);
+}
+
+enum { STACKS = 60, PLACES = 3000 };
+
+/* Few sizes most of the time, around the limits of what is counted in which way. */
+static uint64_t draw_size(struct test_random *random)
+{
+    static const uint64_t sizes[] = {0,
+                                     100,
+                                     512,
+                                     1023,
+                                     1024,
+                                     5000,
+                                     UINT32_MAX - 1,
+                                     UINT32_MAX,
+                                     UINT64_C(1) << 32,
+                                     UINT64_C(1) << 50};
+    if (test_random_percent(random, 20)) {
+        return 1000 + test_random_below(random, 5000);
+    }
+    return sizes[test_random_below(random, sizeof sizes / sizeof *sizes)];
+}
 
 static const struct ctm_take_options all_frames = {
     .nframe = 100, .total_nframe = true, .total_limit = 65535};
@@ -73,8 +100,7 @@ static void populate(struct world *w)
     for (uint32_t i = 0; i < PLACES; i++) {
         uint32_t domain = i % 5 == 0 ? 1 + i / 5 % 2 : 0;
         size_t place = world_add_place(w, domain, 0x7f0000000030 + 64 * (uintptr_t)i);
-        uint64_t size = test_random_below(&random, SIZES) * 100;
-        world_track(w, place, size, (uint32_t)test_random_below(&random, STACKS));
+        world_track(w, place, draw_size(&random), (uint32_t)test_random_below(&random, STACKS));
     }
     for (uint32_t i = 0; i < PLACES; i += 7) {
         world_untrack(w, i);
@@ -122,11 +148,30 @@ static bool row_is_at(const struct world *w, const struct ctm_snapshot *s,
            row_is_of(w, s, row, place->stack, options->nframe);
 }
 
+/* Equal entries have one id. */
+static void check_tables(const struct ctm_tables *tables)
+{
+    for (uint32_t i = 0; i < tables->node_count; i++) {
+        struct ctm_node node = tables->nodes[i];
+        assert_true(node.frame < tables->frame_count);
+        assert_true(node.parent == CTM_NO_NODE || node.parent < i);
+        for (uint32_t k = 0; k < i; k++) {
+            assert_true(memcmp(&tables->nodes[k], &node, sizeof node) != 0);
+        }
+    }
+    for (uint32_t i = 0; i < tables->stack_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            assert_true(memcmp(&tables->stacks[k], &tables->stacks[i], sizeof *tables->stacks));
+        }
+    }
+}
+
 /* Each row has as many places as it says, no two rows are equal, and they come in order. */
 static void compare_rows(const struct world *w, const struct ctm_snapshot *s,
                          const struct ctm_take_options *options)
 {
     uint64_t traces = 0;
+    check_tables(s->tables);
     for (size_t i = 0; i < s->row_count; i++) {
         const struct ctm_row *row = &s->rows[i];
         uint64_t count = 0;
@@ -150,9 +195,9 @@ static void a_snapshot_has_every_trace(void **state)
     w.tracer.lost = 6;
     struct ctm_snapshot *s = NULL;
     uint64_t before = ctm_os_wall_clock();
-    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK);
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_OK);
     compare_rows(&w, s, &all_frames);
-    assert_true(s->row_count < w.current.blocks / 2);
+    assert_true(s->row_count < w.current.blocks);
     assert_int_equal(s->info.current_bytes, w.current.bytes);
     assert_int_equal(s->info.current_blocks, w.current.blocks);
     assert_int_equal(s->info.peak_bytes, w.at_peak.bytes);
@@ -179,7 +224,7 @@ static void stacks_are_cut_to_nframe(void **state)
     populate(&w);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         struct ctm_snapshot *s = NULL;
-        assert_int_equal(ctm_take_snapshot(&w.tracer, &options[i], &s), CTM_OK);
+        assert_int_equal(take_snapshot(&w, &options[i], &s), CTM_OK);
         compare_rows(&w, s, &options[i]);
         ctm_snapshot_unref(s);
     }
@@ -197,7 +242,7 @@ static void one_stack_may_have_many_sizes(void **state)
         size_t place = world_add_place(&w, 0, 0x7f0000000030 + 64 * (uintptr_t)i);
         world_track(&w, place, i / 2, 1);
     }
-    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK);
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_OK);
     assert_int_equal(s->row_count, PLACES / 2);
     compare_rows(&w, s, &all_frames);
     ctm_snapshot_unref(s);
@@ -248,6 +293,81 @@ static void totals_of_stacks_that_are_equal_when_cut_are_joined(void **state)
     world_close(&w);
 }
 
+/* What comes and goes after the moment changes nothing in it. */
+static void a_moment_does_not_change(void **state)
+{
+    (void)state;
+    struct world w;
+    populate(&w);
+    struct ctm_moment *moment = NULL;
+    assert_int_equal(ctm_take_moment(&w.tracer, &all_frames, &moment), CTM_OK);
+    struct world_place *then = malloc(w.place_count * sizeof *then);
+    assert_non_null(then);
+    memcpy(then, w.places, w.place_count * sizeof *then);
+    struct world_sum current = w.current;
+    for (size_t i = 0; i < w.place_count; i++) {
+        if (i % 3 == 0 && w.places[i].live) {
+            world_untrack(&w, i);
+        } else if (!w.places[i].live) {
+            world_track(&w, i, 77, (uint32_t)(i % STACKS));
+        }
+    }
+    world_reclaim(&w);
+    struct ctm_snapshot *s = NULL;
+    assert_int_equal(ctm_moment_snapshot(moment, &s), CTM_OK);
+    memcpy(w.places, then, w.place_count * sizeof *then);
+    w.current = current;
+    compare_rows(&w, s, &all_frames);
+    ctm_snapshot_unref(s);
+    free(then);
+    assert_int_equal(heap.live, 0);
+    world_close(&w);
+}
+
+/* The churn of sites that were given back stands under frames of their own, beside what is live. */
+static void totals_have_every_block(void **state)
+{
+    (void)state;
+    static const struct ctm_take_options options[] = {
+        {.nframe = 100, .total_nframe = true, .total_limit = 65535},
+        {.nframe = 1, .total_nframe = false},
+    };
+    struct world w;
+    populate(&w);
+    for (size_t i = 0; i < w.place_count; i++) {
+        if (w.places[i].live && w.places[i].stack % 4 == 0) {
+            world_untrack(&w, i);
+        }
+    }
+    world_reset_peak(&w);
+    world_reclaim(&w);
+    assert_true(w.tracer.folded.length > 0);
+    uint64_t bytes = 0;
+    uint64_t blocks = 0;
+    for (uint32_t id = 1; id < w.tracer.sites.length; id++) {
+        bytes += w.tracer.sites.items[id].total_bytes;
+        blocks += w.tracer.sites.items[id].total_blocks;
+    }
+    for (uint32_t i = 0; i < w.tracer.folded.length; i++) {
+        bytes += w.tracer.folded.rows[i].churn.total_bytes;
+        blocks += w.tracer.folded.rows[i].churn.total_blocks;
+    }
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        struct ctm_snapshot *s = NULL;
+        assert_int_equal(ctm_take_totals(&w.tracer, &options[i], CTM_KIND_CHURN, &s), CTM_OK);
+        check_tables(s->tables);
+        uint64_t sum = 0;
+        for (size_t row = 0; row < s->row_count; row++) {
+            sum += s->rows[row].size * s->rows[row].count;
+        }
+        assert_int_equal(sum, bytes);
+        assert_int_equal(s->trace_count, blocks);
+        ctm_snapshot_unref(s);
+    }
+    assert_int_equal(heap.live, 0);
+    world_close(&w);
+}
+
 static void one_block_is_one_row(void **state)
 {
     (void)state;
@@ -278,11 +398,11 @@ static void a_tracer_without_traces_has_none(void **state)
     struct world w;
     struct ctm_snapshot *s = NULL;
     world_open(&w, STACKS);
-    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK); /* not started */
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_OK); /* not started */
     assert_int_equal(s->row_count, 0);
     ctm_snapshot_unref(s);
     assert_true(world_start(&w));
-    assert_int_equal(ctm_take_snapshot(&w.tracer, &all_frames, &s), CTM_OK);
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_OK);
     assert_int_equal(s->row_count, 0);
     ctm_snapshot_unref(s);
     world_close(&w);
@@ -299,7 +419,7 @@ static void no_memory_is_told(void **state)
         struct ctm_snapshot *s = NULL;
         heap.until = nth;
         heap.failed = 0;
-        int error = ctm_take_snapshot(&w.tracer, &all_frames, &s);
+        int error = take_snapshot(&w, &all_frames, &s);
         heap.until = 0;
         failed += heap.failed;
         if (error == CTM_OK) {
@@ -412,6 +532,32 @@ static void what_was_given_back_is_in_the_totals(void **state)
     world_close(&w);
 }
 
+/* Each mapping refused once, in the same way. */
+static void no_pages_is_told(void **state)
+{
+    (void)state;
+    struct world w;
+    struct test_refusal refusal = {0};
+    populate(&w);
+    test_refuse(&w.tracer.pages, &refusal);
+    for (size_t nth = 1; refusal.asked >= refusal.first; nth++) {
+        struct ctm_snapshot *s = NULL;
+        refusal = (struct test_refusal){.first = nth, .count = 1};
+        int error = take_snapshot(&w, &all_frames, &s);
+        if (error == CTM_OK) {
+            compare_rows(&w, s, &all_frames);
+            ctm_snapshot_unref(s);
+        } else {
+            assert_int_equal(error, CTM_ENOMEM);
+        }
+        /* Mappings are few, and none is done without. */
+        assert_int_equal(error == CTM_OK, refusal.asked < nth);
+        assert_int_equal(heap.live, 0);
+    }
+    assert_true(refusal.first > 5);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,7 +567,10 @@ int main(void)
         cmocka_unit_test(totals_of_stacks_that_are_equal_when_cut_are_joined),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
+        cmocka_unit_test(a_moment_does_not_change),
+        cmocka_unit_test(totals_have_every_block),
         cmocka_unit_test(no_memory_is_told),
+        cmocka_unit_test(no_pages_is_told),
         cmocka_unit_test(what_was_given_back_is_in_the_totals),
     };
     return cmocka_run_group_tests_name("take", tests, NULL, NULL);
