@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 from ctracemalloc.report.colours import _LIGHT
+from ctracemalloc.report.flame import MOST_LEVELS
 from report_support import HOSTILE, trace, write_snapshot
 
 if TYPE_CHECKING:
@@ -305,13 +306,17 @@ def test_light_and_dark(browser_page: Page, new_file: Path, tmp_path: Path) -> N
 
 
 def test_deep_stacks_are_drawn(browser_page: Page, tmp_path: Path) -> None:
-    frames = [("deep.py", number) for number in range(1, 2001)]
+    frames = [("deep.py", number) for number in range(1, 20_001)]
     file = write_snapshot(tmp_path / "deep.ctm", [trace(100, *frames), trace(50, ("main.py", 1))])
     open_report(browser_page, tmp_path, file)
-    assert browser_page.locator("g.frame").count() == 2002
+    drawn = browser_page.locator("g.frame")
+    assert drawn.count() == MOST_LEVELS + 3
+    fold = str(browser_page.get_attribute(frame("(1 smaller frame)"), "aria-label"))
+    assert f"such as deep.py:{MOST_LEVELS + 1} 100 B" in fold
     browser_page.click(frame("main.py:1"))
     browser_page.fill("#module", "deep")
     assert browser_page.locator(frame("deep.py:2000")).count() == 1
+    assert browser_page.locator(frame("main.py:1")).count() == 0
 
 
 def test_a_series_shows_its_time_line(

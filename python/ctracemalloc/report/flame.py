@@ -17,6 +17,9 @@ from ctracemalloc.report.labels import Labels
 SMALLEST_SHARE = 1 / 1000
 """Of the whole: what is smaller is about a pixel wide, and many of them would be a blank area."""
 
+MOST_LEVELS = 2000
+"""Of frames below the root: what draws them calls itself for each, which browsers bound."""
+
 # The largest of those that are folded are named.
 TOLD = 3
 
@@ -50,7 +53,8 @@ def flame_columns(
 ) -> tuple[dict[str, Any], Folded]:
     """Return the columns of a snapshot's tree, compared with that of an older one if there is one.
 
-    Frames below `SMALLEST_SHARE` of the whole, now and then, are folded into one for each caller.
+    Frames below `SMALLEST_SHARE` of the whole, now and then, and those that are deeper than
+    `MOST_LEVELS`, are folded into one for each caller.
     """
     now = _Side(snapshot.tree(inverted=inverted))
     before = None if old is None else _Side(old.tree(inverted=inverted))
@@ -111,7 +115,7 @@ class _Writer:
             small = []
             for child in self._children(pair):
                 amounts = self._amounts(child)
-                if amounts.larger < self._smallest:
+                if amounts.larger < self._smallest or depth >= MOST_LEVELS:
                     small.append((amounts, child))
                 else:
                     shown.append((depth + 1, self._labels.number(Frame(self._frame(child))), child))

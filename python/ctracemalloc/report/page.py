@@ -18,7 +18,7 @@ from ctracemalloc._about import said_of
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.colours import palette
-from ctracemalloc.report.flame import SMALLEST_SHARE, flame_columns
+from ctracemalloc.report.flame import MOST_LEVELS, SMALLEST_SHARE, flame_columns
 from ctracemalloc.report.groups import total_of
 from ctracemalloc.report.labels import Labels
 from ctracemalloc.report.lines import line_columns
@@ -101,6 +101,7 @@ def build_page(
         modules=len(data["modules"]),
         summary=_summary(snapshot, old),
         smallest=f"{SMALLEST_SHARE:.1%}",
+        levels=f"{MOST_LEVELS:,}",
         folded=f"{count_of(folded_frames, 'frame')}" if folded_frames else "",
         folded_size=human_size(folded_size),
         without_source=count_of(without_source, "line") if without_source else "",
