@@ -13,7 +13,7 @@ cd "$repo"
 
 kind=${1:-}
 [[ $kind ]] && shift
-options="-Dbuildtype=debugoptimized -Db_lto=false"
+options="-Dbuildtype=debugoptimized -Db_lto=false -Dchecks=true"
 case $kind in
     asan) options+=" -Db_sanitize=address,undefined -Db_lundef=false" ;;
     tsan) options+=" -Db_sanitize=thread -Db_lundef=false" ;;

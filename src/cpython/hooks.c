@@ -6,6 +6,7 @@
 #include "base/gate.h"
 #include "cpython/compat.h"
 #include "cpython/frames.h"
+#include "engine/check.h"
 #include "engine/tracer.h"
 #include "snapshot/take.h"
 
@@ -932,3 +933,13 @@ int ctm_hooks_mappings(struct ctm_mapping **items, size_t *length)
     *items = copy;
     return copy == NULL ? CTM_ENOMEM : CTM_OK;
 }
+
+#ifdef CTM_DEBUG
+const char *ctm_hooks_check(void)
+{
+    enum ctm_pass pass = enter();
+    const char *broken = ctm_tracer_check(&hooks.tracer);
+    ctm_gate_leave(&hooks.gate, pass);
+    return broken;
+}
+#endif

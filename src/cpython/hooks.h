@@ -94,4 +94,9 @@ CTM_MUST_CHECK int ctm_hooks_block(uint32_t domain, uintptr_t address, struct ct
 /* The tracer's mappings, copied: the caller frees *items. CTM_ENOMEM. */
 CTM_MUST_CHECK int ctm_hooks_mappings(struct ctm_mapping **items, size_t *length);
 
+#ifdef CTM_DEBUG
+/* Walk all invariants of the tracer: NULL, or which one does not hold. */
+const char *ctm_hooks_check(void);
+#endif
+
 #endif

@@ -447,6 +447,20 @@ static PyObject *mappings(PyObject *module, PyObject *unused)
     return list;
 }
 
+#ifdef CTM_DEBUG
+PyDoc_STRVAR(check_doc, "_check($module, /)\n"
+                        "--\n"
+                        "\n"
+                        "Walk all invariants of the tracer; return None, or which one is broken.");
+
+static PyObject *check(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return Py_BuildValue("z", ctm_hooks_check());
+}
+#endif
+
 /* ---- the module ---- */
 
 static PyMethodDef methods[] = {
@@ -468,6 +482,9 @@ static PyMethodDef methods[] = {
     {"is_churn_exact", is_churn_exact, METH_NOARGS, is_churn_exact_doc},
     {"_tables_info", tables_info, METH_NOARGS, tables_info_doc},
     {"_mappings", mappings, METH_NOARGS, mappings_doc},
+#ifdef CTM_DEBUG
+    {"_check", check, METH_NOARGS, check_doc},
+#endif
     {"module_name", ctm_module_name_function, METH_O, ctm_module_name_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -57,8 +57,16 @@ def difference(stress: Any) -> Sizes:
     return Counter({key: count for key, count in off.items() if count})
 
 
+def walk() -> None:
+    """Walk the tracer's invariants, where it was built with -Dchecks=true."""
+    check = getattr(_engine, "_check", None)
+    if check is not None and (broken := check()):
+        raise Failure(f"an invariant is broken: {broken}")
+
+
 def check(stress: Any) -> int:
     """Compare with the book, the workers being parked; how many blocks there were."""
+    walk()
     blocks = len(stress.book())
     if off := difference(stress):
         few = dict(off.most_common(5) + off.most_common()[-5:])
@@ -101,7 +109,7 @@ def fork(stress: Any, depth: int) -> None:
 
 def disturb(rng: random.Random) -> None:
     """Whatever may happen to a tracer, except that it forgets."""
-    kind = rng.randrange(6)
+    kind = rng.randrange(7)
     if kind == 0:
         tracer.reset_peak()
     elif kind == 1:
@@ -115,6 +123,8 @@ def disturb(rng: random.Random) -> None:
             take_and_group(rng)
     elif kind == 4:
         tracer.get_object_traceback([])
+    elif kind == 5:
+        walk()
     else:
         time.sleep(rng.random() / 500)
 
@@ -231,6 +241,7 @@ def run(calls: int, seed: int) -> None:
     for thread in threads:
         thread.join()
     stress.free_all()
+    walk()
     if left := traced():
         raise Failure(f"all is freed, but not in the tracer's eyes: {left.most_common(5)}")
     tracer.stop()
