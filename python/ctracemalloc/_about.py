@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ctracemalloc._domains import given_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,12 @@ def asked_for(labels: Mapping[str, str] | None, host: bool, command: bool) -> di
     return about
 
 
+def with_names(table: SnapshotTable, about: dict[str, Any]) -> dict[str, Any]:
+    """Add the names that the program gave to domains of the traces, beside those that are known."""
+    given = given_names(table.domains())
+    return {**about, "domains": {**said_of(table).get("domains", {}), **given}} if given else about
+
+
 def said_of(table: SnapshotTable) -> dict[str, Any]:
     """Return what a table says, without what is of another kind than the format says."""
     return {name: value for name, value in table.about().items() if _is_as_described(name, value)}
@@ -38,7 +46,7 @@ def _is_as_described(name: str, value: object) -> bool:
         return isinstance(value, str)
     if name == "command":
         return isinstance(value, list) and _are_texts(value)
-    if name == "labels":
+    if name in ("labels", "domains"):
         return isinstance(value, dict) and _are_texts([*value, *value.values()])
     return True
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-_names = {
+_KNOWN = {
     0: "python",
     389047: "numpy",
     414141: "cykhash",
     424242: "pandas",
 }
+_names = dict(_KNOWN)
+# Of a domain's number, which has 32 bits.
+_MOST_DIGITS = 10
 
 
 def name_domain(domain: int, name: str) -> None:
-    """Give a domain a name, by which reports call it.
+    """Give a domain a name, by which reports call it. Snapshot files keep it.
 
     Known from the start: 0 "python", 389047 "numpy", 424242 "pandas" and 414141 "cykhash".
     """
@@ -23,6 +26,22 @@ def name_domain(domain: int, name: str) -> None:
 def domain_name(domain: int) -> str:
     """Return the name of a domain; that of one without a name is "domain" and its number."""
     return _names.get(domain) or f"domain {domain}"
+
+
+def given_names(domains: set[int]) -> dict[str, str]:
+    """Return the names that the program gave to these domains, by their numbers as text."""
+    return {
+        str(domain): name
+        for domain, name in _names.items()
+        if domain in domains and _KNOWN.get(domain) != name
+    }
+
+
+def learn_names(names: dict[str, str]) -> None:
+    """Call domains as another program did, unless they have names here."""
+    for number, name in names.items():
+        if number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS and name:
+            _names.setdefault(int(number), name)
 
 
 def get_include() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ctracemalloc._about import with_names
 from ctracemalloc._engine import FormatError, SnapshotTable
 from ctracemalloc._model import _Traces
 from ctracemalloc._snapshot import Snapshot
@@ -28,6 +29,7 @@ def dump(
     traces = snapshot.traces._traces
     # Traces that no file can hold are refused here, by name.
     table = traces if isinstance(traces, SnapshotTable) else SnapshotTable(traces)
+    about = with_names(table, about)
     if about:
         table = table.with_about({**table.about(), **about})
     attributes = {name: value for name, value in vars(snapshot).items() if name != "traces"}

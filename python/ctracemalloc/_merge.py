@@ -48,6 +48,10 @@ def _merge_traces(snapshots: Sequence[Snapshot]) -> Traces:
 
 def _common_about(abouts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     common = _common(abouts)
+    names = [item for about in abouts for item in about.get("domains", {}).items()]
+    if names:
+        # Of several names one, whatever is merged first.
+        common["domains"] = dict(sorted(names, reverse=True))
     if all("labels" in about for about in abouts):
         common["labels"] = _common([about["labels"] for about in abouts])
     return common

@@ -53,6 +53,28 @@ def test_domains_are_named_where_there_are_others_than_pythons(
     )
 
 
+def test_names_that_the_program_gave_are_in_the_file(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = (("a.py", 1),)
+    path = tmp_path / "film.ctm"
+    with monkeypatch.context() as program:
+        program.setattr("ctracemalloc._domains._names", {0: "python"})
+        ctracemalloc.name_domain(987654, "frames of a film")
+        ctracemalloc.name_domain(5, "not in the file")
+        dump(tmp_path, path.name, [(987654, 100, frames, 1), (0, 50, frames, 1)])
+    said = ctracemalloc.Snapshot.load(path).traces._traces.about()  # type: ignore[attr-defined]
+    assert said["domains"] == {"987654": "frames of a film"}
+    monkeypatch.setattr("ctracemalloc._domains._names", {0: "python"})
+    head = f"{path}: 150 B in 2 blocks (frames of a film: 100 B, python: 50 B)"
+    assert call("top", path).out.splitlines()[0] == head
+    again = ctracemalloc.Snapshot.load(path)
+    merged = ctracemalloc.Snapshot.merge(again, again)
+    monkeypatch.setattr("ctracemalloc._domains._names", {0: "python"})
+    merged.dump(path)
+    assert "(frames of a film: 200 B, " in call("top", path).out.splitlines()[0]
+
+
 def test_json_by_line(call: Caller, new: Path) -> None:
     content = entries(call, new)
     assert (content["size"], content["count"], content["groups"]) == (NEW_TOTAL, 5, 4)

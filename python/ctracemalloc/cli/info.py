@@ -93,6 +93,8 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in content["program"].items():
         if name == "labels":
             yield from ((f"label {label}", text) for label, text in value.items())
+        elif name == "domains":
+            continue  # below, with what is in them
         elif name == "command":
             yield name, shlex.join(value)
         else:

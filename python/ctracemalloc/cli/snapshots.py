@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Sequence
 
 from ctracemalloc import FormatError, Snapshot
+from ctracemalloc._about import said_of
+from ctracemalloc._domains import learn_names
+from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.progress import track, working
@@ -36,7 +39,7 @@ def open_snapshots(paths: Sequence[str]) -> list[Snapshot]:
 
 def _load(path: str) -> Snapshot:
     try:
-        return Snapshot.load(path)
+        snapshot = Snapshot.load(path)
     except FormatError as error:
         reason = str(error).removeprefix(f"{path!r}: ")
         raise CommandError(f"cannot read {path}: {reason}") from error
@@ -44,6 +47,10 @@ def _load(path: str) -> Snapshot:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
     except MemoryError as error:
         raise CommandError(f"cannot read {path}: out of memory") from error
+    table = as_table(snapshot.traces._traces)
+    if table is not None:
+        learn_names(said_of(table).get("domains", {}))
+    return snapshot
 
 
 def add_grouping(parser: Parser, limit: int) -> None:
