@@ -71,8 +71,19 @@ def _spread(values: list[float]) -> str:
     return middle if len(values) == 1 else f"{middle} ({min(values):,.2f} to {max(values):,.2f})"
 
 
-def _ratio(theirs: float, own: float) -> str:
-    return f"{theirs / own:,.0f}x" if own > 0 else ""
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _ratio(theirs: list[float], own: list[float]) -> str:
+    """Of the medians, and the least and the most that any two rounds give."""
+    if min(own) <= 0:
+        return ""
+    middle = f"{_times(statistics.median(theirs) / statistics.median(own))}x"
+    if len(theirs) == len(own) == 1:
+        return middle
+    least, most = min(theirs) / max(own), max(theirs) / min(own)
+    return f"{middle} ({_times(least)} to {_times(most)})"
 
 
 def _rows(own: Figures, theirs: Figures | None) -> list[list[str]]:
@@ -83,14 +94,14 @@ def _rows(own: Figures, theirs: Figures | None) -> list[list[str]]:
         row = [f"{what}, ms", _spread(values), "", ""]
         if theirs:
             row[2] = _spread(theirs[what])
-            row[3] = _ratio(statistics.median(theirs[what]), statistics.median(values))
+            row[3] = _ratio(theirs[what], values)
         rows.append(row)
     for what, label in BYTES.items():
         if what not in own:
             continue
         row = [f"{label}, kB", f"{own[what] / 1000:,.0f}", "", ""]
         if theirs and what in theirs:
-            row[2:] = [f"{theirs[what] / 1000:,.0f}", _ratio(theirs[what], own[what])]
+            row[2:] = [f"{theirs[what] / 1000:,.0f}", _ratio([theirs[what]], [own[what]])]
         rows.append(row)
     return rows
 

@@ -44,7 +44,8 @@ class Comparison:
 
     `stdlib_alone` tells that stdlib's tracer followed reuse and ours could not. `control` is the
     number of differences between two readings of stdlib's own table: unless it is 0, nothing was
-    measured. `samples` show some of the differences.
+    measured. `samples` show some of the differences. `analyses` says where statistics, diffs and
+    filters of the traces differ.
     """
 
     traces: int
@@ -52,6 +53,7 @@ class Comparison:
     classes: dict[str, int]
     stdlib_alone: bool = False
     samples: list[str] = field(default_factory=list)
+    analyses: list[str] = field(default_factory=list)
 
     @property
     def differences(self) -> int:
@@ -132,4 +134,5 @@ def judge(comparisons: Iterable[Comparison]) -> list[str]:
     problems += [
         f"{wrong[name]} blocks {name}, where none may be" for name in CLASSES if wrong[name]
     ]
+    problems += [problem for comparison in comparisons for problem in comparison.analyses]
     return problems

@@ -12,9 +12,13 @@ import sys
 import warnings
 from pathlib import Path
 
+import analyses
 import both
 import compare
 import following
+
+# One limit is enough: more frames, more to agree on.
+ANALYSED_NFRAME = 25
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -36,7 +40,10 @@ def measure(name: str, nframe: int, follow: bool) -> compare.Comparison:
     both.stop()
     del kept
     stdlib_alone = follow and following.CAN_BE_SWITCHED_OFF
-    return compare.compare(stdlib, ours, stdlib_again, stdlib_alone=stdlib_alone)
+    comparison = compare.compare(stdlib, ours, stdlib_again, stdlib_alone=stdlib_alone)
+    if nframe == ANALYSED_NFRAME and follow:
+        comparison.analyses = analyses.differences(ours, nframe)
+    return comparison
 
 
 def main() -> None:

@@ -4,7 +4,8 @@
 
 Runs each program of `programs/` (all, or those named) in a process of its own, for 1, 5 and 25
 frames (or N), under stdlib's tracer and the ctracemalloc installed for PYTHON at the same time, and
-prints how many traces were compared and how many differ, by the classes that `compare` explains.
+prints how many traces were compared and how many differ, by the classes that `compare` explains. At
+25 frames, statistics, diffs and filters of the traces are compared as well.
 Before 3.13 each runs twice: once with stdlib's following of reuse switched off, where no trace may
 differ, and once with it, where the blocks of reused objects do. `control` counts differences
 between two readings of stdlib's table. Exit status 0: as it must be.

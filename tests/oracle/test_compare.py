@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
+import analyses
 import pytest
 from compare import CLASSES, Comparison, compare, free_list_sizes, judge
 from reading import RawTrace
@@ -97,3 +98,20 @@ def test_nothing_is_no_success() -> None:
 def test_sizes_of_free_lists_are_those_of_real_blocks() -> None:
     samples: tuple[object, ...] = (1.5, [], {}, slice(1), (1,), tuple(range(20)))
     assert {sys.getsizeof(sample) for sample in samples} <= free_list_sizes()
+
+
+def test_analyses_of_equal_traces_are_equal() -> None:
+    counted = Counter({trace(): 30, trace(7): 5, trace(FLOAT_SIZE, THERE): 12})
+    assert analyses.differences(counted, 25) == []
+
+
+def test_an_analysis_that_differs_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counter({trace(): 30, trace(FLOAT_SIZE, THERE): 12})
+    monkeypatch.setattr(analyses, "SnapshotTable", lambda traces: traces[1:])
+    found = analyses.differences(counted, 25)
+    assert any(problem.startswith("statistics('filename', True): at ") for problem in found)
+    assert any(problem.startswith("compare_to('traceback', False): ") for problem in found)
+    assert any(problem.startswith("filter_traces: patterns: ") for problem in found)
+    comparison = compared([trace()], [trace()])
+    comparison.analyses = found
+    assert judge([comparison]) == found
