@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper stress soak coverage mutate cross instructions bench docs examples pictures clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper packages stress soak coverage mutate cross instructions bench docs examples pictures clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
@@ -70,6 +70,10 @@ dumper: setup ## ctm-dump, which prints a snapshot file as text, without Python
 	{ [ -d build/dumper/meson-info ] || meson setup build/dumper -Dpython=false -Dbuildtype=release; } && \
 	meson compile -C build/dumper ctm-dump
 	@echo build/dumper/src/format/ctm-dump
+
+packages: setup ## the tests of well-known packages, with tracing and without; PACKAGES names some
+	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/packages/ctm) && \
+		$$python tests/packages/run.py --wheel build/packages/ctm/wheel/*.whl $(PACKAGES)
 
 stress: setup ## a thousand million calls of the hooks from 16 threads
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/stress) && $$python tests/stress/run.py --calls 1e9
