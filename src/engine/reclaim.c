@@ -160,12 +160,28 @@ static uint32_t visit_name(struct ctm_tracer *tracer, uint32_t id)
 
 /* ---- the cycle ---- */
 
-static uint32_t (*const visits[])(struct ctm_tracer *tracer, uint32_t id) = {
-    [CTM_RECLAIM_SITES] = visit_site,   [CTM_RECLAIM_INSTRUCTIONS] = visit_instruction,
-    [CTM_RECLAIM_OWNERS] = visit_owner, [CTM_RECLAIM_FOLDED] = visit_folded,
-    [CTM_RECLAIM_NODES] = visit_node,   [CTM_RECLAIM_FRAMES] = visit_frame,
-    [CTM_RECLAIM_NAMES] = visit_name,
-};
+static uint32_t visit(struct ctm_tracer *tracer, uint32_t at)
+{
+    switch (tracer->reclaim.pass) {
+    case CTM_RECLAIM_SITES:
+        return visit_site(tracer, at);
+    case CTM_RECLAIM_INSTRUCTIONS:
+        return visit_instruction(tracer, at);
+    case CTM_RECLAIM_OWNERS:
+        return visit_owner(tracer, at);
+    case CTM_RECLAIM_FOLDED:
+        return visit_folded(tracer, at);
+    case CTM_RECLAIM_NODES:
+        return visit_node(tracer, at);
+    case CTM_RECLAIM_FRAMES:
+        return visit_frame(tracer, at);
+    case CTM_RECLAIM_NAMES:
+        return visit_name(tracer, at);
+    case CTM_RECLAIM_IDLE:
+        break;
+    }
+    return 1;
+}
 
 static const struct ctm_address_map *map_of(const struct ctm_tracer *tracer)
 {
@@ -260,7 +276,7 @@ void ctm_reclaim_step_hook(struct ctm_tracer *tracer, uint32_t node)
     ctm_stacks_see_node(&tracer->stacks, node);
     uint64_t budget = (uint64_t)reclaim->pace * (1 + nodes->used - reclaim->nodes);
     for (uint64_t cost = 0; cost < budget && reclaim->left > 0;) {
-        cost += visits[reclaim->pass](tracer, --reclaim->left);
+        cost += visit(tracer, --reclaim->left);
     }
     if (reclaim->left == 0) {
         /* And no more in this step: a table may have to be copied into a smaller one. */
