@@ -43,6 +43,12 @@ def decisions() -> list[str]:
     return [f"adr/{path.name}" for path in sorted(folder.glob("[0-9]*.md"))]
 
 
+def title_of(page: str) -> str:
+    """Give the first heading of a page in docs/."""
+    text = (REPO / DOCS / page).read_text(encoding="utf-8")
+    return text.partition("\n")[0].lstrip("# ")
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put all decisions below their page in the navigation."""
     assert config.nav is not None
@@ -84,6 +90,8 @@ def on_page_markdown(markdown: str, /, *, page: Page, config: MkDocsConfig, file
                 files.append(File.generated(config, uri, abs_src_path=str(REPO / target)))
         return os.path.relpath(uri, PurePosixPath(source).parent)
 
+    if source == "adr/index.md":
+        markdown += "".join(f"\n- [{title_of(uri)}]({uri[4:]})" for uri in decisions())
     parts = []
     end = 0
     for fence in _FENCE.finditer(markdown):
