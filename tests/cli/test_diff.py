@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import ctracemalloc
 import pytest
 from cli_support import NEW_TOTAL, OLD_TOTAL, Caller, on_terminal
 
@@ -67,3 +68,22 @@ def test_growth_and_shrinkage_have_colours(old: Path, new: Path) -> None:
     text = on_terminal("diff", old, new, columns=100)
     assert "\x1b[31m+64.0 KiB" in text
     assert "\x1b[34m  -4096 B" in text or "\x1b[34m-4096 B" in text
+
+
+def test_snapshots_of_different_kinds_do_not_compare(call: Caller, tmp_path: Path) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    ctracemalloc.start()
+    try:
+        kept = [bytes(1000) for _ in range(10)]
+        for kind in ("live", "peak", "churn"):
+            at = {} if kind == "live" else {"at": kind}
+            ctracemalloc.take_snapshot(**at).dump(tmp_path / f"{kind}.ctm")
+    finally:
+        ctracemalloc.stop()
+    live, peak, churn = (tmp_path / f"{kind}.ctm" for kind in ("live", "peak", "churn"))
+    assert len(kept) == 10
+    assert call("diff", live, peak).status == call("diff", churn, churn).status == 0
+    line = f"{live} is of live blocks, {churn} of the churn: they do not compare\n"
+    assert call("diff", live, churn) == (1, "", f"ctracemalloc diff: {line}")
+    assert call("report", live, churn) == (1, "", f"ctracemalloc report: {line}")

@@ -63,7 +63,7 @@ def test_names_that_the_program_gave_are_in_the_file(
         ctracemalloc.name_domain(987654, "frames of a film")
         ctracemalloc.name_domain(5, "not in the file")
         dump(tmp_path, path.name, [(987654, 100, frames, 1), (0, 50, frames, 1)])
-    said = ctracemalloc.Snapshot.load(path).traces._traces.about()  # type: ignore[attr-defined]
+    said = ctracemalloc.Snapshot.load(path).traces._traces.about()  # type: ignore[union-attr]
     assert said["domains"] == {"987654": "frames of a film"}
     monkeypatch.setattr("ctracemalloc._domains._names", {0: "python"})
     head = f"{path}: 150 B in 2 blocks (frames of a film: 100 B, python: 50 B)"

@@ -12,7 +12,7 @@ from ctracemalloc import StatisticDiff
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, select
-from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshots, shown
+from ctracemalloc.cli.snapshots import add_grouping, key_type, open_comparable, shown
 from ctracemalloc.live.process import parse_size
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the differences; return 1 if there is more growth than is allowed."""
     options = make_parser().parse_args(arguments)
     key = key_type(options)
-    snapshots = open_snapshots([options.old, options.new])
+    snapshots = open_comparable([options.old, options.new])
     with working("comparing"):
         old, new = (select(snapshot, options) for snapshot in snapshots)
         diffs = [

@@ -13,7 +13,7 @@ from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import check_output, writing
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import nothing
-from ctracemalloc.cli.snapshots import open_snapshots
+from ctracemalloc.cli.snapshots import open_comparable
 from ctracemalloc.report.groups import total_of
 
 _DESCRIPTION = """\
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     paths = [path for given in options.files for path in _expand(given)]
     output: str = options.output or Path(paths[-1]).with_suffix(".html").name
     check_output(output, options.force)
-    snapshots = open_snapshots(paths)
+    snapshots = open_comparable(paths)
     for path, snapshot in zip(paths, snapshots, strict=True):
         reason = nothing(path, snapshot, total_of(snapshot))
         if reason:

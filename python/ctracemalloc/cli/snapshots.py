@@ -37,6 +37,21 @@ def open_snapshots(paths: Sequence[str]) -> list[Snapshot]:
     return [_load(path) for path in track(paths, len(paths), "reading")]
 
 
+def open_comparable(paths: Sequence[str]) -> list[Snapshot]:
+    """Read snapshots that are to be compared; refuse those of which that would say nothing."""
+    snapshots = open_snapshots(paths)
+    kinds = {_compared_as(snapshot): path for path, snapshot in zip(paths, snapshots, strict=True)}
+    if len(kinds) > 1:
+        (one, first), (other, second), *_ = kinds.items()
+        raise CommandError(f"{first} is of {one}, {second} of {other}: they do not compare")
+    return snapshots
+
+
+def _compared_as(snapshot: Snapshot) -> str:
+    # What is live now and what was at the peak can be set against each other.
+    return "live blocks" if snapshot.kind in ("live", "peak") else f"the {snapshot.kind}"
+
+
 def _load(path: str) -> Snapshot:
     try:
         snapshot = Snapshot.load(path)
