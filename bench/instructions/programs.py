@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MARKER = "getpriority"
 COPIES = 100
 _MANY = (None,) * 40
+_KEPT: list[float] = []
+# Floats whose blocks are older than tracing.
+_FROM_BEFORE = [number * 0.5 for number in range(4 * COPIES)]
 
 
 def small(loops: int) -> None:
@@ -47,6 +50,20 @@ def reused(loops: int) -> None:
     for _ in range(loops):
         y = x * 2.0
     del y
+
+
+def untraced(loops: int) -> None:
+    """The same in blocks that the tracer does not know: two, as one float lives until the next."""
+    room = [loops * 0.5 for _ in range(4)]
+    _FROM_BEFORE.pop()
+    _FROM_BEFORE.pop()
+    x = 1.5
+    for _ in range(loops):
+        y = x * 2.0
+    del y
+    # Out of the free list again.
+    _KEPT.extend((loops * 0.5, loops * 0.25))
+    del room
 
 
 def growing(loops: int) -> None:
@@ -100,6 +117,7 @@ def _deeper(depth: int, function: "Program", loops: int) -> None:
 PROGRAMS: "dict[str, tuple[Program, int, int]]" = {
     "small block": (small, 0, 40),
     "reused float": (reused, 0, 40),
+    "reused float, no trace": (untraced, 0, 40),
     "growing list": (growing, 0, 8),
     "40 large blocks": (large, 0, 1),
     "40 raw blocks": (raw, 0, 1),

@@ -389,7 +389,7 @@ static CTM_NOINLINE int note_reused(struct thread_local_state *self, uintptr_t b
         struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
         if (CTM_LIKELY(dense.entry != NULL)) {
             ctm_tracer_reused_dense_hook(&hooks.tracer, block, dense, capture(self, state));
-        } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, block)) {
+        } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
             ctm_gate_leave_biased(&hooks.gate);
             return note_reused_slow(self, block);
         }

@@ -140,20 +140,19 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
 
 /* An entry of a page's array: where it is, and the size class of the page. */
 struct ctm_dense {
-    struct ctm_page *page;
-    uint32_t *entry; /* site << 4 | slack, not 0; NULL: the block is in no array */
+    struct ctm_page *page; /* of the address; NULL: no block was ever in it */
+    uint32_t *entry;       /* site << 4 | slack, not 0; NULL: the block is in no array */
     uint32_t class_size;
 };
 
 /* The entry of the block at `address`. Valid until a block is put or taken. */
 static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks, uintptr_t address)
 {
-    struct ctm_dense dense = {NULL, NULL, 0};
     struct ctm_page *page = ctm_blocks_page(blocks, address);
+    struct ctm_dense dense = {page, NULL, 0};
     if (CTM_LIKELY(page != NULL && page->live != 0)) {
         uint32_t slot = ctm_page_slot(address, page->grain);
         if (CTM_LIKELY(slot != UINT32_MAX && page->entries[slot] != 0)) {
-            dense.page = page;
             dense.entry = &page->entries[slot];
             dense.class_size = (uint32_t)page->grain << CTM_GRAIN_BITS;
         }
@@ -195,12 +194,11 @@ static inline void ctm_blocks_take_dense(struct ctm_dense dense)
     dense.page->live--;
 }
 
-/* Whether nothing is known of an address whose page has no live entry: most often a block from
- * before. Never wrong when true. */
-static inline bool ctm_blocks_know_nothing(const struct ctm_blocks *blocks, uintptr_t address)
+/* Whether nothing at all is known of an address that has no entry in an array: nearly always a
+ * block from before. Never wrong when true. */
+static inline bool ctm_blocks_know_nothing(const struct ctm_blocks *blocks, struct ctm_dense dense)
 {
-    const struct ctm_page *page = ctm_blocks_page(blocks, address);
-    return page == NULL ? blocks->odd == 0 : (page->live | page->hashed | page->watched) == 0;
+    return dense.page == NULL ? blocks->odd == 0 : (dense.page->hashed | dense.page->watched) == 0;
 }
 
 #endif

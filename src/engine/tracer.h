@@ -144,7 +144,7 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
 {
     struct ctm_dense dense = ctm_blocks_dense(&tracer->blocks, address);
     if (CTM_UNLIKELY(dense.entry == NULL || dense.page->watched != 0)) {
-        if (ctm_blocks_know_nothing(&tracer->blocks, address)) {
+        if (dense.entry == NULL && ctm_blocks_know_nothing(&tracer->blocks, dense)) {
             return false;
         }
         *old = ctm_tracer_freed_slow_hook(tracer, address);

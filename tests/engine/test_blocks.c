@@ -38,11 +38,12 @@ static void assert_there(const struct fixture *f, uintptr_t address, uint64_t si
 {
     struct ctm_block block = {0};
     assert_true(ctm_blocks_get(&f->blocks, address, &block));
-    assert_false(ctm_blocks_know_nothing(&f->blocks, address));
     assert_int_equal(block.size, size);
     assert_int_equal(block.site, site);
     struct ctm_dense dense = ctm_blocks_dense(&f->blocks, address);
-    if (dense.entry != NULL) {
+    if (dense.entry == NULL) {
+        assert_false(ctm_blocks_know_nothing(&f->blocks, dense));
+    } else {
         assert_int_equal(*dense.entry >> 4, site);
         assert_int_equal(dense.class_size - (*dense.entry & 15), size);
     }
