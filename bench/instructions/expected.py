@@ -10,6 +10,8 @@ from pathlib import Path
 Figures = dict[str, dict[str, float]]
 
 TOLERANCE = 0.03
+# Of programs whose few blocks are in a hash table, by addresses that the C library's heap decides.
+WIDE_TOLERANCE = {"40 large blocks": 0.1, "40 raw blocks": 0.1}
 
 
 class ColumnError(Exception):
@@ -59,7 +61,7 @@ def differences(expected: Figures, measured: Figures) -> list[str]:
             before = expected.get(config, {}).get(program)
             if before is None:
                 told.append(f"{config}, {program}: {value:.1f} instructions, none are on record")
-            elif abs(value - before) > TOLERANCE * before:
+            elif abs(value - before) > WIDE_TOLERANCE.get(program, TOLERANCE) * before:
                 change = 100 * (value / before - 1)
                 told.append(
                     f"{config}, {program}: {value:.1f} instructions a call, "

@@ -178,7 +178,7 @@ def _judge(column: str, measured: expected.Figures, *, if_known: bool) -> int:
         print(f"run.py: {line}", file=sys.stderr)
     if told:
         print(
-            f"run.py: over {expected.TOLERANCE:.0%} from what is expected of {column}: "
+            f"run.py: too far from what is expected of {column}: "
             "find out why; where it is meant, write it down with --record",
             file=sys.stderr,
         )
