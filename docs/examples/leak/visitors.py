@@ -37,6 +37,9 @@ def main() -> None:
                 if line.startswith(b"Content-Length: "):
                     length = int(line.split()[1])
             answers.read(length)
+        # Who stays until the shop has said goodbye leaves nothing there.
+        connection.shutdown(socket.SHUT_WR)
+        answers.read()
     print(f"{count} pages seen")
 
 
