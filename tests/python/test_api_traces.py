@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -231,3 +232,27 @@ def test_walks_may_be_left_and_nested() -> None:
     del table
     assert list(walk) == TRACES[1:]
     assert list(walk) == []
+
+
+def test_a_million_traces_cost_what_is_looked_at() -> None:
+    ours.start(1)
+    try:
+        live = [object() for _ in range(1_000_000)]
+        before = sys.getallocatedblocks()
+        traces = ours.take_snapshot().traces
+        again = ours.take_snapshot().traces
+        assert sys.getallocatedblocks() - before < 1000
+        ours.reset_churn()
+        middle = len(traces) // 2
+        assert repr(traces[middle]) == repr(traces[middle - len(traces)])
+        assert len(traces[10:20]) == len(traces[-20:-10]) == 10
+        assert [trace.size for trace, _ in zip(traces, range(10), strict=False)]
+        assert traces[0] in traces
+        assert traces[0] in again
+        assert ours.Trace((9, 9, (("z", 1),))) not in traces
+        assert traces == ours.Snapshot(traces._traces, 1).traces
+        made = ours.take_snapshot(at="churn")
+    finally:
+        ours.stop()
+    assert len(live) == 1_000_000 <= len(traces)
+    assert sum(each.count for each in made.statistics("filename")) < 5000
