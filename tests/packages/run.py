@@ -155,10 +155,7 @@ def examine(name: str, package: dict[str, Any], wheel: Path, again: bool) -> dic
     """Run a package's tests in both ways; what is found goes to a file, too."""
     (BUILD / name).mkdir(parents=True, exist_ok=True)
     python, folder = prepare(name, package, wheel, BUILD / name, again)
-    arguments = list(package["arguments"])
-    if left_out := package.get("leave-out"):
-        arguments += ["-k", " and ".join(f"not {test}" for test in left_out)]
-    setting = Setting(name, python, folder, arguments)
+    setting = Setting(name, python, folder, package["arguments"])
     plain = run_tests(setting, 0, setting.arguments, "plain")
     traced = run_tests(setting, NFRAME, setting.arguments, "traced")
     different = differing(plain, traced)
