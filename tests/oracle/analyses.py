@@ -88,7 +88,7 @@ def differences(counted: Counter[RawTrace], nframe: int) -> list[str]:
         kept_here = here.filter_traces(ours[name])
         found += _differ(
             f"filter_traces: {name}",
-            list(kept_there.traces._traces),
+            list(kept_there.traces._traces),  # type: ignore[attr-defined]
             list(kept_here.traces._traces),
         )
     return found

@@ -249,7 +249,7 @@ def test_a_million_traces_cost_what_is_looked_at() -> None:
         assert [trace.size for trace, _ in zip(traces, range(10), strict=False)]
         assert traces[0] in traces
         assert traces[0] in again
-        assert ours.Trace((9, 9, (("z", 1),))) not in traces
+        assert ours.Trace((9, 9, (("z", 1),), None)) not in traces
         assert traces == ours.Snapshot(traces._traces, 1).traces
         made = ours.take_snapshot(at="churn")
     finally:
