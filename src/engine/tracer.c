@@ -96,38 +96,33 @@ int ctm_tracer_clear(struct ctm_tracer *tracer)
     return error;
 }
 
-int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node, uint32_t *site)
+/* The site of a node in a domain, made if it is not there; CTM_NO_SITE: no memory, or no node. */
+static uint32_t make_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node)
 {
+    if (node == CTM_NO_CONTEXT) {
+        return CTM_NO_SITE;
+    }
     struct ctm_sites *sites = &tracer->sites;
-    *site = domain == 0 ? tracer->stacks.nodes[node].site : ctm_sites_find(sites, domain, node);
-    if (*site != CTM_NO_SITE) {
-        return CTM_OK;
-    }
-    int error = domain == 0 ? ctm_sites_add(sites, node, site)
-                            : ctm_sites_domain(sites, domain, node, site);
-    if (error < 0) {
-        return error;
-    }
-    if (domain == 0) {
-        tracer->stacks.nodes[node].site = *site;
-    } else {
-        ctm_stacks_use(&tracer->stacks, node);
-    }
-    return CTM_OK;
-}
-
-/* The site of domain 0 of a node that may lack one; CTM_NO_SITE: no memory, or no node. */
-static uint32_t make_site(struct ctm_tracer *tracer, uint32_t node)
-{
-    uint32_t site = ctm_tracer_site_of(tracer, node);
-    if (site != CTM_NO_SITE || node == CTM_NO_CONTEXT) {
+    uint32_t site =
+        domain == 0 ? tracer->stacks.nodes[node].site : ctm_sites_find(sites, domain, node);
+    if (site != CTM_NO_SITE) {
         return site;
     }
     /* Before the site is made, which would be taken for one that nothing needs. */
     if (ctm_reclaim_is_due(tracer)) {
         ctm_reclaim_step_hook(tracer, node);
     }
-    return ctm_tracer_site(tracer, 0, node, &site) == CTM_OK ? site : CTM_NO_SITE;
+    int error = domain == 0 ? ctm_sites_add(sites, node, &site)
+                            : ctm_sites_domain(sites, domain, node, &site);
+    if (error < 0) {
+        return CTM_NO_SITE;
+    }
+    if (domain == 0) {
+        tracer->stacks.nodes[node].site = site;
+    } else {
+        ctm_stacks_use(&tracer->stacks, node);
+    }
+    return site;
 }
 
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
@@ -177,7 +172,7 @@ void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address
     struct ctm_block old;
     bool had_old;
     int result = CTM_ENOMEM;
-    uint32_t site = make_site(tracer, node);
+    uint32_t site = make_site(tracer, 0, node);
     if (site == CTM_NO_SITE) {
         had_old = (ctm_blocks_take(&tracer->blocks, address, &old) & CTM_TAKEN_BLOCK) != 0;
     } else {
@@ -231,13 +226,10 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
         ctm_tracer_allocated_hook(tracer, address, size, node);
         return tracer->dropped == dropped ? CTM_OK : CTM_ENOMEM;
     }
-    if (node != CTM_NO_CONTEXT && ctm_reclaim_is_due(tracer)) {
-        ctm_reclaim_step_hook(tracer, node);
-    }
-    uint32_t site;
     struct ctm_block old;
     int result = CTM_ENOMEM;
-    if (node != CTM_NO_CONTEXT && ctm_tracer_site(tracer, domain, node, &site) == CTM_OK) {
+    uint32_t site = make_site(tracer, domain, node);
+    if (site != CTM_NO_SITE) {
         result = ctm_blocks_put_domain(&tracer->blocks, domain, address, size, site, &old);
     }
     if (CTM_UNLIKELY(result < 0)) {
@@ -270,7 +262,7 @@ void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address, uint32
     if (!ctm_blocks_get(&tracer->blocks, address, &block)) {
         return;
     }
-    uint32_t site = make_site(tracer, node);
+    uint32_t site = make_site(tracer, 0, node);
     if (site == CTM_NO_SITE) {
         /* Better no trace than one that names the wrong line. */
         (void)ctm_tracer_freed_hook(tracer, address, &block);

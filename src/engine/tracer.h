@@ -90,9 +90,6 @@ CTM_MUST_CHECK int ctm_tracer_clear(struct ctm_tracer *tracer);
 /* Count churn anew. Linear in sites. */
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer);
 
-/* The site of a node in a domain, made if it is not there. CTM_ENOMEM, CTM_ELIMIT. */
-CTM_MUST_CHECK int ctm_tracer_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node,
-                                   uint32_t *site);
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address);
 
 /*
