@@ -18,6 +18,7 @@ from ctracemalloc._about import said_of
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.colours import palette
+from ctracemalloc.report.domains import totals_by_domain
 from ctracemalloc.report.flame import MOST_LEVELS, SMALLEST_SHARE, flame_columns
 from ctracemalloc.report.groups import total_of
 from ctracemalloc.report.labels import Labels
@@ -130,29 +131,26 @@ def _template() -> jinja2.Template:
 
 def _views(snapshot: Snapshot, old: Snapshot | None) -> list[_View]:
     """Return everything, and where there are several domains, the largest ones each alone."""
-    views = [_View("all domains", snapshot, old)]
-    domains = _domains(snapshot) | (_domains(old) if old else set())
-    if len(domains) > 1:
-        alone = [_only(views[0], {domain}) for domain in sorted(domains)]
-        alone.sort(key=lambda view: -max(total_of(s).size for s in view[1:] if s is not None))
-        views += alone
-        if len(alone) > MOST_DOMAINS:
-            known = {view.name for view in alone[: MOST_DOMAINS - 1]}
-            rest = {domain for domain in domains if domain_name(domain) not in known}
-            views[MOST_DOMAINS:] = [_only(views[0], rest)]
+    everything = _View("all domains", snapshot, old)
+    sizes: dict[int, int] = {}
+    for part in (snapshot, old):
+        for domain, total in ({} if part is None else totals_by_domain(part)).items():
+            sizes[domain] = max(total.size, sizes.get(domain, 0))
+    if len(sizes) <= 1:
+        return [everything]
+    largest = sorted(sizes, key=lambda domain: (-sizes[domain], domain))
+    alone = largest if len(largest) <= MOST_DOMAINS else largest[: MOST_DOMAINS - 1]
+    views = [everything, *(_only(everything, {domain}) for domain in alone)]
+    if len(alone) < len(largest):
+        views.append(_only(everything, set(largest[len(alone) :])))
     return views
 
 
 def _only(view: _View, domains: set[int]) -> _View:
-    filters = [DomainFilter(True, domain) for domain in domains]
     name = f"{len(domains)} others" if len(domains) > 1 else domain_name(*domains)
+    filters = [DomainFilter(True, domain) for domain in domains]
     old = None if view.old is None else view.old.filter_traces(filters)
     return _View(name, view.snapshot.filter_traces(filters), old)
-
-
-def _domains(snapshot: Snapshot) -> set[int]:
-    table = as_table(snapshot.traces._traces)
-    return {trace[0] for trace in snapshot.traces._traces} if table is None else table.domains()
 
 
 def _sources(
