@@ -27,7 +27,7 @@ from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
 from ctracemalloc.live import series
 from ctracemalloc.live.process import Ceiling, parse_size
 from ctracemalloc.live.target import expand_path
-from ctracemalloc.report.opening import is_report, report_path
+from ctracemalloc.report.opening import is_taken, report_path
 
 DEFAULT_NFRAME = 25
 DEFAULT_TOP = 10
@@ -266,10 +266,9 @@ def _check_page(path: str) -> None:
     """Refuse at once what would stop the report at the end."""
     if importlib.util.find_spec("jinja2") is None:
         raise CommandError("--open needs jinja2: install it with 'pip install jinja2'")
-    page = Path(path)
-    if page.exists() and not is_report(page):
+    if is_taken(path):
         raise CommandError(
-            f"the report would replace {page}, which is none: move it away, or choose another path "
+            f"the report would replace {path}, which is none: move it away, or choose another path "
             "with -o"
         )
 

@@ -24,20 +24,22 @@ def report_path(snapshot_path: str) -> str:
     return f"{snapshot_path.removesuffix('.ctm')}.html"
 
 
-def is_report(path: str | Path) -> bool:
-    """Tell whether a file is a report of ours."""
+def is_taken(path: str | Path) -> bool:
+    """Tell whether a file is there that is no report of ours, and is not to be replaced."""
+    if not os.path.exists(path):  # noqa: PTH110
+        return False
     try:
         with open(path, "rb") as file:
-            return MARK.encode() in file.read(_HEAD_BYTES)
+            return MARK.encode() not in file.read(_HEAD_BYTES)
     except OSError:
-        return False
+        return True
 
 
 def open_report(snapshot_paths: list[str], folder: str | None) -> None:
     """Write the report of snapshots, which stands beside the last one, and open it in a browser."""
     page = report_path(snapshot_paths[-1])
     # The program may have made it since.
-    if os.path.exists(page) and not is_report(page):  # noqa: PTH110
+    if is_taken(page):
         say(f"ctracemalloc: no report: {page} is another file\n")
         return
     import subprocess
