@@ -21,7 +21,7 @@ from children import ChildError, ask, missing_modules
 from configs import Config
 from document import table, write_into
 from loads import LOADS, Load
-from options import choose, interpreter
+from options import add_into, add_python, choose, make_parser
 
 WORKER = Path(__file__).with_name("worker.py")
 TIMEOUT = 3600
@@ -38,16 +38,9 @@ Figures = dict[str, Any]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
-    add(
-        "--python",
-        type=interpreter,
-        default=sys.executable,
-        help="the interpreter to measure (default: this one)",
-    )
+    add_python(parser)
     add(
         "--loads",
         type=lambda text: choose(text, {name: name for name in LOADS}),
@@ -57,12 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--rounds", type=int, default=5, help="of ours; stdlib has one (default: 5)")
     add("--alone", action="store_true", help="without stdlib, which takes minutes for a load")
-    add(
-        "--into",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write between the marks in a document, instead of printing",
-    )
+    add_into(parser)
     return parser
 
 

@@ -18,7 +18,7 @@ import machine
 from children import ChildError, ask, missing_modules
 from configs import BASE, Config
 from document import table, write_into
-from options import choose, interpreter, parse_configs, pin
+from options import add_configs, add_into, add_python, choose, make_parser, pin
 from situations import SITUATIONS
 
 WORKER = Path(__file__).with_name("situations.py")
@@ -34,23 +34,10 @@ def _situations(text: str) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
-    add(
-        "--python",
-        type=interpreter,
-        default=sys.executable,
-        help="the interpreter to measure (default: this one)",
-    )
-    add(
-        "--config",
-        type=parse_configs,
-        default=DEFAULT_CONFIGS,
-        metavar="LIST",
-        help=f"default: {DEFAULT_CONFIGS}; see configs.py",
-    )
+    add_python(parser)
+    add_configs(parser, DEFAULT_CONFIGS)
     add(
         "--situations",
         type=_situations,
@@ -60,12 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--rounds", type=int, default=3, metavar="N", help="processes of each kind (default: 3)")
     add("--cpu", type=int, metavar="N", help="processor to stay on (default: the last; -1: any)")
-    add(
-        "--into",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write between the marks in a document, instead of printing",
-    )
+    add_into(parser)
     return parser
 
 

@@ -26,7 +26,7 @@ import callgrind
 import expected
 from configs import BASE, Config
 from document import table
-from options import interpreter, parse_configs
+from options import add_configs, add_python, make_parser
 from programs import COPIES, MARKER, PROGRAMS
 
 WORKER = Path(__file__).with_name("programs.py")
@@ -43,23 +43,10 @@ class MeasureError(Exception):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
-    add(
-        "--python",
-        type=interpreter,
-        default=sys.executable,
-        help="the interpreter to measure (default: this one)",
-    )
-    add(
-        "--config",
-        type=parse_configs,
-        default=DEFAULT_CONFIGS,
-        metavar="LIST",
-        help=f"default: {DEFAULT_CONFIGS}; see configs.py",
-    )
+    add_python(parser)
+    add_configs(parser, DEFAULT_CONFIGS)
     add("-o", "--output", type=Path, metavar="RESULTS", help="write the figures as JSON, too")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="fail if expected.json says otherwise")

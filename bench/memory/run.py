@@ -18,7 +18,7 @@ import machine
 from children import ChildError, ask, missing_modules
 from configs import BASE, Config
 from document import table, write_into
-from options import interpreter, parse_configs
+from options import add_configs, add_into, add_python, make_parser
 
 WORKER = Path(__file__).with_name("blocks.py")
 DEFAULT_CONFIGS = "ours-1,ours-25,stdlib-1,stdlib-25"
@@ -52,29 +52,10 @@ Figures = dict[tuple[Case, str], dict[str, int]]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add(
-        "--python",
-        type=interpreter,
-        default=sys.executable,
-        help="the interpreter to measure (default: this one)",
-    )
-    add(
-        "--config",
-        type=parse_configs,
-        default=DEFAULT_CONFIGS,
-        metavar="LIST",
-        help=f"default: {DEFAULT_CONFIGS}; see configs.py",
-    )
-    add(
-        "--into",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write between the marks in a document, instead of printing",
-    )
+    parser = make_parser(__doc__)
+    add_python(parser)
+    add_configs(parser, DEFAULT_CONFIGS)
+    add_into(parser)
     return parser
 
 

@@ -21,7 +21,7 @@ from children import missing_modules
 from configs import Config
 from document import write_into
 from measure import Plan, find_benchmarks, measure
-from options import choose, interpreter, parse_configs, pin
+from options import add_configs, add_into, add_python, choose, make_parser, pin
 from programs import PROGRAMS, Program
 from results import Results
 from standin import CLOCKS
@@ -38,24 +38,10 @@ def _programs(text: str) -> list[Program]:
 
 
 def _measure_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
-    add(
-        "--python",
-        type=interpreter,
-        default=sys.executable,
-        help="the interpreter to measure (default: this one)",
-    )
-    add(
-        "--config",
-        type=parse_configs,
-        default=DEFAULT_CONFIGS,
-        metavar="LIST",
-        help=f"what to compare with no tracing, with commas (default: {DEFAULT_CONFIGS}); "
-        "see configs.py",
-    )
+    add_python(parser)
+    add_configs(parser, DEFAULT_CONFIGS)
     add("--programs", type=_programs, metavar="LIST", help="which programs (default: all)")
     add(
         "--quick",
@@ -147,12 +133,7 @@ def run_report(arguments: list[str]) -> int:
     """Prints a report, or writes it into a document."""
     parser = argparse.ArgumentParser(prog="run.py report")
     parser.add_argument("file", type=Path)
-    parser.add_argument(
-        "--into",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write between the marks in a document, instead of printing",
-    )
+    add_into(parser)
     options = parser.parse_args(arguments)
     text = report.markdown(Results.load(options.file))
     if options.into:
@@ -165,7 +146,7 @@ def run_report(arguments: list[str]) -> int:
 def run_prepare(arguments: list[str]) -> int:
     """Makes a venv with pyperformance, what its programs need, and the checkout's ctracemalloc."""
     parser = argparse.ArgumentParser(prog="run.py prepare")
-    parser.add_argument("--python", type=interpreter, default=sys.executable)
+    add_python(parser)
     parser.add_argument("--venv", type=Path, required=True)
     parser.add_argument("--no-tracer", action="store_true", help="leave out ctracemalloc")
     parser.add_argument("--others", action="store_true", help="also install memray and ddtrace")

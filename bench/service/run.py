@@ -7,7 +7,6 @@ Prints, as Markdown, what is resident, and what the tracer holds, at the end of 
 simulated hour, and the processor time of the slowest request since the last row.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,25 +15,24 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 import machine
 from children import ChildError, ask, missing_modules
 from document import table, write_into
-from options import interpreter, parse_configs
+from options import add_configs, add_into, add_python, make_parser
 
 WORKER = Path(__file__).with_name("worker.py")
 HOURS = 24
 SHOWN = (1, *range(3, HOURS + 1, 3))
 REQUESTS = 4000
+DEFAULT_CONFIGS = "ours-1,ours-25"
 TIMEOUT = 3600
 
 
 def main() -> int:
     """Does what the command line says."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
-    add("--python", type=interpreter, default=sys.executable, help="default: this one")
-    add("--config", type=parse_configs, default="ours-1,ours-25", metavar="LIST")
+    add_python(parser)
+    add_configs(parser, DEFAULT_CONFIGS)
     add("--requests", type=int, default=REQUESTS, metavar="N", help="in each simulated hour")
-    add("--into", type=Path, metavar="DOCUMENT", help="write between the marks in a document")
+    add_into(parser)
     options = parser.parse_args()
     if missing := missing_modules(options.python, options.config):
         print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)

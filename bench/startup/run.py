@@ -21,7 +21,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
 from document import table, write_into
-from options import interpreter, pin
+from options import add_into, add_python, make_parser, pin
 
 # A process that starts and ends, in milliseconds.
 Start = Callable[[], float]
@@ -30,14 +30,12 @@ ROUNDS = 100
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
-    add("--python", type=interpreter, default=sys.executable, help="default: this one")
+    add_python(parser)
     add("--rounds", type=int, default=ROUNDS, metavar="N", help=f"default: {ROUNDS}")
     add("--cpu", type=int, metavar="N", help="processor to stay on (default: the last; -1: any)")
-    add("--into", type=Path, metavar="DOCUMENT", help="write between the marks in a document")
+    add_into(parser)
     return parser
 
 
