@@ -15,6 +15,8 @@ import ctracemalloc
 import pytest
 
 KILLS = int(os.environ.get("CTM_KILLS", "50"))
+# Where chance catches none of them half-way.
+MOST_KILLS = 20 * KILLS
 
 DUMPING = """
 import os, sys
@@ -33,7 +35,7 @@ for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
         while True:
-            snapshot.dump(sys.argv[1])
+            snapshot.dump(sys.argv[1], fsync=line == "fsync\\n")
     print(pid, flush=True)
     os.waitpid(pid, 0)
 """
@@ -54,8 +56,11 @@ def test_killed_in_the_middle_of_a_dump(tmp_path: Path) -> None:
         assert process.stdout is not None
         traces = int(process.stdout.readline())
         ctracemalloc.Snapshot([], 1).dump(path)
-        for _ in range(KILLS):
-            process.stdin.write("\n")
+        number = 0
+        # Most of a dump is spent before its file is there; with fsync it is there for longer.
+        while number < KILLS or (halfway == 0 and number < MOST_KILLS):
+            number += 1
+            process.stdin.write("fsync\n" if number % 2 else "\n")
             process.stdin.flush()
             pid = int(process.stdout.readline())
             time.sleep(rng.random() / 15)
