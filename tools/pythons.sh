@@ -29,6 +29,7 @@ done
 # package, and a file that shows it is there
 host_packages=(
     gcc           /usr/bin/gcc
+    g++           /usr/bin/g++
     pkg-config    /usr/bin/pkg-config
     libzstd-dev   /usr/include/zstd.h
     libxxhash-dev /usr/include/xxhash.h

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def foreign():
 """
 
 
-def build(source: str, target: Path, *options: str) -> Path:
+def build(source: Path | str, target: Path, *options: str) -> Path:
     includes = [f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude")]
     compiler = os.environ.get("CC", "cc")
     subprocess.run(
@@ -64,6 +65,20 @@ def client_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("client")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     build("client.c", folder / f"ctm_client{suffix}", f"-I{ctracemalloc.get_include()}", "-std=c99")
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def film_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Build the documentation's example of a module in Cython."""
+    folder = tmp_path_factory.mktemp("film")
+    source = HERE.parents[1] / "docs" / "examples" / "clients" / "film.pyx"
+    subprocess.run(
+        [sys.executable, "-m", "cython", "-3", str(source), "-o", str(folder / "film.c")],
+        check=True,
+    )
+    target = folder / f"film{sysconfig.get_config_var('EXT_SUFFIX')}"
+    build(folder / "film.c", target, f"-I{ctracemalloc.get_include()}", "-Wno-error")
     return str(folder)
 
 
@@ -384,6 +399,48 @@ assert not client.find()
 assert client.track(10) == -2 and client.untrack() == -2
 """,
         client_folder,
+    )
+
+
+def test_a_client_in_cython(run: Run, film_folder: str) -> None:
+    run(
+        LOAD
+        + """
+import threading
+sys.path.insert(0, sys.argv[1])
+import film
+before = film.Picture(100, 100)   # not traced
+t.start(2)
+def make():
+    return film.Picture(640, 480)   # reports while it has given the GIL up
+picture = make()
+assert foreign() == [(film.DOMAIN, picture.size)] == [(film.DOMAIN, 640 * 480 * 3)], foreign()
+[trace] = [trace for trace in t._get_traces() if trace[0] == film.DOMAIN]
+line = make.__code__.co_firstlineno
+assert [frame[1] for frame in trace[2]] == [line + 1, line + 2], trace
+pictures = [make() for _ in range(10)]
+thread = threading.Thread(target=pictures.clear)
+thread.start()
+thread.join()
+assert foreign() == [(film.DOMAIN, picture.size)]
+del before, picture   # with the GIL
+assert foreign() == []
+""",
+        film_folder,
+    )
+
+
+def test_a_client_in_cython_where_there_is_no_tracer(run: Run, film_folder: str) -> None:
+    run(
+        """
+import sys
+sys.path.insert(0, sys.argv[1])
+for name in [name for name in sys.modules if name.startswith("ctracemalloc")]:
+    sys.modules[name] = None
+import film
+assert film.Picture(2, 3).size == 18
+""",
+        film_folder,
     )
 
 

@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from tree import FLOORS, SRC, sources
+from tree import FLOORS, REPO, SRC, sources
 
 FLAGS = (
     "-std=c11",
@@ -56,3 +56,19 @@ def test_header_compiles_alone(header: str, compiler: str, tmp_path: Path) -> No
 def test_a_header_that_needs_another_is_found(compiler: str, tmp_path: Path) -> None:
     (tmp_path / "needy.h").write_text("size_t length(const char *text);\n", encoding="utf-8")
     assert "size_t" in complaints(compiler, f'#include "{tmp_path}/needy.h"\n', tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "standard"),
+    [(compiler, "c99") for compiler in compilers()] + [("g++", "c++11"), ("g++", "c++20")],
+)
+def test_the_installed_header_compiles_alone(compiler: str, standard: str, tmp_path: Path) -> None:
+    header = REPO / "python" / "ctracemalloc" / "include" / "ctracemalloc.h"
+    file = tmp_path / f"alone.{'cpp' if standard.startswith('c++') else 'c'}"
+    file.write_text(f'#include "{header}"\n#include "{header}"\n', encoding="utf-8")
+    flags = [f"-std={standard}", "-fsyntax-only", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+    python = ["-isystem", sysconfig.get_path("include")]
+    done = subprocess.run(
+        [compiler, *flags, *python, file], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
