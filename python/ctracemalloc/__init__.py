@@ -144,7 +144,11 @@ def take_snapshot(*, at: str = "now") -> Snapshot:
     if at != "now":
         if at not in ("peak", "churn", "reuse"):
             raise ValueError(f"at must be 'now', 'peak', 'churn' or 'reuse', not {at!r}")
+        # Asked before and after, so that what another thread does meanwhile is on the safe side.
+        exact = at == "peak" or is_churn_exact()
         totals = _engine._take_table(at)
+        if totals is not None and not (exact and (at == "peak" or is_churn_exact())):
+            totals = totals.with_about({**totals.about(), "exact": False})
         return Snapshot([] if totals is None else totals, get_traceback_limit())
     # Who replaced the function wants its traces to be taken.
     if _get_traces is _engine._get_traces:

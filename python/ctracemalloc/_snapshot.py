@@ -40,6 +40,23 @@ class Snapshot:
         traces = self.traces._traces
         return traces.kind() if isinstance(traces, SnapshotTable) else "live"
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether all that is counted stands under its own line.
+
+        False: of a churn, what stacks counted that were given back was too much to be kept by line
+        (`start(churn_lines=...)`). Some of it stands under its file, line 0, or under
+        `<given back>`, so that the statistics of single lines may say too little. Their sum is
+        exact in any case.
+        """
+        traces = self.traces._traces
+        if not isinstance(traces, SnapshotTable) or traces.kind() not in ("churn", "reuse"):
+            return True
+        from ctracemalloc._about import said_of
+
+        exact: bool = said_of(traces).get("exact", True)
+        return exact
+
     def dump(
         self,
         filename: Path | int | BinaryIO,

@@ -45,7 +45,7 @@ static struct {
     pthread_key_t thread_key;
     PyRefTracer next_ref_tracer;
     void *next_ref_data;
-} hooks = {.options = {.nframe = 1, .total_nframe = true, .follow_reuse = true}};
+} hooks = {.options = CTM_START_DEFAULTS};
 
 /* What each domain's functions wrap; read without the gate, never freed. */
 static _Atomic(const PyMemAllocatorEx *) wrapped[DOMAINS];
@@ -685,6 +685,7 @@ static int start_tracer(const struct ctm_start_options *options)
         error = ctm_walker_init(walker, &hooks.walker_pages, &hooks.capture);
     }
     if (error == CTM_OK) {
+        hooks.tracer.churn_lines = options->churn_lines;
         error = ctm_tracer_start(&hooks.tracer);
     }
     ctm_gate_leave(&hooks.gate, pass);

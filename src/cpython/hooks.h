@@ -16,13 +16,20 @@
 #include <stdint.h>
 
 #include "base/pages.h"
+#include "engine/folded.h"
 #include "snapshot/snapshot.h"
 
 struct ctm_start_options {
     uint32_t nframe; /* 1 to 65535 */
     bool total_nframe;
-    bool follow_reuse; /* where the interpreter has PyRefTracer */
+    bool follow_reuse;    /* where the interpreter has PyRefTracer */
+    uint32_t churn_lines; /* 0 to CTM_FOLDED_LINES_LARGEST: see engine/folded.h */
 };
+
+#define CTM_START_DEFAULTS                                                                         \
+    {                                                                                              \
+        .nframe = 1, .total_nframe = true, .follow_reuse = true, .churn_lines = CTM_FOLDED_LINES   \
+    }
 
 /* How much the tracer's tables hold, and what they gave back. All 0 while memory is not traced. */
 struct ctm_tables_info {

@@ -16,7 +16,8 @@
 #include "engine/names.h"
 
 enum {
-    CTM_FOLDED_LINES = 1 << 16,
+    CTM_FOLDED_LINES = 1 << 16,         /* unless the host asks for another limit */
+    CTM_FOLDED_LINES_LARGEST = 1 << 24, /* that it may ask for */
     CTM_FOLDED_FILES = 1 << 12,
 };
 

@@ -23,6 +23,7 @@ void ctm_tracer_init(struct ctm_tracer *tracer)
     memset(tracer, 0, sizeof *tracer);
     ctm_pages_init(&tracer->pages);
     empty_tables(tracer);
+    tracer->churn_lines = CTM_FOLDED_LINES;
     tracer->generation = 1;
     tracer->era = 1;
 }
@@ -69,6 +70,7 @@ int ctm_tracer_start(struct ctm_tracer *tracer)
     tracer->dropped = 0;
     tracer->lost = 0;
     tracer->missed_frees = 0;
+    tracer->folded.line_limit = tracer->churn_lines;
     ctm_reclaim_init(&tracer->reclaim);
     tracer->tracing = true;
     return CTM_OK;

@@ -65,6 +65,7 @@ struct ctm_tracer {
     struct ctm_blocks blocks;
     struct ctm_sites sites;
     struct ctm_folded folded;
+    uint32_t churn_lines; /* the folded lines that are kept at most: from the next start on */
     bool tracing;
     /* Changes whenever an id or a location that somebody may remember became void. */
     uint64_t generation;

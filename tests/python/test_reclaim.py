@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+
+import ctracemalloc
+import pytest
 
 SERVICE = """
 import ctracemalloc
@@ -52,19 +57,15 @@ print("ok")
 """
 
 
-def run(nframe: int, requests: int) -> None:
-    source = SERVICE.format(nframe=nframe, requests=requests)
-    command = [sys.executable, "-c", source]
+def run_to_ok(source: str, *arguments: str) -> None:
+    command = [sys.executable, "-c", source, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "ok"), done.stderr
 
 
-def test_one_frame() -> None:
-    run(1, 18_000)
-
-
-def test_deep_stacks() -> None:
-    run(25, 8_000)
+@pytest.mark.parametrize(("nframe", "requests"), [(1, 18_000), (25, 8_000)])
+def test_a_service_that_makes_ever_new_code(nframe: int, requests: int) -> None:
+    run_to_ok(SERVICE.format(nframe=nframe, requests=requests))
 
 
 BOUND = """
@@ -106,8 +107,76 @@ print("ok")
 """
 
 
+FEWER = """
+import copy, pickle, sys
+import ctracemalloc
+from ctracemalloc import Filter, Snapshot
+
+ctracemalloc.start(churn_lines={limit})
+OURS = [Filter(True, "/srv/*"), Filter(True, "<given back>")]
+
+def run(number):
+    exec(compile("bytes(1000)\\n" * 40_000, f"/srv/{{number}}.py", "exec"))
+
+def look(files):
+    churn = ctracemalloc.take_snapshot(at="churn")
+    ours = churn.filter_traces(OURS)
+    # Of stacks that are not given back yet the number of frames is known.
+    folded = [t for t, _ in ours.traces._traces.rows() if t[3] is None]
+    lines = {{frames[0] for _, _, frames, _ in folded if frames[0][1] != 0}}
+    assert len(lines) == {limit}, len(lines)
+    of_a_line, left_over = divmod(sum(s.count for s in ours.statistics("lineno")), files * 40_000)
+    assert of_a_line >= 1 and left_over == 0, (of_a_line, left_over)
+    return churn
+
+files = 0
+while ctracemalloc.is_churn_exact():
+    assert ctracemalloc.take_snapshot(at="churn").is_exact
+    assert files < 4
+    run(files)
+    files += 1
+churn = look(files)
+
+ctracemalloc.take_snapshot(at="churn").dump(sys.argv[1])
+inexact = [churn, churn.filter_traces(OURS), Snapshot.load(sys.argv[1]), copy.copy(churn)]
+inexact += [pickle.loads(pickle.dumps(churn)), Snapshot.merge(churn, churn)]
+inexact += [ctracemalloc.take_snapshot(at="reuse")]
+assert [snapshot.is_exact for snapshot in inexact] == [False] * len(inexact), inexact
+assert ctracemalloc.take_snapshot().is_exact
+assert ctracemalloc.take_snapshot(at="peak").is_exact
+
+ctracemalloc.clear_traces()
+assert ctracemalloc.is_churn_exact()
+exact = ctracemalloc.take_snapshot(at="churn")
+assert exact.is_exact
+assert not Snapshot.merge(exact, churn).is_exact
+for number in range(files):
+    run(number)
+look(files)
+print("ok")
+"""
+
+
 def test_churn_beyond_the_bound_is_known_by_file() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BOUND], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, "ok"), done.stderr
+    run_to_ok(BOUND)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 100])
+def test_the_bound_is_an_option_that_clear_traces_keeps(limit: int, tmp_path: Path) -> None:
+    run_to_ok(FEWER.format(limit=limit), str(tmp_path / "churn.ctm"))
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (-1, ValueError, "churn_lines must be in range [0; 16777216]"),
+        (2**24 + 1, ValueError, "churn_lines must be in range [0; 16777216]"),
+        (2**70, ValueError, "churn_lines must be in range [0; 16777216]"),
+        (1.0, TypeError, "churn_lines must be an int, not float"),
+        (None, TypeError, "churn_lines must be an int, not NoneType"),
+    ],
+)
+def test_what_is_no_bound(value: object, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=f"^{re.escape(text)}$"):
+        ctracemalloc.start(churn_lines=value)  # type: ignore[arg-type]
+    assert not ctracemalloc.is_tracing()
