@@ -38,10 +38,17 @@ def given_names(domains: set[int]) -> dict[str, str]:
 
 
 def learn_names(names: dict[str, str]) -> None:
-    """Call domains as another program did, unless they have names here."""
+    """Call domains as another program did, unless they were given names here."""
     for number, name in names.items():
         if number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS and name:
-            _names.setdefault(int(number), name)
+            domain = int(number)
+            if _names.get(domain) == _KNOWN.get(domain):
+                _names[domain] = name
+
+
+def domains_called(name: str) -> set[int]:
+    """Return the domains of a name."""
+    return {domain for domain, known in _names.items() if known == name}
 
 
 def get_include() -> str:

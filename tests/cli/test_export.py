@@ -154,8 +154,77 @@ def test_speedscope_holds_its_schema(call: Caller, new: Path) -> None:
     sizes, counts = content["profiles"]
     assert (sum(sizes["weights"]), sizes["endValue"]) == (NEW_TOTAL, NEW_TOTAL)
     assert sum(counts["weights"]) == 5
-    names = [frame["file"] for frame in content["shared"]["frames"][:-1]]
-    assert [names[number] for number in sizes["samples"][0]] == ["app/main.py", "app/[red]new.py"]
+    names = [frame.get("file", frame["name"]) for frame in content["shared"]["frames"]]
+    stacks = [[names[number] for number in sample] for sample in sizes["samples"]]
+    assert stacks[0][0] == "app/main.py"
+    assert ["[numpy]", "app/main.py", "app/[red]new.py"] in stacks
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Make a snapshot with a stack that is in three domains, one of which the program named."""
+    stack = (("b.py", 2), ("a.py", 1))
+    traces = [(0, 5, stack, 2), (987654, 6, stack, 2), (389047, 7, stack, 2), (389047, 8, (), 0)]
+    ctracemalloc.name_domain(987654, "film; part 1")
+    return dump(tmp_path, "film.ctm", traces)
+
+
+def test_pprof_knows_the_domains(call: Caller, film: Path, pprof: str) -> None:
+    profile = export(call, film, "pprof")
+    assert table(ask(pprof, "-unit=B", "-top", profile))["b.py"] == (18, 18)
+    tags = ask(pprof, "-unit=B", "-tags", profile)
+    found = re.findall(r"(\d+)\.0B \(.*?\): ([^\n]+)", tags)
+    assert found == [("15", "numpy"), ("6", "film; part 1"), ("5", "python")]
+    focus = ask(pprof, "-unit=B", "-top", "-tagfocus=domain=numpy", profile)
+    assert table(focus)["b.py"] == (7, 7)
+    roots = table(ask(pprof, "-unit=B", "-top", "-tagroot=domain", profile))
+    assert roots["numpy"] == (0, 15)
+    assert roots["film; part 1"] == (0, 6)
+
+
+def test_pprof_of_what_was_allocated_in_a_domain(call: Caller, tmp_path: Path, pprof: str) -> None:
+    code = "import ctracemalloc as t\nfor i in range(3): t.track(7, i, 1000); t.untrack(7, i)\n"
+    code += "t.track(7, 9, 500)"
+    command = [sys.executable, "-m", "ctracemalloc", "run", "--churn", "--top", "0"]
+    subprocess.run([*command, "-o", tmp_path / "app.ctm", "-c", code], check=True)
+    live, churn = tmp_path / "app.ctm", tmp_path / "app.churn.ctm"
+    profile = export(call, live, "pprof", "--churn", str(churn), "--domain", "7")
+    assert "500.0B (  100%): domain 7" in ask(pprof, "-unit=B", "-tags", profile)
+    all_of_it = ask(pprof, "-unit=B", "-sample_index=alloc_space", "-tags", profile)
+    assert "3500.0B (  100%): domain 7" in all_of_it
+
+
+def test_domains_are_roots_where_there_are_no_labels(call: Caller, film: Path) -> None:
+    assert export(call, film, "collapsed").read_text().splitlines() == [
+        "a.py:1;b.py:2 5",
+        "[numpy];<no traceback> 8",
+        "[numpy];a.py:1;b.py:2 7",
+        "[film: part 1];a.py:1;b.py:2 6",
+    ]
+    content = json.loads(export(call, film, "speedscope").read_text())
+    names = [frame["name"] for frame in content["shared"]["frames"]]
+    assert len(names) == len(set(names))
+    sizes, _counts = content["profiles"]
+    stacks = [[names[number] for number in sample] for sample in sizes["samples"]]
+    assert dict(zip(map(tuple, stacks), sizes["weights"], strict=True)) == {
+        ("a.py", "b.py"): 5,
+        ("[numpy]", "<no traceback>"): 8,
+        ("[numpy]", "a.py", "b.py"): 7,
+        ("[film; part 1]", "a.py", "b.py"): 6,
+    }
+
+
+def test_rows_name_domains(call: Caller, film: Path) -> None:
+    content = json.loads(export(call, film, "json").read_text())
+    assert content["domains"] == {"0": "python", "389047": "numpy", "987654": "film; part 1"}
+    with export(call, film, "csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert {line["domain_name"] for line in lines} == {"python", "numpy", "film; part 1"}
+    pytest.importorskip("pyarrow")
+    duckdb = pytest.importorskip("duckdb")
+    path = export(call, film, "parquet")
+    sql = f"SELECT domain_name, sum(bytes)::int FROM '{path}' GROUP BY ALL ORDER BY ALL"
+    assert duckdb.sql(sql).fetchall() == [("film; part 1", 6), ("numpy", 15), ("python", 5)]
 
 
 def test_collapsed_stacks(call: Caller, tmp_path: Path) -> None:
@@ -165,7 +234,8 @@ def test_collapsed_stacks(call: Caller, tmp_path: Path) -> None:
         (0, 1, (("\udc80.py", 1),), 1),
     ]
     path = export(call, dump(tmp_path, "odd.ctm", traces), "collapsed")
-    assert path.read_text() == "a?.py:1;b:c.py:2 11\n?.py:1 1\n"
+    lines = ["?.py:1 1", "[domain 7];a?.py:1;b:c.py:2 6", "a?.py:1;b:c.py:2 5"]
+    assert sorted(path.read_text().splitlines()) == lines
 
 
 def test_json_and_csv_have_the_same_rows(call: Caller, new: Path) -> None:

@@ -75,6 +75,30 @@ def test_names_that_the_program_gave_are_in_the_file(
     assert "(frames of a film: 200 B, " in call("top", path).out.splitlines()[0]
 
 
+def test_domains_are_chosen_by_the_names_in_the_file(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces = [(number, size, (("a.py", 1),), 1) for number, size in ((5, 1), (6, 2), (389047, 4))]
+    with monkeypatch.context() as program:
+        program.setattr("ctracemalloc._domains._names", {389047: "numpy"})
+        for number, name in ((5, "film"), (6, "film"), (389047, "arrays")):
+            ctracemalloc.name_domain(number, name)
+        path = dump(tmp_path, "film.ctm", traces)
+    monkeypatch.setattr("ctracemalloc._domains._names", {389047: "numpy", 7: "ours"})
+
+    def size(name: str) -> int:
+        return int(entries(call, path, "--domain", name)["size"])
+
+    assert (size("film"), size("arrays"), size("6"), size("domain 5")) == (3, 4, 2, 1)
+    assert size("ours") == size("77") == 0
+    assert "no domain is called 'numpy'" in call("top", path, "--domain", "numpy").err
+    for command in ("tree", "diff", "export"):
+        files = [path, path] if command == "diff" else [path]
+        options = ["--format", "collapsed", "-o", "-"] if command == "export" else []
+        assert call(command, *files, *options, "--domain", "arrays").status == 0
+        assert call(command, *files, *options, "--domain", "nothing").status == 2
+
+
 def test_json_by_line(call: Caller, new: Path) -> None:
     content = entries(call, new)
     assert (content["size"], content["count"], content["groups"]) == (NEW_TOTAL, 5, 4)

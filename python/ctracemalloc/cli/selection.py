@@ -9,8 +9,9 @@ from ctracemalloc import DomainFilter, Filter, Snapshot
 from ctracemalloc._filters import engine_spec
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
+from ctracemalloc.cli.errors import UsageError
 from ctracemalloc.live.say import count_of
-from ctracemalloc.report.domains import domain_number
+from ctracemalloc.report.domains import domains_of
 from ctracemalloc.report.groups import Total, total_of
 
 # What a pattern may be of, and what `Filter` calls it.
@@ -48,16 +49,20 @@ def add_selection(parser: Parser) -> None:
         "--domain",
         metavar="DOMAIN",
         action="append",
-        type=_domain,
         default=[],
-        help="keep only blocks of this domain, a number or a name as python or numpy; repeatable",
+        help=(
+            "keep only blocks of this domain: a name, as numpy or what the program gave it, "
+            "or a number; repeatable"
+        ),
     )
 
 
 def select(snapshot: Snapshot, options: argparse.Namespace) -> Snapshot:
-    """Return a snapshot of the traces that the options of `add_selection` leave."""
+    """Return a snapshot of the traces that the options of `add_selection` leave; files are to be
+    read before, since they name domains.
+    """
     # On its own, since one inclusive filter that matches is enough for a trace to be kept.
-    domains = [DomainFilter(True, domain) for domain in options.domain]
+    domains = [DomainFilter(True, domain) for text in options.domain for domain in _domains(text)]
     names = [
         _filter(is_kept, pattern, options.all_frames)
         for is_kept, patterns in ((True, options.filter), (False, options.exclude))
@@ -113,8 +118,8 @@ def _pattern(text: str) -> tuple[str, str]:
     return kind, text[found.end() :]
 
 
-def _domain(text: str) -> int:
-    number = domain_number(text)
-    if number is None:
-        raise argparse.ArgumentTypeError(f"no domain is called {text!r}; its number will do")
-    return number
+def _domains(text: str) -> set[int]:
+    domains = domains_of(text)
+    if not domains:
+        raise UsageError(f"argument --domain: no domain is called {text!r}; its number will do")
+    return domains

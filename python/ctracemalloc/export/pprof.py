@@ -2,6 +2,9 @@
 
 The format is protobuf, https://github.com/google/pprof/blob/main/proto/profile.proto. The few
 fields that a profile of memory has are written by hand: no schema compiler is needed for them.
+
+Each sample has its domain's name as a label: `-tags` adds up by it, `-tagfocus` and `-tagroot` take
+it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import gzip
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from ctracemalloc import Frame, Snapshot
+from ctracemalloc import Frame, Snapshot, domain_name
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
 from ctracemalloc.report.places import NO_TRACEBACK
@@ -37,9 +40,11 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track, churn: Snapshot | No
         for what, unit in (("objects", "count"), ("space", "bytes")):
             profile += _message(_SAMPLE_TYPE, _value_type(strings, f"{name}_{what}", unit))
     locations = _Locations()
-    for numbers, values in _samples([part for _, part in parts], locations, track):
+    samples = _samples([part for _, part in parts], locations, track)
+    for (domain, numbers), values in samples:
         where = _message(1, b"".join(map(_varint, numbers)))
-        profile += _message(_SAMPLE, where + _message(2, b"".join(map(_varint, values))))
+        label = _label(strings, "domain", unicode(domain_name(domain)))
+        profile += _message(_SAMPLE, where + _message(2, b"".join(map(_varint, values))) + label)
     # Says that there is nothing to look up elsewhere.
     mapping = _number(1, 1) + _number(5, strings.number("python"))
     profile += _message(_MAPPING, mapping + _number(7, 1) + _number(8, 1) + _number(9, 1))
@@ -83,16 +88,20 @@ class _Locations:
         return self.numbers.setdefault(frame, len(self.numbers) + 2)
 
 
+# A domain, and numbers of locations.
+_Where = tuple[int, tuple[int, ...]]
+
+
 def _samples(
     snapshots: Sequence[Snapshot], locations: _Locations, track: Track
-) -> Iterable[tuple[tuple[int, ...], list[int]]]:
-    """Make the samples: numbers of locations, and the blocks and bytes of each snapshot."""
-    samples: dict[tuple[int, ...], list[int]] = {}
+) -> Iterable[tuple[_Where, list[int]]]:
+    """Make the samples: where, and the blocks and bytes of each snapshot."""
+    samples: dict[_Where, list[int]] = {}
     for number, snapshot in enumerate(snapshots):
         stacks = Stacks(snapshot)
         of = list(map(locations.of, stacks.frames))
         for stack in stacks.walk(track):
-            key = tuple(of[frame] for frame in stack.frames) or (1,)
+            key = stack.domain, tuple(of[frame] for frame in stack.frames) or (1,)
             values = samples.setdefault(key, [0] * (2 * len(snapshots)))
             values[2 * number : 2 * number + 2] = stack.blocks, stack.size
     return samples.items()
@@ -106,6 +115,10 @@ class _Strings:
 
     def number(self, text: str) -> int:
         return self.numbers.setdefault(text, len(self.numbers))
+
+
+def _label(strings: _Strings, key: str, text: str) -> bytes:
+    return _message(3, _number(1, strings.number(key)) + _number(2, strings.number(text)))
 
 
 def _value_type(strings: _Strings, name: str, unit: str) -> bytes:

@@ -34,15 +34,18 @@ _BATCH = 65536
 def write_json(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     """Write a list of frames, and rows that name them by number, the newest frame first."""
     numbers: dict[tuple[Any, ...], int] = {}
+    names: dict[int, str] = {}
     rows = []
     for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
         stack = [numbers.setdefault(frame, len(numbers)) for frame in frames]
         row = {"domain": domain, "size": size, "count": count}
+        names[domain] = domain_name(domain)
         rows.append({**row, "total_nframe": total_nframe, "stack": stack})
     content = {
         "kind": snapshot.kind,
         "traceback_limit": snapshot.traceback_limit,
         **_moment(snapshot),
+        "domains": names,
         "frames": [dict(zip(_FRAME, frame, strict=True)) for frame in numbers],
         "rows": rows,
     }

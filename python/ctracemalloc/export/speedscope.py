@@ -1,4 +1,7 @@
-"""A snapshot as a file for https://www.speedscope.app: one profile of bytes, one of blocks."""
+"""A snapshot as a file for https://www.speedscope.app: one profile of bytes, one of blocks.
+
+Stacks of another domain than Python's begin with a frame of its name.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 from typing import Any, BinaryIO
 
 from ctracemalloc import Frame, Snapshot
-from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
+from ctracemalloc.export.stacks import Stacks, Track, frame_name, root_name, unicode
 from ctracemalloc.report.places import NO_TRACEBACK
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -16,12 +19,14 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     """Write the profiles."""
     stacks = Stacks(snapshot)
     nowhere = len(stacks.frames)
+    others = [domain for domain in stacks.domains if root_name(domain)]
+    root = {domain: [number] for number, domain in enumerate(others, nowhere + 1)}
     samples: list[list[int]] = []
     sizes: list[int] = []
     counts: list[int] = []
     for stack in stacks.walk(track):
         # The oldest frame first.
-        samples.append(stack.frames[::-1] or [nowhere])
+        samples.append(root.get(stack.domain, []) + (stack.frames[::-1] or [nowhere]))
         sizes.append(stack.size)
         counts.append(stack.blocks)
     content = {
@@ -29,7 +34,13 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
         "exporter": "ctracemalloc",
         "name": f"memory, {snapshot.kind}",
         "activeProfileIndex": 0,
-        "shared": {"frames": [*map(_frame, stacks.frames), {"name": NO_TRACEBACK}]},
+        "shared": {
+            "frames": [
+                *map(_frame, stacks.frames),
+                {"name": NO_TRACEBACK},
+                *({"name": root_name(domain)} for domain in others),
+            ]
+        },
         "profiles": [
             _profile("bytes", "bytes", samples, sizes),
             _profile("blocks", "none", samples, counts),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ctracemalloc import Snapshot, domain_name
-from ctracemalloc._domains import _names
+from ctracemalloc._domains import domains_called
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.groups import Total, total_of
@@ -15,11 +15,13 @@ _PYTHON = 0
 _SHOWN = 4
 
 
-def domain_number(name: str) -> int | None:
-    """Return the domain of a name, or of its number as text; None if there is none."""
-    if name.isascii() and name.isdigit():
-        return int(name)
-    return next((number for number, known in _names.items() if known == name), None)
+def domains_of(text: str) -> set[int]:
+    """Return the domains that a name stands for, as we and the files read so far call them; those
+    without a name have their number.
+    """
+    called = domains_called(text)
+    number = text.removeprefix("domain ")
+    return {int(number)} if not called and number.isascii() and number.isdigit() else called
 
 
 def totals_by_domain(snapshot: Snapshot) -> dict[int, Total]:
