@@ -166,6 +166,23 @@ static void check_tables(const struct ctm_tables *tables)
     }
 }
 
+/* The documented order. */
+static bool comes_before(const struct ctm_row *a, const struct ctm_row *b)
+{
+    const uint64_t keys[][2] = {
+        {b->size * b->count, a->size * a->count},
+        {a->domain, b->domain},
+        {a->stack, b->stack},
+        {a->size, b->size},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (keys[i][0] != keys[i][1]) {
+            return keys[i][0] < keys[i][1];
+        }
+    }
+    return false;
+}
+
 /* Each row has as many places as it says, no two rows are equal, and they come in order. */
 static void compare_rows(const struct world *w, const struct ctm_snapshot *s,
                          const struct ctm_take_options *options)
@@ -179,7 +196,7 @@ static void compare_rows(const struct world *w, const struct ctm_snapshot *s,
             count += row_is_at(w, s, row, &w->places[k], options) ? 1 : 0;
         }
         assert_int_equal(count, row->count);
-        assert_true(i == 0 || s->rows[i - 1].size * s->rows[i - 1].count >= row->size * row->count);
+        assert_true(i == 0 || comes_before(&s->rows[i - 1], row));
         traces += row->count;
     }
     assert_int_equal(traces, w->current.blocks);
@@ -242,8 +259,13 @@ static void one_stack_may_have_many_sizes(void **state)
         size_t place = world_add_place(&w, 0, 0x7f0000000030 + 64 * (uintptr_t)i);
         world_track(&w, place, i / 2, 1);
     }
+    /* Of the same bytes together, the largest first. */
+    for (uint32_t i = 0; i < 6; i++) {
+        size_t place = world_add_place(&w, 0, 0x7f1000000030 + 64 * (uintptr_t)i);
+        world_track(&w, place, i == 0 ? 60000 : i < 3 ? 30000 : 20000, 1);
+    }
     assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_OK);
-    assert_int_equal(s->row_count, PLACES / 2);
+    assert_int_equal(s->row_count, PLACES / 2 + 3);
     compare_rows(&w, s, &all_frames);
     ctm_snapshot_unref(s);
     world_close(&w);
@@ -365,6 +387,27 @@ static void totals_have_every_block(void **state)
         ctm_snapshot_unref(s);
     }
     assert_int_equal(heap.live, 0);
+    world_close(&w);
+}
+
+/* Nothing lies behind a table that is full. */
+static void a_full_table_of_sites_is_read_to_its_end(void **state)
+{
+    struct world w;
+    (void)state;
+
+    world_open(&w, 1);
+    assert_true(world_start(&w));
+    const struct ctm_sites *sites = &w.tracer.sites;
+    uint32_t line = 1;
+    for (; sites->length < 2 || sites->length < sites->capacity; line++) {
+        allocate_at(&w.tracer, line, 1);
+    }
+    struct ctm_take_options options = {.nframe = 1};
+    struct ctm_snapshot *s;
+    assert_int_equal(take_snapshot(&w, &options, &s), CTM_OK);
+    assert_int_equal(s->trace_count, line - 1);
+    ctm_snapshot_unref(s);
     world_close(&w);
 }
 
@@ -565,6 +608,7 @@ int main(void)
         cmocka_unit_test(stacks_are_cut_to_nframe),
         cmocka_unit_test(one_stack_may_have_many_sizes),
         cmocka_unit_test(totals_of_stacks_that_are_equal_when_cut_are_joined),
+        cmocka_unit_test(a_full_table_of_sites_is_read_to_its_end),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
         cmocka_unit_test(a_moment_does_not_change),

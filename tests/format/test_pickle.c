@@ -128,6 +128,91 @@ static void values_that_are_not_there_are_not_taken(void **state)
     }
 }
 
+/*
+ * Protocol 2, whose classes are named by lines; a trace (5, (("a.py", 1),)) of Python 3.5 and one
+ * (7, 6, (("a.py", 1),)) of 3.8; attributes of several kinds.
+ */
+static const char old_dump[] = "\x80\x02"
+                               "ctracemalloc\nSnapshot\n)\x81}("
+                               "\x8c\x06traces"
+                               "ctracemalloc\n_Traces\n)\x81}\x8c\x07_traces]"
+                               "(K\5\x8c\4a.pyK\1\x86\x85\x86"
+                               "K\7K\6\x8c\4a.pyK\1\x86\x85\x87"
+                               "esb"
+                               "\x8c\x0ftraceback_limitN"
+                               "\x8c\5tupleK\1K\2\x86"
+                               "\x8c\4dict}\x8c\1kK\3s"
+                               "\x8c\6numberK\7"
+                               "ub.";
+
+static struct ctm_plain_item find_attribute(const struct ctm_metadata *metadata, const char *name)
+{
+    struct ctm_cursor value;
+    struct ctm_plain_item item;
+    const struct ctm_buffer *dict = &metadata->attributes;
+    assert_true(ctm_plain_find(dict->bytes, dict->length, name, &value));
+    assert_null(ctm_plain_next(&value, &item));
+    return item;
+}
+
+static void reads_what_older_versions_wrote(void **state)
+{
+    struct ctm_snapshot *s;
+    struct ctm_metadata metadata;
+    struct ctm_file_error error;
+    (void)state;
+
+    assert_int_equal(read_bytes(old_dump, sizeof old_dump - 1, &s, &metadata, &error), CTM_OK);
+    assert_int_equal(s->row_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct ctm_stack stack = s->tables->stacks[s->rows[i].stack];
+        assert_int_equal(s->rows[i].domain, i == 0 ? 0 : 7);
+        assert_int_equal(s->rows[i].size, i == 0 ? 5 : 6);
+        assert_int_equal(stack.total_nframe, CTM_TOTAL_UNKNOWN);
+        assert_frame(s->tables, stack.node, "a.py", 1);
+    }
+    struct ctm_plain_item tuple = find_attribute(&metadata, "tuple");
+    assert_int_equal(tuple.kind, CTM_PLAIN_TUPLE);
+    assert_int_equal(tuple.count, 2);
+    struct ctm_plain_item dict = find_attribute(&metadata, "dict");
+    assert_int_equal(dict.kind, CTM_PLAIN_DICT);
+    assert_int_equal(dict.count, 1);
+    struct ctm_plain_item number = find_attribute(&metadata, "number");
+    assert_int_equal(number.kind, CTM_PLAIN_INT);
+    assert_int_equal(number.length, 1);
+    assert_int_equal(number.bytes[0], 7);
+    /* No limit that the snapshot's info has room for: it stays what it was. */
+    assert_int_equal(find_attribute(&metadata, "traceback_limit").kind, CTM_PLAIN_NONE);
+    ctm_metadata_free(&metadata);
+    ctm_snapshot_unref(s);
+}
+
+static void refuses_what_is_out_of_range(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *text;
+    } cases[] = {
+        {"\x80\1.", 3, "protocol"},
+        {"\x80\6.", 3, "protocol"},
+        {"\x80\4h\0.", 5, "a value that was not remembered"},
+        {"\x80\4N\x94h\1.", 7, "a value that was not remembered"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        assert_int_equal(read_bytes(cases[i].bytes, cases[i].length, &s, &metadata, &error),
+                         CTM_EFORMAT);
+        if (strstr(error.text, cases[i].text) == NULL) {
+            fail_msg("case %zu: %s", i, error.text);
+        }
+    }
+}
+
 /* One trace, appended alone, whose size has five bytes. */
 static const char one_trace[] = "\x80\x04"
                                 "\x8c\x0btracemalloc\x94\x8c\x08Snapshot\x93)\x81}("
@@ -150,6 +235,36 @@ static void numbers_keep_every_byte(void **state)
     assert_int_equal(s->rows[0].size, 0x0102030405);
     ctm_metadata_free(&metadata);
     ctm_snapshot_unref(s);
+}
+
+/* The dump with a line, or a domain, that does not fit or is less than nothing. */
+static void numbers_a_trace_cannot_have_are_refused(void **state)
+{
+    static const char *const numbers[] = {
+        "J\xff\xff\xff\xff",          /* -1 */
+        "\x8a\5\xff\xff\xff\xff\x01", /* 2^33 - 1 */
+    };
+    static const char *const places[] = {"K\1\x86\x85K\1t", "K\1t"};
+    (void)state;
+
+    for (size_t i = 0; i < 4; i++) {
+        char bytes[sizeof one_trace + 8];
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        const char *number = numbers[i % 2];
+        const char *place =
+            memmem(one_trace, sizeof one_trace, places[i / 2], strlen(places[i / 2]));
+        assert_non_null(place);
+        size_t before = (size_t)(place - one_trace);
+        size_t after = sizeof one_trace - 1 - before - 2;
+        memcpy(bytes, one_trace, before);
+        memcpy(bytes + before, number, strlen(number));
+        memcpy(bytes + before + strlen(number), place + 2, after);
+        assert_int_equal(read_bytes(bytes, before + strlen(number) + after, &s, &metadata, &error),
+                         CTM_EFORMAT);
+        assert_non_null(strstr(error.text, "32 bits"));
+    }
 }
 
 static void as_long_as_the_limit_is_not_too_long(void **state)
@@ -306,6 +421,9 @@ int main(void)
         cmocka_unit_test(reads_a_dump),
         cmocka_unit_test(is_refused_at_every_length),
         cmocka_unit_test(values_that_are_not_there_are_not_taken),
+        cmocka_unit_test(reads_what_older_versions_wrote),
+        cmocka_unit_test(refuses_what_is_out_of_range),
+        cmocka_unit_test(numbers_a_trace_cannot_have_are_refused),
         cmocka_unit_test(numbers_keep_every_byte),
         cmocka_unit_test(as_long_as_the_limit_is_not_too_long),
         cmocka_unit_test(attributes_may_be_nested_so_deep),

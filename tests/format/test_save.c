@@ -15,6 +15,7 @@
 
 #include "disk.h"
 #include "folder.h"
+#include "format/follow.h"
 #include "unit.h"
 
 static const char old_bytes[] = "what was there before";
@@ -153,9 +154,18 @@ static void any_failure_leaves_the_old_file(void **state)
     assert_int_equal(folder_count(*state), 1);
 }
 
+/* The number that the next file gets: higher than before if one was left open. */
+static int lowest_descriptor(void)
+{
+    int fd = dup(STDERR_FILENO);
+    close(fd);
+    return fd;
+}
+
 static void syncing_is_asked_for(void **state)
 {
     const char *path = folder_path(state, "new.ctm");
+    int unused = lowest_descriptor();
 
     disk_reset();
     save(path, false);
@@ -163,6 +173,7 @@ static void syncing_is_asked_for(void **state)
     disk_reset();
     save(path, true);
     assert_int_equal(disk_count(DISK_FSYNC), 2);
+    assert_int_equal(lowest_descriptor(), unused);
 
     /* The folder is synced last: what failed then is only the promise. */
     folder_write(path, old_bytes, sizeof old_bytes);
@@ -197,6 +208,14 @@ static void links_are_followed_and_stay(void **state)
 }
 
 /* What others leave in a folder like /tmp, by name or by a link that leads there. */
+static void what_cannot_be_looked_at_is_a_trap(void **state)
+{
+    struct stat status = {.st_uid = geteuid()};
+
+    assert_false(ctm_path_is_trap(folder_path(state, "a.ctm"), &status));
+    assert_true(ctm_path_is_trap(folder_path(state, "nowhere/a.ctm"), &status));
+}
+
 static void traps_in_shared_folders_are_refused(void **state)
 {
     const uid_t other = 12345;
@@ -331,6 +350,8 @@ int main(void)
                                         folder_remove),
         cmocka_unit_test_setup_teardown(syncing_is_asked_for, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(links_are_followed_and_stay, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_is_a_trap, folder_make,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(traps_in_shared_folders_are_refused, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(wrong_paths_are_refused, folder_make, folder_remove),
