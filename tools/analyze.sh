@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# gcc's static analyzer over all C below the extension: each warning is fixed, or accepted for a reason.
+# gcc's static analyzer over all C: each warning is fixed, or accepted for a reason.
 #
 # tools/analyze.accepted has a line "FILE FUNCTION WARNING: why it cannot be" for each that is accepted; what is there and
 # no longer found is an error too. What gcc 12 finds is what counts; GCC names the program.
@@ -13,9 +13,13 @@ accepted=tools/analyze.accepted
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
 
+dev=$(tools/pythons.sh venv "$(tools/pythons.sh default)")
+include=$("$dev" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+extension_args=(-Ipython/ctracemalloc/include -isystem "$include" '-DCTM_TLS_MODEL="initial-exec"')
+
 analyze() { # FILE
-    LC_ALL=C "$gcc" -std=c11 -O1 -fanalyzer -D_GNU_SOURCE -Isrc -fdiagnostics-plain-output -fdiagnostics-path-format=none \
-        -c "$1" -o /dev/null 2>&1
+    LC_ALL=C "$gcc" -std=c11 -O1 -fanalyzer -D_GNU_SOURCE -Isrc "${extension_args[@]}" \
+        -fdiagnostics-plain-output -fdiagnostics-path-format=none -c "$1" -o /dev/null 2>&1
 }
 
 # "FILE FUNCTION WARNING" of each warning, once.
@@ -30,7 +34,7 @@ summarize() {
 version=$("$gcc" -dumpversion)
 [[ ${version%%.*} == 12 ]] || { echo "analyze.sh: skipped: $gcc is $version, and 12 is what the list is for" >&2; exit 0; }
 
-for file in src/{base,engine,format,snapshot}/*.c tools/*.c; do
+for file in src/*/*.c tools/*.c; do
     analyze "$file" || { echo "analyze.sh: $file cannot be compiled" >&2; exit 1; }
 done >"$found"
 

@@ -1,18 +1,71 @@
 #!/usr/bin/env bash
-# Runs the C tests with gcov: prints the share of lines below the extension that they reach, and those they do not.
+# Runs the tests on builds for gcov: prints the share of lines of C that they reach, and those they do not.
+#
+#   coverage.sh [VERSION...]    the C tests, and the Python tests on each VERSION (default: 3.11 3.13 3.14)
+#   coverage.sh report          once more what the last run counted
+#
+# What depends on the interpreter's version counts as reached when one of them reaches it. A process that is killed or
+# ends by os._exit takes its counts with it.
 set -euo pipefail
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repo"
 
 least=95
-build=build/c-coverage
-dev=$(tools/pythons.sh venv "$(tools/pythons.sh default)")
-export PATH=${dev%/*}:$PATH
+counts=build/coverage
 export CC=gcc
-[[ -d $build/meson-info ]] ||
-    meson setup "$build" -Dpython=false -Dtests=true -Db_lto=false -Dbuildtype=debug -Db_coverage=true
-meson compile -C "$build"
-find "$build" -name '*.gcda' -delete
-CTM_TEST_SCALE=${CTM_TEST_SCALE:-30} meson test -C "$build" --print-errorlogs --timeout-multiplier=4
-python tools/coverage.py "$build" "$least"
+
+use_dev_tools() {
+    local dev
+    dev=$(tools/pythons.sh venv "$(tools/pythons.sh default)")
+    export PATH=${dev%/*}:$PATH
+}
+
+run_c_tests() {
+    local build=build/c-coverage
+    use_dev_tools
+    [[ -d $build/meson-info ]] ||
+        meson setup "$build" -Dpython=false -Dtests=true -Db_lto=false -Dbuildtype=debug -Db_coverage=true
+    meson compile -C "$build"
+    find "$build" -name '*.gcda' -delete
+    CTM_TEST_SCALE=${CTM_TEST_SCALE:-30} meson test -C "$build" --print-errorlogs --timeout-multiplier=4
+    python tools/coverage.py count "$build" "$counts/c.json"
+}
+
+run_python_tests() { # VERSION
+    local version=$1 folder=build/coverage/$1 options python failed=0
+    if [[ ! ${CTRACEMALLOC_IN_CHROOT:-} ]] && ! tools/pythons.sh find "$version" >/dev/null 2>&1; then
+        tools/pythons.sh enter tools/coverage.sh _python "$version"
+        return
+    fi
+    options="-Dbuildtype=debug -Db_lto=false -Db_coverage=true -Dchecks=true -Dc_args=-fprofile-update=atomic"
+    python=$(SETUP_ARGS=$options tools/wheel-venv.sh "$version" "$folder" requirements-dev.txt)
+    find "$folder/build" -name '*.gcda' -delete
+    CTM_TEST_WHEEL=$(realpath "$folder"/wheel/*.whl)
+    export CTM_TEST_WHEEL
+    (
+        export PATH=${python%/*}:$PATH
+        "$python" -m pytest -q -p no:cacheprovider tests/hooks tests/python tests/reference tests/cli tests/stress || failed=1
+        "$python" tests/compat/run.py || failed=1
+        exit $failed
+    ) || echo "coverage.sh: tests failed on $version: what they reach counts all the same" >&2
+    "$python" tools/coverage.py count "$folder/build" "$counts/$version.json"
+}
+
+mkdir -p "$counts"
+case ${1:-} in
+    _python)
+        run_python_tests "$2"
+        exit
+        ;;
+    report) ;;
+    -*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2 && exit 2 ;;
+    *)
+        (($#)) || set -- 3.11 3.13 3.14
+        rm -f "$counts"/*.json
+        run_c_tests
+        for version in "$@"; do run_python_tests "$version"; done
+        ;;
+esac
+use_dev_tools
+python tools/coverage.py report "$least" "$counts"/*.json

@@ -1,6 +1,6 @@
 """Seeds faults into the C code, one at a time, and sees whether the C tests find each.
 
-    mutate.py [--count N] [--seed SEED] [--only ID,ID...] [--list] [--results FILE]
+    mutate.py [--count N] [--seed SEED] [--jobs N] [--only TEXT] [--new] [--write] [--list]
 
 The faults are drawn with a fixed seed from all that can be changed in src/engine, src/snapshot and
 src/format: a comparison off by one or turned round, a sign, a connective, a bit operation, a
@@ -8,25 +8,34 @@ constant, a condition that never holds, a call that is left out, a result turned
 of invariants (check*.c) is part of the tests and left alone. Each fault is built and tested in a
 copy of the tree below build/; one that the compiler refuses is not a fault, and the next is drawn.
 
+A fault's place in the draw depends on the seed and its own text alone: a change of other lines
+moves nothing. tests/mutants.tsv lists what was drawn, one a line: file and function, the line, what
+it became, and what found it, or why nothing can ("equivalent: ..."; those are not examined again).
+--new examines what was drawn and is not on the list, --write writes the list anew.
+
 Prints one line for each fault and ends with status 1 if one of them survived.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
-import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 REPO = Path(__file__).resolve().parent.parent
-COPY = REPO / "build" / "mutants"
+COPIES = REPO / "build" / "mutants"
+LIST = REPO / "tests" / "mutants.tsv"
 FLOORS = ("engine", "snapshot", "format")
 COPIED = ("meson.build", "meson.options", "src", "tests", "tools")
 
@@ -81,19 +90,33 @@ REPLACEMENTS = [
 ]
 CONDITION = re.compile(r"^(\s*(?:\} else )?if )\((.*)\) \{$")
 CALL = re.compile(r"^(\s+)(?:\(void\))?\w+\([^;{}]*\);$")
+FUNCTION = re.compile(r"^(?!struct \w+ \{)\w[^;={]*?\b(\w+)\(")
 
 
 class Fault(NamedTuple):
     """One line of one file, and what it becomes."""
 
     path: str
+    function: str
+    repeat: int
+    """How many lines of the function before it have the same text."""
     line: int
     old: str
     new: str
 
     @property
+    def place(self) -> str:
+        """Where the line is, as long as its function keeps it."""
+        return f"{self.path}:{self.function}" + (f"#{self.repeat + 1}" if self.repeat else "")
+
+    @property
     def name(self) -> str:
-        return f"{self.path}:{self.line}"
+        """What the list knows the fault by."""
+        return f"{self.place}\t{self.old.strip()}\t{self.new.strip()}"
+
+    def rank(self, seed: int) -> bytes:
+        """Give its place in the draw."""
+        return hashlib.sha256(f"{seed}\t{self.name}".encode()).digest()
 
 
 def blank_comments(text: str) -> str:
@@ -112,143 +135,200 @@ def changes(old: str, code: str) -> Iterator[str]:
         yield f"{call[1]};"
 
 
+def faults_of(path: Path) -> Iterator[Fault]:
+    """Give all that can be changed in a file."""
+    name = str(path.relative_to(REPO))
+    text = path.read_text(encoding="utf-8")
+    lines = zip(text.splitlines(), blank_comments(text).splitlines(), strict=True)
+    function = ""
+    seen: Counter[str] = Counter()
+    for number, (old, code) in enumerate(lines, 1):
+        if begins := FUNCTION.match(code):
+            function = begins[1]
+            seen.clear()
+        # What the compiler sees alone, and forward declarations, have no tests.
+        if code.lstrip().startswith(("#", "static_assert", "_Static_assert")):
+            continue
+        repeat = seen[old.strip()]
+        seen[old.strip()] += 1
+        for new in changes(old, code):
+            yield Fault(name, function, repeat, number, old, new)
+
+
 def all_faults() -> list[Fault]:
-    faults = []
-    for floor in FLOORS:
-        for path in sorted((REPO / "src" / floor).iterdir()):
-            if path.suffix not in (".c", ".h") or path.name.startswith("check"):
-                continue
-            text = path.read_text(encoding="utf-8")
-            lines = zip(text.splitlines(), blank_comments(text).splitlines(), strict=True)
-            for number, (old, code) in enumerate(lines, 1):
-                # What the compiler sees alone, and forward declarations, have no tests.
-                if code.lstrip().startswith(("#", "static_assert", "_Static_assert")):
-                    continue
-                name = str(path.relative_to(REPO))
-                faults += [Fault(name, number, old, new) for new in changes(old, code)]
-    return faults
+    """Give all that can be changed in the code."""
+    return [
+        fault
+        for floor in FLOORS
+        for path in sorted((REPO / "src" / floor).iterdir())
+        if path.suffix in (".c", ".h") and not path.name.startswith("check")
+        for fault in faults_of(path)
+    ]
 
 
 def drawn(seed: int) -> list[Fault]:
-    """All faults in a random order, of each line one at most."""
-    faults = all_faults()
-    random.Random(seed).shuffle(faults)
-    by_line: dict[str, Fault] = {}
-    for fault in faults:
-        by_line.setdefault(fault.name, fault)
+    """All faults in the order of the draw, of each line one at most."""
+    by_line: dict[tuple[str, int], Fault] = {}
+    for fault in sorted(all_faults(), key=lambda fault: fault.rank(seed)):
+        by_line.setdefault((fault.path, fault.line), fault)
     return list(by_line.values())
 
 
-def run(command: list[str], log: Path, limit: int) -> int | None:
-    """Run a command with a log; None if it took too long, and its children were ended."""
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            ["prlimit", f"--as={MEMORY_LIMIT}", "--", *command],
-            cwd=COPY,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            return process.wait(limit)
-        except subprocess.TimeoutExpired:
-            # Meson's tests lead groups of their own, which it ends when it is asked to end.
-            os.killpg(process.pid, signal.SIGTERM)
+def listed() -> dict[str, str]:
+    """Read the list: the verdict on each fault."""
+    lines = LIST.read_text(encoding="utf-8").splitlines()
+    return {line.rpartition("\t")[0]: line.rpartition("\t")[2] for line in lines}
+
+
+class Copy:
+    """A copy of the tree, in which one fault at a time is built and tested."""
+
+    def __init__(self, number: int) -> None:
+        self.folder = COPIES / str(number)
+        self.log = self.folder / "test.log"
+
+    def run(self, command: list[str], log: Path, limit: int) -> int | None:
+        """Run a command with a log; None if it took too long, and its children were ended."""
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                ["prlimit", f"--as={MEMORY_LIMIT}", "--", *command],
+                cwd=self.folder,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             try:
-                process.wait(GRACE)
+                return process.wait(limit)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                # Meson's tests lead groups of their own, which it ends when it is asked to end.
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(GRACE)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                return None
+
+    def prepare(self) -> None:
+        """Copy the tree, build the tests, and see that they pass."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in COPIED:
+            source = REPO / name
+            if source.is_dir():
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+                shutil.copytree(source, self.folder / name)
+            else:
+                shutil.copy2(source, self.folder / name)
+        setup = ["meson", "setup", "build", "-Dpython=false", "-Dtests=true", "-Db_lto=false"]
+        setup += ["-Dbuildtype=plain", "-Dc_args=-O1 -Wno-error -w -fno-strict-aliasing"]
+        shutil.rmtree(self.folder / "build", ignore_errors=True)
+        log = self.folder / "prepare.log"
+        for command in (setup, ["ninja", "-C", "build", "-j1"]):
+            if self.run(command, log, 900) != 0:
+                raise SystemExit(f"mutate.py: cannot build the tests: see {log}")
+        if self.verdict("engine") != "SURVIVED":
+            raise SystemExit(f"mutate.py: the tests fail without any fault: see {self.log}")
+
+    def verdict(self, floor: str) -> str:
+        """Run the tests of the fault's floor first, then those that stand on it."""
+        for scale in SCALES:
+            for suite in SUITES[floor]:
+                command = ["env", f"CTM_TEST_SCALE={scale}", "meson", "test", "-C", "build"]
+                command += ["--no-rebuild", "--maxfail=1", "--num-processes=1", "--suite", suite]
+                status = self.run(command, self.log, TEST_LIMIT)
+                if status is None:
+                    return "found: it hangs"
+                text = self.log.read_text(errors="replace")
+                if status != 0:
+                    failed = re.search(r"(\S+) +(?:FAIL|TIMEOUT|ERROR|killed)", text)
+                    return f"found by {failed[1].rpartition(':')[2] if failed else suite}"
+                if not re.search(r"^Ok: +[1-9]", text, re.M):
+                    raise SystemExit(f"mutate.py: suite {suite} has no tests")
+        return "SURVIVED"
+
+    def examine(self, fault: Fault) -> str | None:
+        """Build with the fault and test; None if it cannot be built."""
+        path = self.folder / fault.path
+        original = path.read_text(encoding="utf-8")
+        lines = original.splitlines(keepends=True)
+        assert lines[fault.line - 1].rstrip("\n") == fault.old, fault
+        lines[fault.line - 1] = fault.new + "\n"
+        path.write_text("".join(lines), encoding="utf-8")
+        try:
+            status = self.run(["ninja", "-C", "build", "-j1"], self.folder / "build.log", 600)
+            return self.verdict(fault.path.split("/")[1]) if status == 0 else None
+        finally:
+            path.write_text(original, encoding="utf-8")
+
+
+class Examination:
+    """The faults of a draw, which several copies of the tree share."""
+
+    def __init__(self, faults: list[Fault], count: int, known: dict[str, str]) -> None:
+        self._faults = iter(faults)
+        self._left = count
+        self._known = known
+        self._lock = threading.Lock()
+        self.verdicts: dict[str, str] = {}
+
+    def _next(self, refused: bool) -> Fault | None:
+        """Draw until a fault has no verdict yet; one that was refused has not counted."""
+        with self._lock:
+            self._left += refused
+            for fault in self._faults if self._left else ():
+                self._left -= 1
+                if fault.name not in self._known:
+                    return fault
+                self.verdicts[fault.name] = self._known[fault.name]
+                if not self._left:
+                    break
             return None
 
-
-def prepare() -> None:
-    COPY.mkdir(parents=True, exist_ok=True)
-    for name in COPIED:
-        source = REPO / name
-        if source.is_dir():
-            shutil.rmtree(COPY / name, ignore_errors=True)
-            shutil.copytree(source, COPY / name)
-        else:
-            shutil.copy2(source, COPY / name)
-    setup = ["meson", "setup", "build", "-Dpython=false", "-Dtests=true", "-Db_lto=false"]
-    setup += ["-Dbuildtype=plain", "-Dc_args=-O1 -Wno-error -w -fno-strict-aliasing"]
-    shutil.rmtree(COPY / "build", ignore_errors=True)
-    for command in (setup, ["ninja", "-C", "build", "-j1"]):
-        if run(command, COPY / "prepare.log", 900) != 0:
-            sys.exit(f"mutate.py: cannot build the tests: see {COPY / 'prepare.log'}")
-    if verdict(Fault("src/engine/", 0, "", "")) != "SURVIVED":
-        sys.exit(f"mutate.py: the tests fail without any fault: see {COPY / 'test.log'}")
-
-
-def verdict(fault: Fault) -> str:
-    """Run the tests of the fault's floor first, then those that stand on it."""
-    for scale in SCALES:
-        for suite in SUITES[fault.path.split("/")[1]]:
-            command = ["env", f"CTM_TEST_SCALE={scale}", "meson", "test", "-C", "build"]
-            command += ["--no-rebuild", "--maxfail=1", "--num-processes=1", "--suite", suite]
-            status = run(command, COPY / "test.log", TEST_LIMIT)
-            if status is None:
-                return "found: it hangs"
-            text = (COPY / "test.log").read_text(errors="replace")
-            if status != 0:
-                failed = re.search(r"(\S+) +(?:FAIL|TIMEOUT|ERROR|killed)", text)
-                return f"found by {failed[1].rpartition(':')[2] if failed else suite}"
-            if not re.search(r"^Ok: +[1-9]", text, re.M):
-                sys.exit(f"mutate.py: suite {suite} has no tests")
-    return "SURVIVED"
-
-
-def examine(fault: Fault) -> str | None:
-    """Build with the fault and test; None if it cannot be built."""
-    path = COPY / fault.path
-    original = path.read_text(encoding="utf-8")
-    lines = original.splitlines(keepends=True)
-    assert lines[fault.line - 1].rstrip("\n") == fault.old, fault
-    lines[fault.line - 1] = fault.new + "\n"
-    path.write_text("".join(lines), encoding="utf-8")
-    try:
-        status = run(["ninja", "-C", "build", "-j1"], COPY / "build.log", 600)
-        return verdict(fault) if status == 0 else None
-    finally:
-        path.write_text(original, encoding="utf-8")
+    def work(self, copy: Copy) -> None:
+        """Examine in one copy what the others have not taken."""
+        fault = self._next(refused=False)
+        while fault:
+            result = copy.examine(fault)
+            if result is not None:
+                with self._lock:
+                    self.verdicts[fault.name] = result
+                    print(len(self.verdicts), fault.name, result, sep="\t", flush=True)
+            fault = self._next(refused=result is None)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Seed faults and see whether the tests find them.")
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="FILE:LINE,...: these places alone")
+    parser.add_argument("--jobs", type=int, default=1, help="copies of the tree to work in")
+    parser.add_argument("--only", default="", help="faults whose FILE:FUNCTION has this text")
+    parser.add_argument("--new", action="store_true", help="only those that are not listed")
+    parser.add_argument("--write", action="store_true", help=f"write {LIST.relative_to(REPO)} anew")
     parser.add_argument("--list", action="store_true", help="print what can be drawn, in order")
-    parser.add_argument("--results", type=Path, help="write the lines to this file as well")
     options = parser.parse_args()
 
-    faults = drawn(options.seed)
-    if options.only:
-        names = options.only.split(",")
-        faults = [fault for fault in faults if fault.name in names]
+    faults = [fault for fault in drawn(options.seed) if options.only in fault.place]
     if options.list:
-        for fault in faults:
-            print(f"{fault.name}\t{fault.old.strip()}\t{fault.new.strip()}")
+        print(*(fault.name for fault in faults), sep="\n")
         return 0
 
-    prepare()
+    known = {
+        name: verdict
+        for name, verdict in listed().items()
+        if verdict.startswith("equivalent") or (options.new and verdict != "SURVIVED")
+    }
     print(f"seed {options.seed}, {len(faults)} places can be changed", flush=True)
-    examined = survived = 0
-    report = []
-    for fault in faults:
-        if examined == options.count:
-            break
-        result = examine(fault)
-        if result is None:
-            continue
-        examined += 1
-        survived += result == "SURVIVED"
-        report.append(f"{fault.name}\t{fault.old.strip()}\t{fault.new.strip()}\t{result}")
-        print(examined, report[-1], sep="\t", flush=True)
-        if options.results:
-            options.results.write_text("\n".join(report) + "\n", encoding="utf-8")
-    print(f"{examined} faults, {survived} not found")
+    examination = Examination(faults, options.count, known)
+    copies = [Copy(number) for number in range(options.jobs)]
+    with ThreadPoolExecutor(options.jobs) as workers:
+        list(workers.map(Copy.prepare, copies))
+        list(workers.map(examination.work, copies))
+    verdicts = examination.verdicts
+    if options.write:
+        lines = [f"{f.name}\t{verdicts[f.name]}\n" for f in faults if f.name in verdicts]
+        LIST.write_text("".join(lines), encoding="utf-8")
+    survived = sum(verdict == "SURVIVED" for verdict in verdicts.values())
+    print(f"{len(verdicts)} faults, {survived} not found")
     return 1 if survived else 0
 
 

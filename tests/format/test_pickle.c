@@ -267,6 +267,48 @@ static void numbers_a_trace_cannot_have_are_refused(void **state)
     }
 }
 
+/* The dump with something else in the place of its trace. */
+static void what_is_no_trace_is_called_by_its_kind(void **state)
+{
+    static const struct {
+        const char *value;
+        size_t length;
+        const char *kind;
+    } cases[] = {
+        {"N", 1, "None"},
+        {"\x88", 1, "a bool"},
+        {"K\1", 2, "an int"},
+        {"\x8a\x09\1\1\1\1\1\1\1\1\1", 11, "a large int"},
+        {"G\0\0\0\0\0\0\0\0", 9, "a float"},
+        {"\x8c\1x", 3, "a str"},
+        {"C\1x", 3, "bytes"},
+        {"]", 1, "a list"},
+        {"}", 1, "a dict"},
+        {"ctracemalloc\n_Traces\n", 21, "a class"},
+        {"ctracemalloc\n_Traces\n)\x81", 23, "an object"},
+    };
+    const char *trace = memmem(one_trace, sizeof one_trace, "(K\0", 3);
+    const char *end = memmem(one_trace, sizeof one_trace, "asb", 3);
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char bytes[sizeof one_trace + 32];
+        struct ctm_snapshot *s;
+        struct ctm_metadata metadata;
+        struct ctm_file_error error;
+        size_t before = (size_t)(trace - one_trace);
+        size_t after = sizeof one_trace - 1 - (size_t)(end - one_trace);
+        memcpy(bytes, one_trace, before);
+        memcpy(bytes + before, cases[i].value, cases[i].length);
+        memcpy(bytes + before + cases[i].length, end, after);
+        assert_int_equal(read_bytes(bytes, before + cases[i].length + after, &s, &metadata, &error),
+                         CTM_EFORMAT);
+        if (strstr(error.text, cases[i].kind) == NULL) {
+            fail_msg("case %zu: %s", i, error.text);
+        }
+    }
+}
+
 static void as_long_as_the_limit_is_not_too_long(void **state)
 {
     struct ctm_snapshot *s;
@@ -424,6 +466,7 @@ int main(void)
         cmocka_unit_test(reads_what_older_versions_wrote),
         cmocka_unit_test(refuses_what_is_out_of_range),
         cmocka_unit_test(numbers_a_trace_cannot_have_are_refused),
+        cmocka_unit_test(what_is_no_trace_is_called_by_its_kind),
         cmocka_unit_test(numbers_keep_every_byte),
         cmocka_unit_test(as_long_as_the_limit_is_not_too_long),
         cmocka_unit_test(attributes_may_be_nested_so_deep),

@@ -337,7 +337,7 @@ child = os.fork()
 if child == 0:
     library.withdraw(7, 0x1000)
     library.report(7, 0x2000, 200)
-    os._exit(0 if foreign() == [(7, 200)] else 1)
+    sys.exit(0 if foreign() == [(7, 200)] else 1)
 assert os.waitpid(child, 0)[1] == 0
 assert foreign() == [(7, 100)]
 """,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot/array.h"
 #include "snapshot/diff.h"
 #include "snapshot/filter.h"
 #include "snapshot/merge.h"
@@ -400,13 +401,26 @@ static void test_second_try(void **state)
     ctm_snapshot_unref(wanted);
 }
 
+/* Lengths come from data: a size that wraps is no memory. */
+static void test_sizes_that_wrap(void **state)
+{
+    (void)state;
+    size_t capacity = SIZE_MAX / 8;
+    assert_null(ctm_array_new(SIZE_MAX / 8 + 1, 8));
+    assert_null(ctm_array_zeroed(SIZE_MAX / 8 + 1, 8));
+    assert_null(ctm_array_grow(NULL, &capacity, 8));
+    capacity = SIZE_MAX - 1;
+    assert_null(ctm_array_grow(NULL, &capacity, 1));
+    assert_int_equal(capacity, SIZE_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_build),      cmocka_unit_test(test_group),
         cmocka_unit_test(test_diff),       cmocka_unit_test(test_filter),
         cmocka_unit_test(test_second_try), cmocka_unit_test(test_tree),
-        cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_merge),      cmocka_unit_test(test_sizes_that_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
