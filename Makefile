@@ -81,7 +81,7 @@ stress: setup ## a thousand million calls of the hooks from 16 threads
 soak: setup ## an asyncio server under load, traced for half an hour (needs wrk)
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/soak tests/soak/requirements.txt) && $$python tests/soak/run.py
 
-coverage: setup ## the lines of C below the extension that the C tests do not reach
+coverage: setup ## the lines of C that neither the C tests nor the Python tests reach
 	tools/coverage.sh
 
 mutate: setup ## seed faults into the C code: the C tests must find each
