@@ -85,7 +85,7 @@ coverage: setup ## the lines of C that neither the C tests nor the Python tests 
 	tools/coverage.sh
 
 mutate: setup ## seed faults into the C code: the C tests must find each
-	dev=$$(tools/pythons.sh venv $$(tools/pythons.sh default)) && PATH=$${dev%/*}:$$PATH $$dev tools/mutate.py
+	dev=$$(tools/pythons.sh venv $$(tools/pythons.sh default)) && PATH=$${dev%/*}:$$PATH $$dev tools/mutate.py --write
 
 cross: tools ## the C tests for aarch64, under qemu-user
 	tests/cross/run.sh build/c-aarch64

@@ -10,7 +10,8 @@ copy of the tree below build/; one that the compiler refuses is not a fault, and
 
 A fault's place in the draw depends on the seed and its own text alone: a change of other lines
 moves nothing. tests/mutants.tsv lists what was drawn, one a line: file and function, the line, what
-it became, and what found it, or why nothing can ("equivalent: ..."; those are not examined again).
+it became, and what found it, or, argued in writing, why nothing does ("equivalent: ...", "out of
+reach: ...", "for the sanitizers: ..."; these are not examined again).
 --new examines what was drawn and is not on the list, --write writes the list anew.
 
 Prints one line for each fault and ends with status 1 if one of them survived.
@@ -48,6 +49,9 @@ MEMORY_LIMIT = 8 << 30
 
 SCALES = ("20", "100")
 """Percent of the usual random operations: what few of them find needs no more."""
+
+ARGUED = ("equivalent: ", "out of reach: ", "for the sanitizers: ")
+"""How verdicts begin that a person has written."""
 
 SUITES = {
     "engine": ("engine",),
@@ -315,7 +319,7 @@ def main() -> int:
     known = {
         name: verdict
         for name, verdict in listed().items()
-        if verdict.startswith("equivalent") or (options.new and verdict != "SURVIVED")
+        if verdict.startswith(ARGUED) or (options.new and verdict != "SURVIVED")
     }
     print(f"seed {options.seed}, {len(faults)} places can be changed", flush=True)
     examination = Examination(faults, options.count, known)

@@ -410,6 +410,7 @@ static void tables_become_smaller(void **state)
     assert_true(tracer.pages.mapped < mapped + hash.capacity * sizeof *hash.entries +
                                           CTM_ARENA_CHUNK + 2 * sizeof(struct ctm_leaf));
     assert_true(tracer.sites.capacity <= 512 && tracer.stacks.node_capacity <= 2048);
+    assert_true(tracer.stacks.frame_capacity <= 2048);
     ctm_tracer_deinit(&tracer);
 }
 

@@ -4,6 +4,7 @@
 
 #include "alloc.h"
 #include "format/pickle.h"
+#include "format/pickle_parse.h"
 #include "format/plain.h"
 #include "unit.h"
 
@@ -267,6 +268,25 @@ static void numbers_a_trace_cannot_have_are_refused(void **state)
     }
 }
 
+/* A chain of links that hold nothing would be long to walk, as often as the list is named. */
+static void adding_nothing_to_a_list_takes_no_memory(void **state)
+{
+    static const char plain[] = "\x80\4].";
+    static const char extended[] = "\x80\4](e(e(e.";
+    struct ctm_pickle one;
+    struct ctm_pickle other;
+    struct ctm_file_error error;
+    (void)state;
+
+    assert_int_equal(ctm_pickle_parse((const uint8_t *)plain, sizeof plain - 1, &one, &error),
+                     CTM_OK);
+    assert_int_equal(
+        ctm_pickle_parse((const uint8_t *)extended, sizeof extended - 1, &other, &error), CTM_OK);
+    assert_int_equal(other.node_count, one.node_count);
+    ctm_pickle_free(&one);
+    ctm_pickle_free(&other);
+}
+
 /* The dump with something else in the place of its trace. */
 static void what_is_no_trace_is_called_by_its_kind(void **state)
 {
@@ -467,6 +487,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_out_of_range),
         cmocka_unit_test(numbers_a_trace_cannot_have_are_refused),
         cmocka_unit_test(what_is_no_trace_is_called_by_its_kind),
+        cmocka_unit_test(adding_nothing_to_a_list_takes_no_memory),
         cmocka_unit_test(numbers_keep_every_byte),
         cmocka_unit_test(as_long_as_the_limit_is_not_too_long),
         cmocka_unit_test(attributes_may_be_nested_so_deep),
