@@ -1,0 +1,140 @@
+"""The extension's own functions with what they must refuse: an exception that names it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ctracemalloc import _engine
+
+engine: Any = _engine
+TRACES = [(0, 5, (("a.py", 1),), 1), (7, 6, (("b.py", 2), ("a.py", 1)), 2)]
+EMPTY = (0, 0, (("a.py", 1),), 1)
+
+
+class Unanswerable:
+    """Neither true nor false, nor equal or unequal to anything."""
+
+    def __bool__(self) -> bool:
+        raise LookupError("no answer")
+
+    def __eq__(self, other: object) -> bool:
+        raise LookupError("no answer")
+
+
+@pytest.fixture
+def table() -> Any:
+    return engine.SnapshotTable(TRACES, nframe=2)
+
+
+@pytest.fixture
+def huge() -> Any:
+    """Stands for 2**63 traces of no bytes."""
+    table = engine.SnapshotTable([EMPTY])
+    for _ in range(63):
+        table = engine.SnapshotTable.merge([table, table], {})
+    return table
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: engine.track(1, 2), TypeError, "track expected 3 arguments, got 2"),
+        (lambda: engine.untrack(1), TypeError, "untrack expected 2 arguments, got 1"),
+        (lambda: engine.track("1", 2, 3), TypeError, "int"),
+        (lambda: engine.track(-1, 2, 3), OverflowError, "negative"),
+        (lambda: engine.track(2**32, 2, 3), OverflowError, r"domain must be in range"),
+        (lambda: engine.track(1, 2**64, 3), OverflowError, "too large"),
+        (lambda: engine.untrack(1, None), TypeError, "int"),
+        (lambda: engine._take_table("bogus"), ValueError, "unknown kind of snapshot: 'bogus'"),
+        (lambda: engine._take_table(1), TypeError, "str"),
+        (lambda: engine.module_name(b"a.py"), TypeError, "a file name must be a str, not bytes"),
+        (lambda: engine.start(1, total_nframe=Unanswerable()), LookupError, "no answer"),
+        (lambda: engine.SnapshotTable(), TypeError, "argument"),
+        (lambda: engine.SnapshotTable.merge("x"), TypeError, "merge"),
+        (lambda: engine.SnapshotTable.merge([], []), TypeError, "dict"),
+        (lambda: engine.SnapshotTable.decode("text"), TypeError, "expected bytes, not str"),
+        (lambda: engine.SnapshotTable._restore(b"junk"), engine.FormatError, "not a snapshot file"),
+    ],
+)
+def test_functions_refuse(call: Callable[[], object], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        call()
+    assert not engine.is_tracing()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "error", "text"),
+    [
+        ("statistics", ("bogus", False), ValueError, "unknown key_type: 'bogus'"),
+        ("statistics", ("lineno",), TypeError, "statistics"),
+        ("compare", ([], "lineno", False), TypeError, "SnapshotTable"),
+        ("compare", (None, "bogus", False), ValueError, "unknown key_type: 'bogus'"),
+        ("tree", ("traceback", False), ValueError, "a tree has no key_type 'traceback'"),
+        ("tree", ("bogus", False), ValueError, "unknown key_type: 'bogus'"),
+        ("encode", ([],), TypeError, "expected a dict, not list"),
+        ("encode", ({1: 2},), ValueError, "1 cannot be saved"),
+        ("with_about", ([],), TypeError, "expected a dict, not list"),
+        ("with_about", ({"a": object()},), ValueError, "'a' cannot be saved"),
+        ("filter", (1,), TypeError, "iterable"),
+        ("filter", ([1],), TypeError, "a filter must be a tuple"),
+        ("filter", ([()],), TypeError, "filter"),
+        ("filter", ([(True, None, "1", False, None)],), TypeError, "int"),
+        ("filter", ([(True, None, None, False, "1")],), TypeError, "int"),
+        (
+            "filter",
+            ([(True, lambda _: Unanswerable(), None, False, None)],),
+            LookupError,
+            "no answer",
+        ),
+        ("select", (b"\1",), ValueError, "expected 2 bytes, one for each row"),
+    ],
+)
+def test_tables_refuse(
+    table: Any, method: str, arguments: tuple[Any, ...], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        getattr(table, method)(*arguments)
+    assert list(table) == TRACES
+
+
+def test_what_comparing_raises_is_raised(table: Any) -> None:
+    with pytest.raises(LookupError):
+        _ = Unanswerable() in table
+    with pytest.raises(LookupError):
+        _ = table == [Unanswerable(), Unanswerable()]
+    assert table != [Unanswerable()]
+
+
+def test_more_traces_than_an_index_can_count(huge: Any) -> None:
+    with pytest.raises(OverflowError, match="index-sized"):
+        len(huge)
+    with pytest.raises(OverflowError, match="index-sized"):
+        huge[:1]
+    with pytest.raises(OverflowError, match="too large"):
+        engine.SnapshotTable.merge([huge, huge], {})
+    traces = iter(huge)
+    assert traces.__length_hint__() == 0
+    assert next(traces) == EMPTY
+
+
+def test_statistics_need_the_package() -> None:
+    """The extension alone has no class for them, and says so."""
+    code = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("_engine", sys.argv[1])
+engine = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(engine)
+table = engine.SnapshotTable([(0, 5, (("a.py", 1),), 1)])
+for method, before in ("statistics", ()), ("compare", (table,)):
+    try:
+        getattr(table, method)(*before, "lineno", False)
+    except RuntimeError as error:
+        assert "ctracemalloc is not there" in str(error), error
+    else:
+        raise AssertionError("no error")
+"""
+    subprocess.run([sys.executable, "-I", "-c", code, engine.__file__], check=True)
