@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LIVES = 5, KEPT = 200 };
 
@@ -145,6 +146,129 @@ static void subinterpreters(void)
     finalize();
 }
 
+#if PY_VERSION_HEX >= 0x030C0000
+
+enum { ISOLATED = 4, ROUNDS = 3, WAIT_US = 500 };
+
+/* The isolated interpreters keep a hundred blocks anew each time that this grows; 0: the end. */
+static _Atomic int turn = 1;
+/* How many of them have kept those of this turn. */
+static _Atomic int arrived;
+
+static const char *keep_and_churn =
+    "try:\n"
+    "    import ctracemalloc\n"
+    "except ImportError as error:\n"
+    "    assert 'does not support loading in subinterpreters' in str(error), error\n"
+    "else:\n"
+    "    raise AssertionError('loaded where it cannot be')\n"
+    "source = '''\n"
+    "def keep(): return [bytes(90_000 + number) for _ in range(100)]\n"
+    "def churn():\n"
+    "    some = [[float(i), (i, str(i)), {i: i}] for i in range(300)]\n"
+    "    for i in range(300): some.append(bytes(i * 9))\n"
+    "'''\n"
+    "exec(compile(source, f'interpreter {number}', 'exec'))\n";
+
+/* A thread whose interpreter has a GIL of its own: it runs at the same time as all others. */
+static void *live_isolated(void *number)
+{
+    PyThreadState *outside = PyThreadState_New(PyInterpreterState_Main());
+    PyEval_RestoreThread(outside);
+    const PyInterpreterConfig config = {
+        .allow_threads = 1, .check_multi_interp_extensions = 1, .gil = PyInterpreterConfig_OWN_GIL};
+    PyThreadState *inside = NULL;
+    PyStatus status = Py_NewInterpreterFromConfig(&inside, &config);
+    if (PyStatus_Exception(status)) {
+        Py_ExitStatusException(status);
+    }
+    char name[32];
+    snprintf(name, sizeof name, "number = %d\n", *(const int *)number);
+    run(name);
+    run(keep_and_churn);
+    int seen = 0;
+    for (int now; (now = atomic_load(&turn)) != 0;) {
+        if (now != seen) {
+            run("kept = None\nkept = keep()\n");
+            seen = now;
+            atomic_fetch_add(&arrived, 1);
+        }
+        run("churn()\n");
+    }
+    Py_EndInterpreter(inside);
+    PyEval_RestoreThread(outside);
+    PyThreadState_Clear(outside);
+    PyThreadState_DeleteCurrent();
+    return NULL;
+}
+
+static void wait_for_all(void)
+{
+    PyThreadState *state = PyEval_SaveThread();
+    while (atomic_load(&arrived) < ISOLATED) {
+        usleep(WAIT_US);
+    }
+    PyEval_RestoreThread(state);
+}
+
+static const char *look_and_upset =
+    "import sys\n"
+    "import ctracemalloc as t\n"
+    "def kept():\n"
+    "    sizes = {sys.getsizeof(bytes(90_000 + n)): n for n in range(4)}\n"
+    "    found = [(sizes[s], f) for _, s, f, _ in t._get_traces() if s in sizes]\n"
+    "    for n, frames in found: assert frames[0] == (f'interpreter {n}', 2), frames\n"
+    "    assert t.get_dropped() == t.get_lost() == 0\n"
+    "    return [sum(n == number for n, _ in found) for number in range(4)]\n"
+    "def look():\n"
+    "    for _ in range(10):\n"
+    "        assert kept() == [100] * 4, kept()\n"
+    "        t.take_snapshot().statistics('traceback')\n"
+    "        t.reset_peak()\n"
+    "def upset():\n"
+    "    for i in range(100):\n"
+    "        t.start(1 + i % 30)\n"
+    "        if i % 5 == 0: t.take_snapshot()\n"
+    "        if i % 3: t.clear_traces()\n"
+    "        if i % 2: t.stop()\n"
+    "    t.stop()\n"
+    "t.start(5)\n";
+
+/* Subinterpreters with a GIL of their own: each is refused the module, all are traced, whatever the
+ * main interpreter does in the meantime; and what they free is known as freed. */
+static void isolated(void)
+{
+    pthread_t threads[ISOLATED];
+    int numbers[ISOLATED];
+    initialize();
+    run(look_and_upset);
+    for (int i = 0; i < ISOLATED; i++) {
+        numbers[i] = i;
+        if (pthread_create(&threads[i], NULL, live_isolated, &numbers[i]) != 0) {
+            perror("pthread_create");
+            exit(1);
+        }
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        wait_for_all();
+        run("look()\nupset()\nt.start(5)\n");
+        atomic_store(&arrived, 0);
+        atomic_fetch_add(&turn, 1);
+    }
+    wait_for_all();
+    run("look()\n");
+    atomic_store(&turn, 0);
+    PyThreadState *state = PyEval_SaveThread();
+    for (int i = 0; i < ISOLATED; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    PyEval_RestoreThread(state);
+    run("assert kept() == [0] * 4, kept()\n");
+    finalize();
+}
+
+#endif
+
 /* One that has no interpreter any more, and one that has had none yet. */
 static void allocators_without_interpreter(void)
 {
@@ -172,6 +296,10 @@ int main(int argc, char **argv)
         lives_among_threads();
     } else if (strcmp(argv[1], "subinterpreters") == 0) {
         subinterpreters();
+#if PY_VERSION_HEX >= 0x030C0000
+    } else if (strcmp(argv[1], "isolated") == 0) {
+        isolated();
+#endif
     } else if (strcmp(argv[1], "allocators") == 0) {
         allocators_without_interpreter();
     } else {

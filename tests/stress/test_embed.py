@@ -20,7 +20,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("scenario", ["lives", "threads", "subinterpreters", "allocators"])
+SCENARIOS = ["lives", "threads", "subinterpreters", "allocators"]
+if sys.version_info >= (3, 12):
+    # With a GIL of their own.
+    SCENARIOS.append("isolated")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_embedded(program: Path, scenario: str) -> None:
     """cp#129185, cp#129191: frees after the interpreter's end find no hook of ours."""
     folders = [path for path in sys.path if path.endswith("-packages")]
