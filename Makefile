@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper packages stress soak coverage mutate cross instructions bench docs examples pictures clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper packages stress faults soak coverage mutate cross instructions bench docs examples pictures clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
@@ -77,6 +77,10 @@ packages: setup ## the tests of well-known packages, with tracing and without; P
 
 stress: setup ## a thousand million calls of the hooks from 16 threads
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/stress) && $$python tests/stress/run.py --calls 1e9
+
+faults: setup ## every page, malloc and object refused to the tracer; a dump killed 1,000 times
+	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/faults tests/hooks/requirements.txt) && \
+		CTM_FAULTS=all CTM_KILLS=1000 $$python -m pytest -q -p no:cacheprovider --timeout 3600 tests/hooks/test_faults.py tests/stress/test_dump.py
 
 soak: setup ## an asyncio server under load, traced for half an hour (needs wrk)
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/soak tests/soak/requirements.txt) && $$python tests/soak/run.py

@@ -191,6 +191,17 @@ struct layer {
 
 static struct layer layers[3];
 
+/* Of all three domains, once layer_refuse was called: */
+static struct {
+    long asked; /* pieces of memory */
+    long nth;   /* which of them is refused; 0: none */
+} layer_requests;
+
+static bool layer_refuses(void)
+{
+    return ++layer_requests.asked == layer_requests.nth;
+}
+
 static struct layer *layer_of(void *ctx)
 {
     struct layer *layer = ctx;
@@ -210,19 +221,19 @@ static void *layer_malloc(void *ctx, size_t size)
         layer->again = NULL;
         return block;
     }
-    return layer->below.malloc(layer->below.ctx, size);
+    return layer_refuses() ? NULL : layer->below.malloc(layer->below.ctx, size);
 }
 
 static void *layer_calloc(void *ctx, size_t count, size_t size)
 {
     struct layer *layer = layer_of(ctx);
-    return layer->below.calloc(layer->below.ctx, count, size);
+    return layer_refuses() ? NULL : layer->below.calloc(layer->below.ctx, count, size);
 }
 
 static void *layer_realloc(void *ctx, void *block, size_t size)
 {
     struct layer *layer = layer_of(ctx);
-    if (layer->fail_realloc && block != NULL) {
+    if ((layer->fail_realloc && block != NULL) || layer_refuses()) {
         return NULL;
     }
     return layer->below.realloc(layer->below.ctx, block, size);
@@ -268,6 +279,24 @@ static PyObject *layer_fail_realloc(PyObject *module, PyObject *value)
         layers[i].fail_realloc = value == Py_True;
     }
     Py_RETURN_NONE;
+}
+
+/* layer_refuse(nth): from now on, count what is asked for, and refuse the nth of it; 0: nothing. */
+static PyObject *layer_refuse(PyObject *module, PyObject *nth)
+{
+    (void)module;
+    layer_requests.asked = 0;
+    layer_requests.nth = PyLong_AsLong(nth);
+    Py_RETURN_NONE;
+}
+
+static PyObject *layer_asked(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    long asked = layer_requests.asked;
+    layer_requests.nth = 0;
+    return PyLong_FromLong(asked);
 }
 
 /* malloc_again(domain, address, size): our layer hands out a block a second time, as if it had been
@@ -375,6 +404,8 @@ static PyMethodDef methods[] = {
     {"layer_off", layer_off, METH_NOARGS, NULL},
     {"layer_fail_realloc", layer_fail_realloc, METH_O, NULL},
     {"malloc_again", malloc_again, METH_VARARGS, NULL},
+    {"layer_refuse", layer_refuse, METH_O, NULL},
+    {"layer_asked", layer_asked, METH_NOARGS, NULL},
     {"layer_info", layer_info, METH_NOARGS, NULL},
     {"allocator_of", allocator_of, METH_O, NULL},
 #if PY_VERSION_HEX >= 0x030D0000
