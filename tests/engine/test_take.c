@@ -390,6 +390,21 @@ static void totals_have_every_block(void **state)
     world_close(&w);
 }
 
+static void more_blocks_than_a_snapshot_counts_are_refused(void **state)
+{
+    struct world w;
+    struct ctm_snapshot *s;
+    (void)state;
+
+    world_open(&w, 1);
+    assert_true(world_start(&w));
+    w.tracer.sites.current_blocks = (uint64_t)UINT32_MAX + 1;
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_ELIMIT);
+    w.tracer.sites.current_blocks = 0;
+    assert_int_equal(heap.live, 0);
+    world_close(&w);
+}
+
 /* Nothing lies behind a table that is full. */
 static void a_full_table_of_sites_is_read_to_its_end(void **state)
 {
@@ -608,6 +623,7 @@ int main(void)
         cmocka_unit_test(stacks_are_cut_to_nframe),
         cmocka_unit_test(one_stack_may_have_many_sizes),
         cmocka_unit_test(totals_of_stacks_that_are_equal_when_cut_are_joined),
+        cmocka_unit_test(more_blocks_than_a_snapshot_counts_are_refused),
         cmocka_unit_test(a_full_table_of_sites_is_read_to_its_end),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),

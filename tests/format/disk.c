@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/types.h>
 
 ssize_t __real_read(int fd, void *bytes, size_t length);
@@ -10,12 +11,14 @@ ssize_t __real_write(int fd, const void *bytes, size_t length);
 int __real_fsync(int fd);
 int __real_renameat(int old_folder, const char *old_name, int folder, const char *name);
 int __real_close(int fd);
+ssize_t __real_getrandom(void *bytes, size_t length, unsigned flags);
 
 ssize_t __wrap_read(int fd, void *bytes, size_t length);
 ssize_t __wrap_write(int fd, const void *bytes, size_t length);
 int __wrap_fsync(int fd);
 int __wrap_renameat(int old_folder, const char *old_name, int folder, const char *name);
 int __wrap_close(int fd);
+ssize_t __wrap_getrandom(void *bytes, size_t length, unsigned flags);
 
 static struct {
     size_t count;
@@ -86,4 +89,9 @@ int __wrap_close(int fd)
     int result = __real_close(fd);
 
     return must_fail(DISK_CLOSE) ? -1 : result;
+}
+
+ssize_t __wrap_getrandom(void *bytes, size_t length, unsigned flags)
+{
+    return must_fail(DISK_RANDOM) ? -1 : __real_getrandom(bytes, length, flags);
 }

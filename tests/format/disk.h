@@ -1,6 +1,6 @@
 /*
  * The disk under control: a program that links disk.c with `--wrap` for read, write, fsync,
- * renameat and close can let one of these calls fail. For one thread.
+ * renameat, close and getrandom can let one of these calls fail. For one thread.
  */
 #ifndef TESTS_FORMAT_DISK_H
 #define TESTS_FORMAT_DISK_H
@@ -13,6 +13,7 @@ enum disk_call {
     DISK_FSYNC,
     DISK_RENAME,
     DISK_CLOSE,
+    DISK_RANDOM,
     DISK_CALLS,
 };
 

@@ -51,6 +51,48 @@ static void files_are_written_and_read(void **state)
     assert_int_equal(folder_count(*state), 1);
 }
 
+/* The file and the hashes of its names depend on nothing that the system may refuse. */
+static void without_randomness_a_snapshot_is_the_same(void **state)
+{
+    const char *path = folder_path(state, "a.ctm");
+    struct ctm_snapshot *s = sample_snapshot(1, 50);
+    struct ctm_metadata metadata = {0};
+    struct ctm_file_error error;
+
+    for (size_t nth = 1; nth <= 2; nth++) {
+        struct ctm_snapshot *back;
+        struct ctm_metadata got;
+        disk_reset();
+        disk_fail(DISK_RANDOM, nth, ENOSYS);
+        assert_int_equal(ctm_file_write(s, &metadata, path, 0, &error), CTM_OK);
+        assert_int_equal(ctm_file_read(path, ctm_limits_default, &back, &got, &error), CTM_OK);
+        sample_assert_same(s, back);
+        ctm_metadata_free(&got);
+        ctm_snapshot_unref(back);
+    }
+    disk_reset();
+    disk_fail(DISK_RANDOM, 1, ENOSYS);
+    struct ctm_snapshot *again = sample_snapshot(1, 50);
+    assert_true(disk_count(DISK_RANDOM) > 0);
+    sample_assert_same(s, again);
+    ctm_snapshot_unref(again);
+    ctm_snapshot_unref(s);
+}
+
+/* What went wrong while the metadata was put together is told, and no file is written. */
+static void metadata_with_an_error_is_not_written(void **state)
+{
+    struct ctm_snapshot *s = sample_snapshot(1, 50);
+    struct ctm_metadata metadata = {.attributes.error = CTM_ENOMEM};
+    struct ctm_file_error error;
+
+    assert_int_equal(ctm_file_write(s, &metadata, folder_path(state, "a.ctm"), 0, &error),
+                     CTM_ENOMEM);
+    assert_non_null(strstr(error.text, "could not be put together"));
+    assert_int_equal(folder_count(*state), 0);
+    ctm_snapshot_unref(s);
+}
+
 static void what_cannot_be_written_leaves_the_old_file(void **state)
 {
     const char *path = folder_path(state, "a.ctm");
@@ -165,6 +207,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(files_are_written_and_read, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(without_randomness_a_snapshot_is_the_same, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(metadata_with_an_error_is_not_written, folder_make,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_leaves_the_old_file, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, folder_make, folder_remove),

@@ -162,6 +162,20 @@ static int lowest_descriptor(void)
     return fd;
 }
 
+/* The time must do for the name of the temporary file. */
+static void without_randomness_a_file_is_written(void **state)
+{
+    const char *path = folder_path(state, "a.ctm");
+
+    folder_write(path, old_bytes, sizeof old_bytes);
+    disk_reset();
+    disk_fail(DISK_RANDOM, 1, EAGAIN);
+    save(path, false);
+    assert_int_equal(disk_count(DISK_RANDOM), 1);
+    folder_assert_holds(path, new_bytes, sizeof new_bytes);
+    assert_int_equal(folder_count(*state), 1);
+}
+
 static void syncing_is_asked_for(void **state)
 {
     const char *path = folder_path(state, "new.ctm");
@@ -263,6 +277,7 @@ static void wrong_paths_are_refused(void **state)
     save_fails(folder_path(state, "none/new.ctm"), false, ENOENT, "cannot open the directory");
     save_fails(folder_path(state, "file/new.ctm"), false, ENOTDIR, "cannot open the directory");
     save_fails(folder_path(state, "none/"), false, EISDIR, "cannot write");
+    save_fails("/proc/new.ctm", false, geteuid() == 0 ? ENOENT : EACCES, "cannot make a file");
     folder_assert_holds(folder_path(state, "file"), old_bytes, sizeof old_bytes);
     assert_int_equal(folder_count(*state), 1);
 }
@@ -277,6 +292,10 @@ static void devices_are_written_to(void **state)
     assert_int_equal(stat("/dev/null", &status), 0);
     assert_true(S_ISCHR(status.st_mode));
     save_fails("/dev/full", false, ENOSPC, "cannot write");
+    const char *socket = folder_path(state, "socket");
+    assert_int_equal(mknod(socket, S_IFSOCK | 0600, 0), 0);
+    save_fails(socket, false, ENXIO, "cannot open what is at");
+    assert_int_equal(unlink(socket), 0);
 
     assert_int_equal(mkfifo(fifo, 0666), 0);
     int fd = open(fifo, O_RDONLY | O_NONBLOCK);
@@ -347,6 +366,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(short_and_interrupted_writes_go_on, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(any_failure_leaves_the_old_file, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(without_randomness_a_file_is_written, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(syncing_is_asked_for, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(links_are_followed_and_stay, folder_make, folder_remove),

@@ -329,3 +329,19 @@ def test_layout_is_checked(run: Run) -> None:
 
 
 assert sys.version_info >= (3, 11)
+
+
+def test_a_line_table_that_ends_too_early(run: Run) -> None:
+    """Instructions behind its end have no line, as to the standard library."""
+    run("""
+        import sys, tracemalloc
+        code = compile("kept.append(bytes(12_345))", "lines", "exec").replace(co_linetable=b"")
+        kept = []
+        size = sys.getsizeof(bytes(12_345))
+        tracemalloc.start(1)
+        t.start(1)
+        exec(code)
+        [(_, _, frames, _)] = [trace for trace in tracemalloc._get_traces() if trace[1] == size]
+        [(_, _, ours, _)] = traces(size)
+        assert ours == frames == (("lines", 0),)
+    """)
