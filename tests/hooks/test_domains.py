@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -322,6 +323,64 @@ assert foreign() == []
 """,
         reporters["default"],
         str(CALLS),
+    )
+
+
+def test_libraries_come_and_go_while_threads_report_and_tracing_starts_and_stops(
+    run: Run, reporters: dict[str, str], tmp_path: Path
+) -> None:
+    # Each a file of its own: the loader maps it anew, mostly where the last one was.
+    copies = [tmp_path / f"copy{number}.so" for number in range(3)]
+    for copy, linking in zip(copies, LINKINGS, strict=False):
+        shutil.copyfile(reporters[linking], copy)
+    run(
+        LOAD
+        + """
+import _ctypes, threading
+library = load(sys.argv[1])
+LOADS = 300
+results = set()
+done = threading.Event()
+def come_and_go(number):
+    for i in range(LOADS):
+        handle = _ctypes.dlopen(sys.argv[2 + number], ctypes.RTLD_LOCAL)
+        guest = ctypes.CDLL(None, handle=handle)
+        guest.report.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
+        guest.withdraw.argtypes = [ctypes.c_uint, ctypes.c_size_t]
+        address = (number + 1 << 32) + 16 * i
+        results.add(guest.report(7, address, 10))
+        results.add(guest.withdraw(7, address))
+        _ctypes.dlclose(handle)
+def allocate():
+    while not done.is_set():
+        kept = [bytes(1000) for _ in range(100)]
+guests = [threading.Thread(target=come_and_go, args=(number,)) for number in range(3)]
+others = [threading.Thread(target=allocate),
+          threading.Thread(target=library.hammer_in_threads, args=(8, 2, 100_000))]
+for thread in guests + others:
+    thread.start()
+rounds = 0
+while any(thread.is_alive() for thread in guests):
+    t.start()
+    t.take_snapshot()
+    t.stop()
+    rounds += 1
+done.set()
+for thread in others:
+    thread.join()
+assert results <= {0, -2} and rounds, results
+t.start()
+guests = [threading.Thread(target=come_and_go, args=(number,)) for number in range(3)]
+results.clear()
+for thread in guests:
+    thread.start()
+for thread in guests:
+    thread.join()
+assert results == {0}, results
+assert foreign() == []
+""",
+        reporters["default"],
+        *map(str, copies),
     )
 
 

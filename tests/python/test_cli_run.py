@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import zipapp
@@ -173,6 +174,25 @@ def test_console_script(env: Environment, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (0, "hello\n")
     assert "snapshot written to" in done.stderr
+
+
+def test_memory_that_nobody_reports_is_in_the_last_line(env: Environment, tmp_path: Path) -> None:
+    program = tmp_path / "app.py"
+    program.write_text(
+        "import mmap\n"
+        "traced = b'x' * (48 << 20)\n"
+        "mapped = mmap.mmap(-1, 96 << 20)\n"
+        "mapped[:] = bytes(1) * len(mapped)\n"
+    )
+    done = env.run(*RUN, "--top", "1", program.name, cwd=tmp_path)
+    [line] = [line for line in done.stderr.splitlines() if "resident memory grew" in line]
+    figures = [float(figure) for figure in re.findall(r"([\d.]+) MiB", line)]
+    grown, traced, unexplained = figures[0], figures[1], figures[-1]
+    assert line.endswith("not explained (C libraries, gaps between blocks)")
+    # Beside both there are some MiB of what is imported.
+    assert 144 <= grown < 170
+    assert 48 <= traced < 60
+    assert 96 <= unexplained < 110
 
 
 def test_report(env: Environment, tmp_path: Path) -> None:
