@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 int PyTraceMalloc_Track(unsigned int domain, uintptr_t address, size_t size);
 int PyTraceMalloc_Untrack(unsigned int domain, uintptr_t address);
@@ -71,4 +72,22 @@ int hammer_in_threads(unsigned int domain, size_t threads, size_t calls)
         worst = jobs[i].worst < worst ? jobs[i].worst : worst;
     }
     return worst;
+}
+
+/* ---- after the interpreter's end ---- */
+
+static void report_late(void)
+{
+    enum { ADDRESS = 0x7000, MORE = 0x8000 };
+    /* The block that a destructor frees at last, and one that it frees without having said so. */
+    (void)PyTraceMalloc_Untrack(7, ADDRESS);
+    (void)PyTraceMalloc_Untrack(7, MORE);
+    (void)PyTraceMalloc_Track(7, MORE, 1);
+    (void)report_pointer(7, MORE, 2);
+}
+
+/* 0, once the process will report when all else is over. */
+int report_at_exit(void)
+{
+    return atexit(report_late);
 }

@@ -404,6 +404,22 @@ assert foreign() == [(7, 100)]
     )
 
 
+def test_reports_after_the_interpreters_end(run: Run, reporters: dict[str, str]) -> None:
+    """cp#129185, cp#129191: a library's own end comes after the tracer's, traced or stopped."""
+    for ending in ("", "t.stop()"):
+        run(
+            LOAD
+            + f"""
+library = load(sys.argv[1])
+assert library.report_at_exit() == 0
+t.start()
+assert library.report(7, 0x7000, 100) == 0
+{ending}
+""",
+            reporters["default"],
+        )
+
+
 def test_snapshots_filter_by_domain(run: Run, reporters: dict[str, str]) -> None:
     run(
         LOAD

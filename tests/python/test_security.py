@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,6 +102,48 @@ def test_program_that_runs_with_more_rights_than_its_user(
     )
     done = env.run("-c", code, env={"CTRACEMALLOC": "5"})
     assert done.stdout == f"{counts}\n", done.stderr
+
+
+@pytest.fixture
+def setuid_python(env: Environment) -> Iterator[Path]:
+    """A copy of the environment's interpreter that is root's for whoever runs it."""
+    # pytest's own folders are closed to other users.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "bin").mkdir()
+        for part in ("lib", "pyvenv.cfg"):
+            (folder / part).symlink_to(env.python.parents[1] / part)
+        python = folder / "bin" / "python"
+        shutil.copy(env.python.resolve(), python)
+        python.chmod(0o4755)
+        yield python
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_setuid_interpreter(env: Environment, setuid_python: Path, tmp_path: Path) -> None:
+    """Whoever gets more rights by it decides nothing by variables; its owner does."""
+    out = tmp_path / "x.ctm"
+    code = (
+        "import os, sys, ctracemalloc_startup as s\n"
+        "print(os.getuid(), os.geteuid(), s.environment_counts(), 'ctracemalloc' in sys.modules)"
+    )
+    seen = []
+    for user in (0, 12345):
+        done = subprocess.run(
+            [setuid_python, "-c", code],
+            env=env.variables({"CTRACEMALLOC": "5", "CTRACEMALLOC_OUT": str(out)}),
+            user=user,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seen.append((done.stdout, done.stderr, out.exists()))
+        out.unlink(missing_ok=True)
+    if seen[1][0].startswith("12345 12345 "):
+        pytest.skip("the file system knows no setuid")
+    assert seen == [("0 0 True True\n", "", True), ("12345 0 False False\n", "", False)]
 
 
 def test_auxiliary_vector_that_cannot_be_read(env: Environment) -> None:

@@ -72,6 +72,15 @@ def test_version_conditions_stand_in_two_files() -> None:
     assert "src/cpython/frames.c" in found, "the pattern finds none where there must be some"
 
 
+def test_version_conditions_are_seen_by_the_compiler() -> None:
+    """Without the header that says the version, a condition would quietly be false."""
+    assert "'-Wundef'" in (REPO / "meson.build").read_text(encoding="utf-8")
+    for name in VERSION_CONDITIONS_STAND_IN:
+        before, condition, _ = (REPO / name).read_text(encoding="utf-8").partition("PY_VERSION_HEX")
+        assert condition
+        assert re.search(r"#include (<Python\.h>|\"cpython/\w+\.h\")", before), name
+
+
 def test_only_the_frame_walk_is_built_as_part_of_the_core() -> None:
     assert set(files_with(_BUILD_CORE, FLOORS)) == BUILD_CORE_STANDS_IN
     for path in REPO.glob("**/meson.build"):
