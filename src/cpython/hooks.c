@@ -435,34 +435,71 @@ static bool traces_maybe(void)
     return __atomic_load_n(&hooks.tracer.tracing, __ATOMIC_RELAXED);
 }
 
+static inline int track_inside(struct thread_local_state *self, PyThreadState *state,
+                               unsigned int domain, uintptr_t address, size_t size)
+{
+    if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
+        return -2;
+    }
+    uint32_t node = capture(self, state);
+    return ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
+}
+
+static CTM_COLD int track_slow(struct thread_local_state *self, unsigned int domain,
+                               uintptr_t address, size_t size)
+{
+    struct caller caller = who_calls(self, 0);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    int result = track_inside(self, caller.state, domain, address, size);
+    ctm_gate_leave(&hooks.gate, pass);
+    return result;
+}
+
 int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size)
 {
-    int result = -2;
-    if (traces_maybe()) {
-        struct thread_local_state *self = &thread_state;
-        struct caller caller = who_calls(self, 0);
-        enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-        if (CTM_LIKELY(hooks.tracer.tracing)) {
-            uint32_t node = capture(self, caller.state);
-            result = ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
-        }
-        ctm_gate_leave(&hooks.gate, pass);
+    if (!traces_maybe()) {
+        return -2;
     }
+    struct thread_local_state *self = &thread_state;
+    PyThreadState *state = enter_biased(self, 0);
+    if (CTM_UNLIKELY(state == NULL)) {
+        return track_slow(self, domain, address, size);
+    }
+    int result = track_inside(self, state, domain, address, size);
+    ctm_gate_leave_biased(&hooks.gate);
+    return result;
+}
+
+static inline int untrack_inside(unsigned int domain, uintptr_t address)
+{
+    if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
+        return -2;
+    }
+    ctm_tracer_untrack_hook(&hooks.tracer, domain, address);
+    return 0;
+}
+
+static CTM_COLD int untrack_slow(const struct thread_local_state *self, unsigned int domain,
+                                 uintptr_t address)
+{
+    struct caller caller = who_calls(self, 0);
+    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    int result = untrack_inside(domain, address);
+    ctm_gate_leave(&hooks.gate, pass);
     return result;
 }
 
 int ctm_hooks_untrack(unsigned int domain, uintptr_t address)
 {
-    int result = -2;
-    if (traces_maybe()) {
-        struct caller caller = who_calls(&thread_state, 0);
-        enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-        if (CTM_LIKELY(hooks.tracer.tracing)) {
-            ctm_tracer_untrack_hook(&hooks.tracer, domain, address);
-            result = 0;
-        }
-        ctm_gate_leave(&hooks.gate, pass);
+    if (!traces_maybe()) {
+        return -2;
     }
+    const struct thread_local_state *self = &thread_state;
+    if (CTM_UNLIKELY(enter_biased(self, 0) == NULL)) {
+        return untrack_slow(self, domain, address);
+    }
+    int result = untrack_inside(domain, address);
+    ctm_gate_leave_biased(&hooks.gate);
     return result;
 }
 
