@@ -117,6 +117,28 @@ void *ctm_pages_grow(struct ctm_pages *pages, void *address, size_t old_size, si
     return moved;
 }
 
+/* Call for the whole pages inside [address, address + size), if there are any. */
+static void whole_pages(void *address, size_t size, void (*call)(void *address, size_t size))
+{
+    size_t page = ctm_os_page_size();
+    char *first = (char *)address + (page - (uintptr_t)address % page) % page;
+    char *last = (char *)address + size;
+    last -= (uintptr_t)last % page;
+    if (first < last) {
+        call(first, (size_t)(last - first));
+    }
+}
+
+void ctm_pages_populate(void *address, size_t size)
+{
+    whole_pages(address, size, ctm_os_populate);
+}
+
+void ctm_pages_forget(void *address, size_t size)
+{
+    whole_pages(address, size, ctm_os_forget);
+}
+
 size_t ctm_pages_resident(const struct ctm_pages *pages)
 {
     size_t resident = ctm_os_resident(pages->mappings, pages->capacity * sizeof *pages->mappings);

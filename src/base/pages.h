@@ -44,6 +44,14 @@ void ctm_pages_unmap(struct ctm_pages *pages, void *address, size_t size);
  */
 void *ctm_pages_grow(struct ctm_pages *pages, void *address, size_t old_size, size_t new_size);
 
+/* Make the whole pages inside [address, address + size) resident at once: it is about to be
+ * written. The memory may be anybody's. */
+void ctm_pages_populate(void *address, size_t size);
+
+/* Give back the memory of the whole pages inside [address, address + size), which lies in a
+ * mapping; the mapping stays. What was there is undefined from then on. */
+void ctm_pages_forget(void *address, size_t size);
+
 /* Resident bytes of all mappings: a system call for each. */
 size_t ctm_pages_resident(const struct ctm_pages *pages);
 

@@ -26,6 +26,14 @@ void ctm_os_unmap(void *address, size_t size);
  */
 void *ctm_os_remap(void *address, size_t old_size, size_t new_size);
 
+/* Take the memory behind [address, address + size) back, of a mapping of ctm_os_map: whole pages,
+ * which are zeroed when they are touched again. */
+void ctm_os_forget(void *address, size_t size);
+
+/* Make [address, address + size), whole pages, resident in one go, which costs less than page after
+ * page. A courtesy: where the kernel cannot, nothing has changed. */
+void ctm_os_populate(void *address, size_t size);
+
 /* Bytes of [address, address + size) that are resident, counted in whole pages. */
 size_t ctm_os_resident(const void *address, size_t size);
 

@@ -13,6 +13,10 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* since Linux 5.14 */
+#endif
+
 size_t ctm_os_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -40,6 +44,16 @@ void *ctm_os_remap(void *address, size_t old_size, size_t new_size)
 {
     void *moved = mremap(address, old_size, new_size, MREMAP_MAYMOVE);
     return moved == MAP_FAILED ? NULL : moved;
+}
+
+void ctm_os_forget(void *address, size_t size)
+{
+    (void)madvise(address, size, MADV_DONTNEED);
+}
+
+void ctm_os_populate(void *address, size_t size)
+{
+    (void)madvise(address, size, MADV_POPULATE_WRITE);
 }
 
 size_t ctm_os_resident(const void *address, size_t size)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
 #include "snapshot/array.h"
 #include "snapshot/hash.h"
 #include "snapshot/lookup.h"
@@ -165,28 +166,14 @@ int ctm_builder_stack(struct ctm_builder *b, struct ctm_stack stack, uint32_t *i
 int ctm_builder_reserve(struct ctm_builder *b, size_t nodes, size_t stacks)
 {
     int status = ctm_pool_reserve(&b->nodes, nodes, sizeof(struct ctm_node));
-    return status != CTM_OK ? status
-                            : ctm_pool_reserve(&b->stacks, stacks, sizeof(struct ctm_stack));
-}
-
-int ctm_builder_reserve_rows(struct ctm_builder *b, size_t rows)
-{
-    if (rows <= b->row_capacity) {
-        return CTM_OK;
+    if (status == CTM_OK) {
+        status = ctm_pool_reserve(&b->stacks, stacks, sizeof(struct ctm_stack));
     }
-    struct ctm_row *grown =
-        rows > SIZE_MAX / sizeof *grown ? NULL : realloc(b->rows, rows * sizeof *grown);
-    if (grown == NULL) {
-        return CTM_ENOMEM;
+    if (status == CTM_OK) {
+        ctm_pages_populate(b->nodes.items, nodes * sizeof(struct ctm_node));
+        ctm_pages_populate(b->stacks.items, stacks * sizeof(struct ctm_stack));
     }
-    b->rows = grown;
-    b->row_capacity = rows;
-    return CTM_OK;
-}
-
-size_t ctm_builder_row_count(const struct ctm_builder *b)
-{
-    return b->row_count;
+    return status;
 }
 
 int ctm_builder_new_node(struct ctm_builder *b, uint32_t parent, uint32_t frame, uint32_t *id)
@@ -276,28 +263,6 @@ static int key_by_bytes(const struct ctm_row *rows, size_t n, struct ctm_item *i
     return CTM_OK;
 }
 
-static void gather(const struct ctm_row *rows, const struct ctm_item *items, size_t n,
-                   struct ctm_row *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        out[i] = rows[items[i].index];
-    }
-}
-
-static_assert(sizeof(struct ctm_row) >= sizeof(struct ctm_item), "rows lie where items did");
-
-int ctm_builder_order_rows(struct ctm_builder *b, struct ctm_item *items, struct ctm_row *work)
-{
-    size_t n = b->row_count;
-    int status = key_by_bytes(b->rows, n, items);
-    if (status == CTM_OK && n != 0) {
-        ctm_sort(items, (struct ctm_item *)work, n);
-        gather(b->rows, items, n, work);
-        memcpy(b->rows, work, n * sizeof *work);
-    }
-    return status;
-}
-
 int ctm_builder_merge_rows(struct ctm_builder *b)
 {
     int status = CTM_ENOMEM;
@@ -312,7 +277,9 @@ int ctm_builder_merge_rows(struct ctm_builder *b)
     status = key_by_bytes(merged, count, items);
     if (status == CTM_OK) {
         ctm_sort(items, spare, count);
-        gather(merged, items, count, b->rows);
+        for (size_t i = 0; i < count; i++) {
+            b->rows[i] = merged[items[i].index];
+        }
         b->row_count = count;
     }
 out:
@@ -320,6 +287,15 @@ out:
     free(spare);
     free(merged);
     return status;
+}
+
+void ctm_builder_set_rows(struct ctm_builder *b, struct ctm_row *rows, size_t count,
+                          uint64_t trace_count)
+{
+    b->rows = rows;
+    b->row_count = count;
+    b->row_capacity = count;
+    b->trace_count = trace_count;
 }
 
 /* The items of a pool, no larger than they must be; the pool is left empty. */

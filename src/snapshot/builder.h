@@ -8,14 +8,9 @@
 #define CTM_SNAPSHOT_BUILDER_H
 
 #include "snapshot/snapshot.h"
-#include "snapshot/sort.h"
 
-/* Room for so many in all: until then nothing grows by moving, and what stays unused is never
- * touched. */
+/* Room for about so many in all, resident: until then nothing grows by moving. */
 CTM_MUST_CHECK int ctm_builder_reserve(struct ctm_builder *b, size_t nodes, size_t stacks);
-CTM_MUST_CHECK int ctm_builder_reserve_rows(struct ctm_builder *b, size_t rows);
-
-size_t ctm_builder_row_count(const struct ctm_builder *b);
 
 /*
  * Append an entry that is not looked for, nor found by who looks for one like it later: no equal
@@ -27,10 +22,10 @@ CTM_MUST_CHECK int ctm_builder_new_stack(struct ctm_builder *b, struct ctm_stack
                                          uint32_t *id);
 
 /*
- * As ctm_builder_merge_rows where the rows are ascending by (domain, stack, size) already. The
- * caller lends an item and a row for each row there is.
+ * The rows of a builder that has none: made with malloc, in the order in which they stay, of stacks
+ * that are there; equal ones are joined already. They are taken over.
  */
-CTM_MUST_CHECK int ctm_builder_order_rows(struct ctm_builder *b, struct ctm_item *items,
-                                          struct ctm_row *work);
+void ctm_builder_set_rows(struct ctm_builder *b, struct ctm_row *rows, size_t count,
+                          uint64_t trace_count);
 
 #endif

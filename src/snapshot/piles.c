@@ -5,15 +5,10 @@
 #include "engine/hash.h"
 #include "snapshot/array.h"
 
-#define LARGE UINT32_MAX
-
-struct ctm_large_block {
-    uint64_t size;
-    uint32_t site;
-};
-
 enum {
-    SMALL = 1024, /* sizes below are counted in place; a multiple of 64, at most 4096 */
+    LARGE = UINT16_MAX,
+    GIVE_BACK = 1 << 18, /* bytes of sizes that are counted before their pages go */
+    SMALL = 1024,        /* sizes below are counted in place; a multiple of 64, at most 4096 */
     FIRST_SLOTS = 64,
 };
 
@@ -41,7 +36,7 @@ struct tally {
 static void note_large(struct ctm_dealt *dealt, struct ctm_block block)
 {
     if (dealt->large_length == dealt->large_capacity) {
-        struct ctm_large_block *grown =
+        struct ctm_item *grown =
             ctm_array_grow(dealt->large, &dealt->large_capacity, sizeof *grown);
         if (grown == NULL) {
             dealt->complete = false;
@@ -49,36 +44,30 @@ static void note_large(struct ctm_dealt *dealt, struct ctm_block block)
         }
         dealt->large = grown;
     }
-    dealt->large[dealt->large_length++] = (struct ctm_large_block){block.size, block.site};
+    dealt->large[dealt->large_length++] = (struct ctm_item){block.site, block.size};
 }
 
 static void deal_block(void *context, struct ctm_block block)
 {
     struct ctm_dealt *dealt = context;
-    uint32_t size = LARGE;
+    uint16_t size = LARGE;
     if (CTM_LIKELY(block.size < LARGE)) {
-        size = (uint32_t)block.size;
+        size = (uint16_t)block.size;
     } else {
         note_large(dealt, block);
     }
     dealt->sizes[dealt->ends[block.site]++] = size;
 }
 
-int ctm_deal(struct ctm_dealt *dealt, const struct ctm_tracer *tracer, struct ctm_pages *scratch)
+int ctm_deal(struct ctm_dealt *dealt, const struct ctm_tracer *tracer, const struct ctm_item *sites,
+             size_t length)
 {
-    const struct ctm_sites *sites = &tracer->sites;
-    if (sites->current_blocks > UINT32_MAX) {
-        return CTM_ELIMIT;
-    }
     dealt->complete = true;
-    dealt->ends = ctm_pages_map(scratch, ((size_t)sites->length + 1) * sizeof *dealt->ends);
-    if (dealt->ends == NULL) {
-        return CTM_ENOMEM;
-    }
     uint32_t total = 0;
-    for (uint32_t site = 0; site < sites->length; site++) {
-        dealt->ends[site] = total;
-        total += (uint32_t)sites->items[site].live_blocks;
+    for (size_t i = 0; i < length; i++) {
+        uint32_t blocks = dealt->ends[sites[i].index];
+        dealt->ends[sites[i].index] = total;
+        total += blocks;
     }
     /* What begins as the start of a site's sizes has moved to their end when all are dealt. */
     ctm_blocks_each(&tracer->blocks, deal_block, dealt);
@@ -164,22 +153,51 @@ static int count_other(struct tally *tally, uint64_t size)
 
 static void count_small(struct tally *tally, uint32_t size)
 {
-    tally->used_words |= UINT64_C(1) << size / 64;
-    tally->used[size / 64] |= UINT64_C(1) << size % 64;
-    tally->blocks[size]++;
+    if (tally->blocks[size]++ == 0) {
+        tally->used_words |= UINT64_C(1) << size / 64;
+        tally->used[size / 64] |= UINT64_C(1) << size % 64;
+    }
 }
 
-static int count_site(struct tally *tally, const struct ctm_dealt *dealt, size_t site)
+/* The first of the large blocks, which are ascending by site, that is not of a site before. */
+static size_t find_large(const struct ctm_dealt *dealt, uint64_t site)
 {
-    size_t large = 0;
-    for (size_t i = site == 0 ? 0 : dealt->ends[site - 1]; i < dealt->ends[site]; i++) {
+    size_t first = 0;
+    for (size_t left = dealt->large_length; left > 0;) {
+        size_t half = left / 2;
+        if (dealt->large[first + half].key < site) {
+            first += half + 1;
+            left -= half + 1;
+        } else {
+            left = half;
+        }
+    }
+    return first;
+}
+
+static int count_large(struct tally *tally, const struct ctm_dealt *dealt, uint64_t site)
+{
+    int error = CTM_OK;
+    for (size_t i = find_large(dealt, site);
+         i < dealt->large_length && dealt->large[i].key == site && error == CTM_OK; i++) {
+        error = count_other(tally, dealt->large[i].index);
+    }
+    return error;
+}
+
+/* The sizes of a site are those from `first` on. */
+static int count_site(struct tally *tally, const struct ctm_dealt *dealt, uint64_t site,
+                      size_t first)
+{
+    bool large = false;
+    for (size_t i = first; i < dealt->ends[site]; i++) {
         uint32_t size = dealt->sizes[i];
         if (CTM_LIKELY(size < SMALL)) {
             count_small(tally, size);
             continue;
         }
         if (CTM_UNLIKELY(size == LARGE)) {
-            large++;
+            large = true;
             continue;
         }
         int error = count_other(tally, size);
@@ -187,17 +205,7 @@ static int count_site(struct tally *tally, const struct ctm_dealt *dealt, size_t
             return error;
         }
     }
-    /* They are so few, 4 GiB each, that all are looked through for each site that has one. */
-    for (size_t i = 0; large > 0; i++) {
-        if (dealt->large[i].site == site) {
-            large--;
-            int error = count_other(tally, dealt->large[i].size);
-            if (error < 0) {
-                return error;
-            }
-        }
-    }
-    return CTM_OK;
+    return large ? count_large(tally, dealt, site) : CTM_OK;
 }
 
 static int hand_out_small(struct tally *tally, uint64_t key,
@@ -235,17 +243,46 @@ static int hand_out_others(struct tally *tally, uint64_t key,
     return error;
 }
 
-int ctm_piles_each(const struct ctm_dealt *dealt, const struct ctm_item *sites, size_t length,
+static int sort_large(struct ctm_dealt *dealt)
+{
+    struct ctm_item *spare = ctm_array_new(dealt->large_length, sizeof *spare);
+    if (spare == NULL) {
+        return CTM_ENOMEM;
+    }
+    ctm_sort(dealt->large, spare, dealt->large_length);
+    free(spare);
+    return CTM_OK;
+}
+
+static int count_all(struct tally *tally, const struct ctm_dealt *dealt,
+                     const struct ctm_item *sites, size_t length,
+                     int (*visit)(void *context, struct ctm_pile pile), void *context)
+{
+    int error = CTM_OK;
+    size_t first = 0;
+    size_t gone = 0;
+    for (size_t i = 0; i < length && error == CTM_OK; i++) {
+        error = count_site(tally, dealt, sites[i].index, first);
+        first = dealt->ends[sites[i].index];
+        if (error == CTM_OK && (i + 1 == length || sites[i + 1].key != sites[i].key)) {
+            error = hand_out_small(tally, sites[i].key, visit, context);
+            error = error < 0 ? error : hand_out_others(tally, sites[i].key, visit, context);
+        }
+        if ((first - gone) * sizeof *dealt->sizes >= GIVE_BACK) {
+            ctm_pages_forget(dealt->sizes + gone, (first - gone) * sizeof *dealt->sizes);
+            gone = first;
+        }
+    }
+    return error;
+}
+
+int ctm_piles_each(struct ctm_dealt *dealt, const struct ctm_item *sites, size_t length,
                    int (*visit)(void *context, struct ctm_pile pile), void *context)
 {
     struct tally tally = {0};
-    int error = CTM_OK;
-    for (size_t i = 0; i < length && error == CTM_OK; i++) {
-        error = count_site(&tally, dealt, sites[i].index);
-        if (error == CTM_OK && (i + 1 == length || sites[i + 1].key != sites[i].key)) {
-            error = hand_out_small(&tally, sites[i].key, visit, context);
-            error = error < 0 ? error : hand_out_others(&tally, sites[i].key, visit, context);
-        }
+    int error = sort_large(dealt);
+    if (error == CTM_OK) {
+        error = count_all(&tally, dealt, sites, length, visit, context);
     }
     free(tally.counts);
     free(tally.slots);

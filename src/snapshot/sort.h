@@ -10,7 +10,7 @@
 
 struct ctm_item {
     uint64_t key;
-    size_t index; /* of what is sorted */
+    uint64_t index; /* of what is sorted, or anything that goes with the key */
 };
 
 /* Ascending by key. `spare` has room for `n` items; its content is lost. */

@@ -1,10 +1,19 @@
 #include "snapshot/take.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "snapshot/array.h"
 #include "snapshot/builder.h"
 #include "snapshot/piles.h"
 #include "snapshot/translate.h"
+
+/* Of one (domain, stack) and size. Blocks are fewer than 2^32, and so are kinds of them. */
+struct counted {
+    uint32_t key; /* the number of its key */
+    uint32_t blocks;
+};
 
 struct ctm_moment {
     struct ctm_builder *builder; /* has all stacks, and no row */
@@ -12,7 +21,15 @@ struct ctm_moment {
     struct ctm_pages scratch;
     struct ctm_item *sites; /* with live blocks; ascending by key, domain << 32 | stack */
     size_t site_count;
+    size_t sites_size;
+    size_t ends_size;
     struct ctm_dealt dealt;
+    uint64_t *keys; /* in the memory of the sites that are counted: never more than those */
+    size_t key_count;
+    struct ctm_item *piles; /* key: ~bytes; index: a struct counted */
+    size_t pile_count;
+    size_t pile_capacity;
+    uint64_t trace_count;
 };
 
 static void moment_free(struct ctm_moment *moment)
@@ -23,16 +40,23 @@ static void moment_free(struct ctm_moment *moment)
     free(moment);
 }
 
+/* ---- with the gate held ---- */
+
+/* All that is to be known of the sites is read in one pass: they are a cache line each. */
 static int list_sites(struct ctm_moment *moment, const struct ctm_sites *sites)
 {
-    moment->sites =
-        ctm_pages_map(&moment->scratch, ((size_t)sites->length + 1) * sizeof *moment->sites);
-    if (moment->sites == NULL) {
+    moment->ends_size = ((size_t)sites->length + 1) * sizeof *moment->dealt.ends;
+    uint32_t *blocks = ctm_pages_map(&moment->scratch, moment->ends_size);
+    moment->sites_size = ((size_t)sites->length + 1) * sizeof *moment->sites;
+    moment->sites = ctm_pages_map(&moment->scratch, moment->sites_size);
+    if (moment->sites == NULL || blocks == NULL) {
         return CTM_ENOMEM;
     }
+    moment->dealt.ends = blocks;
     for (uint32_t id = 1; id < sites->length; id++) {
         if (sites->items[id].live_blocks != 0) {
-            moment->sites[moment->site_count++].index = id;
+            moment->sites[moment->site_count++] = (struct ctm_item){sites->items[id].node, id};
+            blocks[id] = (uint32_t)sites->items[id].live_blocks;
         }
     }
     return CTM_OK;
@@ -50,18 +74,18 @@ static int translate_sites(struct ctm_moment *moment, struct ctm_translation *t)
     return error;
 }
 
-/* The sizes are dealt into the pages of what the translation knows of nodes: to get others, zeroed,
- * costs more time than to deal. */
+/* The blocks are dealt into the pages of what the translation has remembered: to get others,
+ * zeroed, costs more time than to deal. */
 static int deal(struct ctm_moment *moment, struct ctm_translation *t)
 {
     struct ctm_dealt *dealt = &moment->dealt;
     dealt->sizes_size = (t->tracer->sites.current_blocks + 1) * sizeof *dealt->sizes;
-    dealt->sizes = ctm_pages_grow(&moment->scratch, t->nodes, t->nodes_size, dealt->sizes_size);
+    dealt->sizes = ctm_pages_grow(&moment->scratch, t->memory, t->memory_size, dealt->sizes_size);
     if (dealt->sizes == NULL) {
         return CTM_ENOMEM;
     }
-    t->nodes = NULL;
-    return ctm_deal(dealt, t->tracer, &moment->scratch);
+    t->memory = NULL;
+    return ctm_deal(dealt, t->tracer, moment->sites, moment->site_count);
 }
 
 int ctm_take_moment(const struct ctm_tracer *tracer, const struct ctm_take_options *options,
@@ -73,6 +97,9 @@ int ctm_take_moment(const struct ctm_tracer *tracer, const struct ctm_take_optio
         return CTM_ENOMEM;
     }
     int error = ctm_translation_start(&t, tracer, options, &moment->scratch);
+    if (error == CTM_OK && tracer->sites.current_blocks > UINT32_MAX) {
+        error = CTM_ELIMIT;
+    }
     if (error == CTM_OK) {
         error = list_sites(moment, &tracer->sites);
     }
@@ -96,42 +123,123 @@ int ctm_take_moment(const struct ctm_tracer *tracer, const struct ctm_take_optio
     return CTM_OK;
 }
 
-static int add_pile(void *context, struct ctm_pile pile)
-{
-    struct ctm_row row = {
-        .domain = (uint32_t)(pile.key >> 32),
-        .stack = (uint32_t)pile.key,
-        .size = pile.size,
-        .count = pile.count,
-    };
-    return ctm_builder_row(context, row);
-}
+/* ---- without it ---- */
 
-/* Rows that are ascending by key. To sort them takes the pages that the sizes are in, which are
- * counted. */
-static int order_rows(struct ctm_moment *moment)
+static_assert(sizeof(struct counted) == sizeof(uint64_t), "it goes with the key");
+
+/* Step by step, so that little is resident that is not needed. */
+static int grow_piles(struct ctm_moment *moment)
 {
-    struct ctm_dealt *dealt = &moment->dealt;
-    size_t count = ctm_builder_row_count(moment->builder) + 1;
-    struct ctm_item *items = ctm_pages_grow(&moment->scratch, dealt->sizes, dealt->sizes_size,
-                                            count * (sizeof *items + sizeof(struct ctm_row)));
-    if (items == NULL) {
+    enum { LEAST = 1 << 14 };
+    size_t step = moment->pile_capacity / 8 < LEAST ? LEAST : moment->pile_capacity / 8;
+    size_t size = moment->pile_capacity * sizeof *moment->piles;
+    size_t added = step * sizeof *moment->piles;
+    struct ctm_item *grown = ctm_pages_grow(&moment->scratch, moment->piles, size, size + added);
+    if (grown == NULL) {
         return CTM_ENOMEM;
     }
-    dealt->sizes = NULL;
-    return ctm_builder_order_rows(moment->builder, items, (struct ctm_row *)(items + count));
+    ctm_pages_populate((char *)grown + size, added);
+    moment->piles = grown;
+    moment->pile_capacity += step;
+    return CTM_OK;
+}
+
+static int add_pile(void *context, struct ctm_pile pile)
+{
+    struct ctm_moment *moment = context;
+    uint64_t bytes;
+    if (moment->pile_count == moment->pile_capacity) {
+        int error = grow_piles(moment);
+        if (error < 0) {
+            return error;
+        }
+    }
+    if (__builtin_mul_overflow(pile.size, pile.count, &bytes)) {
+        return CTM_ELIMIT;
+    }
+    if (moment->key_count == 0 || moment->keys[moment->key_count - 1] != pile.key) {
+        moment->keys[moment->key_count++] = pile.key;
+    }
+    struct counted counted = {.key = (uint32_t)(moment->key_count - 1),
+                              .blocks = (uint32_t)pile.count};
+    struct ctm_item *item = &moment->piles[moment->pile_count++];
+    item->key = ~bytes;
+    memcpy(&item->index, &counted, sizeof counted);
+    moment->trace_count += pile.count;
+    return CTM_OK;
+}
+
+/* Count the blocks: piles and keys are all that is left of them and of the sites. */
+static int count(struct ctm_moment *moment)
+{
+    struct ctm_dealt *dealt = &moment->dealt;
+    moment->keys = (uint64_t *)moment->sites;
+    int error = ctm_piles_each(dealt, moment->sites, moment->site_count, add_pile, moment);
+    ctm_pages_unmap(&moment->scratch, dealt->sizes, dealt->sizes_size);
+    ctm_pages_unmap(&moment->scratch, dealt->ends, moment->ends_size);
+    ctm_pages_forget(moment->piles + moment->pile_count,
+                     (moment->pile_capacity - moment->pile_count) * sizeof *moment->piles);
+    ctm_pages_forget(moment->keys + moment->key_count,
+                     moment->sites_size - moment->key_count * sizeof *moment->keys);
+    return error;
+}
+
+/* Most bytes first; piles of equally many stay in the order of keys and sizes. */
+static int sort_piles(struct ctm_moment *moment)
+{
+    size_t size = (moment->pile_count + 1) * sizeof *moment->piles;
+    struct ctm_item *spare = ctm_pages_map(&moment->scratch, size);
+    if (spare == NULL) {
+        return CTM_ENOMEM;
+    }
+    ctm_pages_populate(spare, size);
+    ctm_sort(moment->piles, spare, moment->pile_count);
+    ctm_pages_unmap(&moment->scratch, spare, size);
+    return CTM_OK;
+}
+
+static struct ctm_row row_of(const struct ctm_moment *moment, const struct ctm_item *pile)
+{
+    struct counted counted;
+    memcpy(&counted, &pile->index, sizeof counted);
+    uint64_t key = moment->keys[counted.key];
+    return (struct ctm_row){.domain = (uint32_t)(key >> 32),
+                            .stack = (uint32_t)key,
+                            .size = ~pile->key / counted.blocks,
+                            .count = counted.blocks};
+}
+
+/* The memory of piles whose rows are made goes at once: there is never much of both. */
+static int make_rows(struct ctm_moment *moment)
+{
+    enum { AT_ONCE = 1 << 14 };
+    struct ctm_row *rows = ctm_array_new(moment->pile_count, sizeof *rows);
+    if (rows == NULL) {
+        return CTM_ENOMEM;
+    }
+    size_t made = 0;
+    while (made < moment->pile_count) {
+        size_t first = made;
+        size_t left = moment->pile_count - first;
+        size_t last = first + (left < AT_ONCE ? left : AT_ONCE);
+        ctm_pages_populate(rows + first, (last - first) * sizeof *rows);
+        for (; made < last; made++) {
+            rows[made] = row_of(moment, &moment->piles[made]);
+        }
+        ctm_pages_forget(moment->piles + first, (made - first) * sizeof *moment->piles);
+    }
+    ctm_builder_set_rows(moment->builder, rows, moment->pile_count, moment->trace_count);
+    return CTM_OK;
 }
 
 int ctm_moment_snapshot(struct ctm_moment *moment, struct ctm_snapshot **out)
 {
-    /* Most stacks allocate one size or two. */
-    int error = ctm_builder_reserve_rows(moment->builder, 2 * moment->site_count);
+    int error = count(moment);
     if (error == CTM_OK) {
-        error = ctm_piles_each(&moment->dealt, moment->sites, moment->site_count, add_pile,
-                               moment->builder);
+        error = sort_piles(moment);
     }
     if (error == CTM_OK) {
-        error = order_rows(moment);
+        error = make_rows(moment);
     }
     if (error == CTM_OK) {
         error = ctm_builder_finish(moment->builder, &moment->info, out);

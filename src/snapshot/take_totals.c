@@ -62,7 +62,7 @@ static size_t list_sites(const struct ctm_tracer *tracer, enum ctm_kind kind,
     size_t length = 0;
     for (uint32_t id = 1; id < tracer->sites.length; id++) {
         if (item_total(tracer, id, kind).blocks != 0) {
-            items[length++].index = id;
+            items[length++] = (struct ctm_item){tracer->sites.items[id].node, id};
         }
     }
     return length;

@@ -12,36 +12,42 @@
 #include "snapshot/sort.h"
 #include "snapshot/take.h"
 
-/* What is remembered of a node of the tracer's. All zero: nothing. */
-struct ctm_known_node {
-    uint32_t depth;    /* frames from the oldest that the tracer has to this one */
-    uint32_t left_out; /* frames of the stack below the oldest, and CTM_KNOWN_SHARED */
-    uint32_t cut;      /* 1 + the frames that are cut off below, and CTM_KNOWN_MADE */
-    uint32_t id;       /* the builder's node for the path above the cut, if it is made */
+/* How deep a node of the tracer's is. All zero: not known. */
+struct ctm_node_depth {
+    uint32_t frames;   /* from the oldest that the tracer has to this one */
+    uint32_t left_out; /* frames of the stack below the oldest */
 };
 
-/* Below the path's oldest frame: no other path begins with an equal one. */
-#define CTM_KNOWN_SHARED UINT32_C(0x80000000)
-#define CTM_KNOWN_MADE UINT32_C(0x80000000)
+enum ctm_progress {
+    CTM_NODE_IGNORED,
+    CTM_NODE_WANTED,
+    CTM_NODE_ALONE,  /* made, and no other path has become the same one */
+    CTM_NODE_SHARED, /* made, and another path may have */
+};
 
 /*
- * What the builder calls what the tracer calls otherwise. For each kind of id an array that
- * remembers, 1 + the builder's id, 0 where it was not asked yet; none (NULL) where one stack is all
- * that is wanted.
+ * What the builder calls what the tracer calls otherwise. Names, frames and stacks are remembered,
+ * by the tracer's id: 1 + the builder's id, 0 where it was not asked yet. All arrays lie in one
+ * mapping; there is none (NULL) where one stack is all that is wanted.
  */
 struct ctm_translation {
     const struct ctm_tracer *tracer;
     const struct ctm_take_options *options;
     struct ctm_builder *builder;
-    struct ctm_pages *scratch; /* of the arrays that remember, all of one mapping but `nodes` */
-    size_t ids_size;
-    size_t nodes_size;
+    struct ctm_pages *scratch;
+    void *memory;
+    size_t memory_size;
     uint32_t *strings;
     uint32_t *frames;
     uint32_t *oldest; /* by tracer frame: 1 + the node with it that a path begins at; or SEVERAL */
     uint32_t *stacks; /* by tracer node */
-    struct ctm_known_node *nodes;
-    uint32_t *path; /* for one stack */
+    struct ctm_node_depth *depths; /* by tracer node */
+    /* Of the cut that is being translated, by tracer node: the builder's node for the path above
+     * the cut, and how far it is (enum ctm_progress). */
+    uint32_t *made;
+    unsigned char *progress;
+    bool one_domain; /* no site is of another domain than 0: no node has two sites */
+    uint32_t *path;
     size_t path_capacity;
 };
 
@@ -50,14 +56,15 @@ CTM_MUST_CHECK int ctm_translation_start(struct ctm_translation *t, const struct
                                          const struct ctm_take_options *options,
                                          struct ctm_pages *scratch);
 /* Also after a start that failed. What was taken out (set to NULL) is not freed: the builder, and
- * the nodes, whose pages can be used again. */
+ * the memory, whose pages can be used again. */
 void ctm_translation_end(struct ctm_translation *t);
 
 /* The builder's stack for a node of the tracer's: one that is all that is wanted. */
 CTM_MUST_CHECK int ctm_translation_stack(struct ctm_translation *t, uint32_t node, uint32_t *id);
 /*
- * The stacks of many sites, whose ids are the items' indices. The items are then ascending by their
- * keys, which are domain << 32 | the builder's stack. To be called once for a translation.
+ * The stacks of many sites. An item's key is the site's node, its index the site. The items are
+ * then ascending by their keys, which are domain << 32 | the builder's stack. To be called once for
+ * a translation.
  */
 CTM_MUST_CHECK int ctm_translation_sites(struct ctm_translation *t, struct ctm_item *sites,
                                          struct ctm_item *spare, size_t length);

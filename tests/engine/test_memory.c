@@ -195,6 +195,51 @@ static void resident_is_what_was_touched(void **state)
     assert_int_equal(ctm_os_resident(memory, 1024 * page), 0);
 }
 
+/* Whole pages only: the bytes beside them are somebody's. */
+static void forgetting_takes_whole_pages_and_leaves_the_rest(void **state)
+{
+    (void)state;
+    size_t page = ctm_os_page_size();
+    struct ctm_pages pages;
+    ctm_pages_init(&pages);
+    char *memory = ctm_pages_map(&pages, 8 * page);
+    assert_non_null(memory);
+    memset(memory, 7, 8 * page);
+    size_t before = ctm_pages_resident(&pages);
+    ctm_pages_forget(memory + 1, page - 1);
+    ctm_pages_forget(memory + 1, 2 * page - 2);
+    assert_int_equal(ctm_pages_resident(&pages), before);
+    assert_true(all_bytes(memory, 8 * page, 7));
+    ctm_pages_forget(memory + 1, 3 * page);
+    assert_int_equal(ctm_pages_resident(&pages), before - 2 * page);
+    assert_true(all_bytes(memory, page, 7));
+    assert_true(all_bytes(memory + 3 * page, 5 * page, 7));
+    assert_true(all_bytes(memory + page, 2 * page, 0));
+    ctm_pages_deinit(&pages);
+}
+
+/* What is there stays; a kernel that cannot leaves all as it was. */
+static void populating_changes_no_byte(void **state)
+{
+    (void)state;
+    size_t page = ctm_os_page_size();
+    struct ctm_pages pages;
+    ctm_pages_init(&pages);
+    char *memory = ctm_pages_map(&pages, 8 * page);
+    assert_non_null(memory);
+    memory[2 * page] = 7;
+    size_t before = ctm_pages_resident(&pages);
+    ctm_pages_populate(memory + 1, page);
+    assert_int_equal(ctm_pages_resident(&pages), before);
+    ctm_pages_populate(memory + 1, 4 * page);
+    size_t after = ctm_pages_resident(&pages);
+    assert_true(after == before || after == before + 2 * page);
+    assert_int_equal(memory[2 * page], 7);
+    memory[2 * page] = 0;
+    assert_true(all_bytes(memory, 8 * page, 0));
+    ctm_pages_deinit(&pages);
+}
+
 static void the_system_tells_the_time_and_who_we_are(void **state)
 {
     (void)state;
@@ -333,6 +378,8 @@ int main(void)
         cmocka_unit_test(growing_keeps_the_content_and_zeroes_the_rest),
         cmocka_unit_test(a_refusal_changes_nothing),
         cmocka_unit_test(resident_is_what_was_touched),
+        cmocka_unit_test(forgetting_takes_whole_pages_and_leaves_the_rest),
+        cmocka_unit_test(populating_changes_no_byte),
         cmocka_unit_test(the_system_tells_the_time_and_who_we_are),
         cmocka_unit_test(pieces_are_aligned_and_zeroed),
         cmocka_unit_test(large_pieces_have_pages_of_their_own),

@@ -78,7 +78,9 @@ static uint64_t draw_size(struct test_random *random)
                                      1023,
                                      1024,
                                      5000,
-                                     UINT32_MAX - 1,
+                                     UINT16_MAX - 1,
+                                     UINT16_MAX,
+                                     UINT16_MAX + 1,
                                      UINT32_MAX,
                                      UINT64_C(1) << 32,
                                      UINT64_C(1) << 50};
@@ -312,6 +314,77 @@ static void totals_of_stacks_that_are_equal_when_cut_are_joined(void **state)
     assert_int_equal(s->rows[1].stack, s->rows[2].stack);
     assert_int_not_equal(s->rows[0].stack, s->rows[1].stack);
     ctm_snapshot_unref(s);
+    world_close(&w);
+}
+
+static uint32_t node_at(struct ctm_tracer *tracer, uint32_t parent, uint32_t line)
+{
+    struct ctm_location_frame place = {.line = line};
+    uint32_t frame;
+    uint32_t node;
+    assert_int_equal(ctm_names_intern(&tracer->names, "a.py", 4, &place.file), CTM_OK);
+    assert_int_equal(ctm_names_intern(&tracer->names, "f", 1, &place.name), CTM_OK);
+    assert_int_equal(ctm_stacks_frame(&tracer->stacks, place, &frame), CTM_OK);
+    assert_int_equal(ctm_stacks_child(&tracer->stacks, parent, frame, &node), CTM_OK);
+    return node;
+}
+
+/* The lines of the stack of the row with that size, newest first; 0 ends them. */
+static void assert_lines(const struct ctm_snapshot *s, uint64_t size, const uint32_t *lines)
+{
+    size_t row = 0;
+    while (row < s->row_count && s->rows[row].size != size) {
+        row++;
+    }
+    assert_true(row < s->row_count);
+    uint32_t node = s->tables->stacks[s->rows[row].stack].node;
+    for (; *lines != 0; lines++) {
+        assert_int_not_equal(node, CTM_NO_NODE);
+        assert_int_equal(s->tables->frames[s->tables->nodes[node].frame].line, *lines);
+        node = s->tables->nodes[node].parent;
+    }
+    assert_int_equal(node, CTM_NO_NODE);
+}
+
+/* Ids that were given back are used again: a caller may have a higher one than whom it calls. */
+static void callers_may_have_any_id(void **state)
+{
+    static const struct ctm_take_options two_frames = {.nframe = 2, .total_limit = 65535};
+    (void)state;
+    struct world w;
+    struct ctm_snapshot *s = NULL;
+    uint32_t gone[4];
+    world_open(&w, STACKS);
+    assert_true(world_start(&w));
+    struct ctm_tracer *tracer = &w.tracer;
+    for (uint32_t i = 0; i < 4; i++) {
+        gone[i] = node_at(tracer, ctm_stacks_root(0), 100 + i);
+    }
+    uint32_t oldest = node_at(tracer, ctm_stacks_root(0), 1);
+    uint32_t old = node_at(tracer, oldest, 2);
+    for (uint32_t i = 0; i < 4; i++) {
+        ctm_stacks_free_node(&tracer->stacks, gone[i]);
+    }
+    /* The last that was given back comes first. */
+    uint32_t caller = node_at(tracer, old, 3);
+    uint32_t newer = node_at(tracer, caller, 4);
+    uint32_t newest = node_at(tracer, newer, 5);
+    assert_true(old > caller && caller > newer && newer > newest);
+    ctm_tracer_allocated_hook(tracer, 0x7f0000000030, 10, newest);
+    ctm_tracer_allocated_hook(tracer, 0x7f0000010030, 20, newer);
+    ctm_tracer_allocated_hook(tracer, 0x7f0000020030, 30, old);
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_OK);
+    assert_int_equal(s->tables->node_count, 5);
+    assert_lines(s, 10, (const uint32_t[]){5, 4, 3, 2, 1, 0});
+    assert_lines(s, 20, (const uint32_t[]){4, 3, 2, 1, 0});
+    assert_lines(s, 30, (const uint32_t[]){2, 1, 0});
+    ctm_snapshot_unref(s);
+    assert_int_equal(take_snapshot(&w, &two_frames, &s), CTM_OK);
+    assert_lines(s, 10, (const uint32_t[]){5, 4, 0});
+    assert_lines(s, 20, (const uint32_t[]){4, 3, 0});
+    assert_lines(s, 30, (const uint32_t[]){2, 1, 0});
+    ctm_snapshot_unref(s);
+    assert_int_equal(heap.live, 0);
     world_close(&w);
 }
 
@@ -627,6 +700,7 @@ int main(void)
         cmocka_unit_test(a_full_table_of_sites_is_read_to_its_end),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
+        cmocka_unit_test(callers_may_have_any_id),
         cmocka_unit_test(a_moment_does_not_change),
         cmocka_unit_test(totals_have_every_block),
         cmocka_unit_test(no_memory_is_told),
