@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the tests on builds for gcov: prints the share of lines of C that they reach, and those they do not.
 #
-#   coverage.sh [VERSION...]    the C tests, and the Python tests on each VERSION (default: 3.11 3.13 3.14)
-#   coverage.sh report          once more what the last run counted
+#   coverage.sh            all of it: the C tests, and the Python tests on 3.11, 3.13 and 3.14
+#   coverage.sh PART...    these parts anew, `c` or a version; what was counted of the others before stays
+#   coverage.sh report     once more what was counted
 #
 # What depends on the interpreter's version counts as reached when one of them reaches it. A process that is killed or
 # ends by os._exit takes its counts with it.
@@ -61,10 +62,10 @@ case ${1:-} in
     report) ;;
     -*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2 && exit 2 ;;
     *)
-        (($#)) || set -- 3.11 3.13 3.14
-        rm -f "$counts"/*.json
-        run_c_tests
-        for version in "$@"; do run_python_tests "$version"; done
+        (($#)) || { rm -f "$counts"/*.json && set -- c 3.11 3.13 3.14; }
+        for part in "$@"; do
+            if [[ $part == c ]]; then run_c_tests; else run_python_tests "$part"; fi
+        done
         ;;
 esac
 use_dev_tools
