@@ -6,6 +6,8 @@ Every body runs in an interpreter of its own; see conftest.py for the names it f
 from __future__ import annotations
 
 import ctypes.util
+import subprocess
+import sys
 
 import pytest
 
@@ -370,3 +372,41 @@ def test_fork_in_a_fork_with_a_snapshot_in_each(run: Run) -> None:
         for thread in threads:
             thread.join()
     """)
+
+
+def test_no_slot_is_left_for_the_end_of_the_interpreter(run: Run) -> None:
+    """Without it, hooks would outlive what they look at: tracing does not start."""
+    run("""
+        import ctypes
+        function = ctypes.cast(ctypes.pythonapi.Py_IsInitialized, ctypes.c_void_p)
+        while ctypes.pythonapi.Py_AtExit(function) == 0:
+            pass
+        try:
+            t.start()
+        except RuntimeError as error:
+            assert "Py_AtExit has no free slot" in str(error), error
+        else:
+            raise AssertionError("it has started")
+        assert not t.is_tracing()
+    """)
+
+
+def test_no_thread_local_key_is_left() -> None:
+    """The import says so, and the program goes on."""
+    code = """
+import ctypes, errno
+libc = ctypes.CDLL(None)
+while libc.pthread_key_create(ctypes.byref(ctypes.c_uint()), None) == 0:
+    pass
+try:
+    import ctracemalloc
+except OSError as error:
+    assert error.errno == errno.EAGAIN, error
+else:
+    raise AssertionError("it has a key")
+print("goes on")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (0, "goes on\n"), result.stderr
