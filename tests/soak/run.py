@@ -2,7 +2,8 @@
 
     run.py [--minutes N] [--nframe N]
 
-Before and after the long run the same server is measured untraced. Fails if a response was an
+Before and after the long run the same server is measured untraced: requests a second, and the
+processor time of one, which other work on the machine changes less. Fails if a response was an
 error, if a trace was dropped, or if the tracer's own memory grew: its median over the last third of
 the time against that over the middle third.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import re
 import shutil
 import statistics
@@ -21,7 +23,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
@@ -77,16 +79,31 @@ class Load:
         return float(found[1])
 
 
-def rate_untraced(seconds: int) -> float:
+class Speed(NamedTuple):
+    """Requests a second, and the server's processor time for one, in microseconds."""
+
+    rate: float
+    cost: float
+
+
+def cost(before: Sample, after: Sample) -> float:
+    work = {key: after[key] - before[key] for key in ("processor", "served")}
+    return float(work["processor"] / work["served"] * 1e6)
+
+
+def speed_untraced(seconds: int) -> Speed:
     with server() as address:
         Load(address + "/", WARM_UP_SECONDS).rate()
-        return Load(address + "/", seconds).rate()
+        before = ask(address + "/state")
+        rate = Load(address + "/", seconds).rate()
+        return Speed(rate, cost(before, ask(address + "/state")))
 
 
-def soak(seconds: int, nframe: int) -> tuple[float, list[Sample]]:
+def soak(seconds: int, nframe: int) -> tuple[Speed, list[Sample]]:
     samples: list[Sample] = []
     with server(str(nframe)) as address:
         Load(address + "/", WARM_UP_SECONDS).rate()
+        before = ask(address + "/state")
         begun = time.monotonic()
         load = Load(address + "/", seconds)
         pause = max(seconds / 120, 1)
@@ -96,7 +113,7 @@ def soak(seconds: int, nframe: int) -> tuple[float, list[Sample]]:
                 ask(address + "/snapshot")
             sample = ask(address + "/state") | {"second": round(time.monotonic() - begun)}
             samples.append(sample)
-        return load.rate(), samples
+        return Speed(load.rate(), cost(before, samples[-1])), samples
 
 
 def judge(samples: list[Sample]) -> bool:
@@ -128,16 +145,21 @@ def main() -> int:
         raise SystemExit("soak: wrk is not there: install the package 'wrk'")
 
     short = max(10, min(60, round(options.minutes * 4)))
-    before = rate_untraced(short)
+    before = speed_untraced(short)
     traced, samples = soak(round(options.minutes * 60), options.nframe)
-    after = rate_untraced(short)
-    untraced = (before + after) / 2
+    after = speed_untraced(short)
+    rate, processor = (statistics.mean(pair) for pair in zip(before, after, strict=True))
     passed = judge(samples)
     print(f"{options.minutes:g} minutes, {options.nframe} frames, no response was an error")
     print(
-        f"requests a second: {untraced:.0f} untraced ({before:.0f} before, {after:.0f} after), "
-        f"{traced:.0f} traced: {traced / untraced:.2f} of it"
+        f"requests a second: {rate:.0f} untraced ({before.rate:.0f} before, "
+        f"{after.rate:.0f} after), {traced.rate:.0f} traced: {traced.rate / rate:.2f} of it"
     )
+    print(
+        f"processor time of a request: {processor:.0f} us untraced ({before.cost:.0f} before, "
+        f"{after.cost:.0f} after), {traced.cost:.0f} us traced: {traced.cost / processor:.2f} of it"
+    )
+    print(f"load average at the end: {os.getloadavg()[0]:.1f}")
     return 0 if passed else 1
 
 

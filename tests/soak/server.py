@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import sys
+import time
 from collections import OrderedDict
 from typing import Any
 
@@ -40,12 +41,13 @@ async def handle(request: web.Request) -> web.Response:
 
 
 async def state(_: web.Request) -> web.Response:
+    work = {"served": served, "processor": time.process_time()}
     if not ctracemalloc.is_tracing():
-        return web.json_response({"served": served})
+        return web.json_response(work)
     current, peak = ctracemalloc.get_traced_memory()
     return web.json_response(
-        {
-            "served": served,
+        work
+        | {
             "traced": current,
             "peak": peak,
             "tracer": ctracemalloc.get_tracemalloc_memory(),
