@@ -72,8 +72,8 @@ dumper: setup ## ctm-dump, which prints a snapshot file as text, without Python
 	@echo build/dumper/src/format/ctm-dump
 
 packages: setup ## the tests of well-known packages, with tracing and without; PACKAGES names some
-	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/packages/ctm) && \
-		$$python tests/packages/run.py --wheel build/packages/ctm/wheel/*.whl $(PACKAGES)
+	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/packages-$(PYTHON_VERSION)) && \
+		$$python tests/packages/run.py --wheel build/packages-$(PYTHON_VERSION)/wheel/*.whl $(PACKAGES)
 
 stress: setup ## a thousand million calls of the hooks from 16 threads
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/stress) && $$python tests/stress/run.py --calls 1e9

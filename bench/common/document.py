@@ -9,11 +9,11 @@ def table(header: list[str], rows: list[list[str]], names: int = 1) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [header, align, *rows])
 
 
-def write_into(path: Path, benchmark: str, text: str) -> None:
-    """Replaces what stands between a benchmark's two marks in a document."""
+def write_into(path: Path, name: str, text: str, script: str = "") -> None:
+    """Replaces what stands between two marks ; a benchmark has one script."""
     begin, end = (
-        f"<!-- {benchmark}: written by bench/{benchmark}/run.py -->",
-        f"<!-- {benchmark}: end -->",
+        f"<!-- {name}: written by {script or f'bench/{name}/run.py'} -->",
+        f"<!-- {name}: end -->",
     )
     head, has_begin, rest = path.read_text().partition(begin)
     _, has_end, tail = rest.partition(end)

@@ -1,14 +1,15 @@
 """The tests of well-known packages, without and with tracing: no test may come to something else.
 
-    PYTHON tests/packages/run.py --wheel FILE [--short] [--again] [NAME ...]
+    PYTHON tests/packages/run.py --wheel FILE [--short] [--again] [--write] [NAME ...]
 
 makes a venv for each package of packages.toml with the wheel of ctracemalloc in it, installs the
 package and what its tests need, runs them as they are, then once more with CTRACEMALLOC=25, and
 compares test by test. Those that differ run twice more in both ways, alone: what is then always the
 same in one way and always otherwise in the other is a difference, the rest is flaky.
 
-Results are kept in build/packages; --again takes the venvs that are there. Prints the table of
-docs/compatibility.md. Exit status 0: no difference, no crash, no trace dropped or lost.
+Results are kept in build/packages/VERSION; --again takes the venvs that are there, --write writes
+all results that are there, of every interpreter, into docs/compatibility.md. Exit status 0: no
+difference, no crash, no trace dropped or lost.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from document_table import cells, conditions, table_of, write
 from sources import prepare
 
 HERE = Path(__file__).resolve().parent
-BUILD = HERE.parent.parent / "build" / "packages"
+ALL_VERSIONS = HERE.parent.parent / "build" / "packages"
+BUILD = ALL_VERSIONS / f"{sys.version_info[0]}.{sys.version_info[1]}"
 NFRAME = 25
 TIMEOUT_SECONDS = 1200
 RERUNS = 2
@@ -34,6 +37,8 @@ RERUN_LIMIT = 40
 """More tests than this that differ are no matter of chance."""
 
 MISSING = "did not run"
+ENDED_WELL = (0, 1)
+"""Of pytest: 1 is for tests that failed, which are compared one by one."""
 
 
 class Run(NamedTuple):
@@ -52,9 +57,11 @@ class Setting(NamedTuple):
     python: Path
     folder: Path
     arguments: list[str]
+    stopping: list[str]
+    """Names of tests that stop tracing."""
 
 
-def environment(nframe: int, report: Path) -> dict[str, str]:
+def environment(python: Path, nframe: int, report: Path) -> dict[str, str]:
     """Give what a run sees: nothing of this process's Python."""
     kept = {
         key: value
@@ -62,6 +69,8 @@ def environment(nframe: int, report: Path) -> dict[str, str]:
         if not key.startswith(("PYTHON", "CTRACEMALLOC", "PYTEST", "VIRTUAL_ENV"))
     }
     kept |= {
+        # Some build extensions.
+        "PATH": os.pathsep.join([str(python.parent), kept["PATH"]]),
         "PYTHONPATH": str(HERE / "plugin"),
         # The same sets and dicts in both runs.
         "PYTHONHASHSEED": "0",
@@ -85,7 +94,7 @@ def run_tests(setting: Setting, nframe: int, tests: list[str], label: str) -> Ru
             status = subprocess.run(
                 command,
                 cwd=setting.folder,
-                env=environment(nframe, report),
+                env=environment(setting.python, nframe, report),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -103,6 +112,21 @@ def run_tests(setting: Setting, nframe: int, tests: list[str], label: str) -> Ru
         else:
             outcomes[line[0]] = line[1]
     return Run(outcomes, tracer, seconds, status)
+
+
+def run_all(setting: Setting, nframe: int, label: str) -> Run:
+    """Run the tests; those that stop tracing in a process of their own."""
+    if not setting.stopping:
+        return run_tests(setting, nframe, setting.arguments, label)
+    names = " or ".join(setting.stopping)
+    rest = run_tests(setting, nframe, [*setting.arguments, "-k", f"not ({names})"], label)
+    apart = run_tests(setting, nframe, [*setting.arguments, "-k", names], f"{label}-apart")
+    return Run(
+        rest.outcomes | apart.outcomes,
+        rest.tracer,
+        rest.seconds + apart.seconds,
+        rest.status if rest.status not in ENDED_WELL else apart.status,
+    )
 
 
 def differing(plain: Run, traced: Run) -> list[str]:
@@ -133,16 +157,13 @@ def told_apart(setting: Setting, tests: list[str]) -> dict[str, tuple[str, str]]
     return real
 
 
-def problems_of(
-    plain: Run, traced: Run, real: dict[str, tuple[str, str]], stops: bool
-) -> list[str]:
-    """Say what is wrong; `stops`: a test of the package stops tracing itself."""
+def problems_of(plain: Run, traced: Run, real: dict[str, tuple[str, str]]) -> list[str]:
+    """Say what is wrong."""
     problems = [f"{test}: {old}, traced {new}" for test, (old, new) in real.items()]
     for way, run in (("untraced", plain), ("traced", traced)):
-        # 1 is pytest's for tests that failed, which are compared one by one.
-        if run.status not in (0, 1):
+        if run.status not in ENDED_WELL:
             problems.append(f"the {way} run ended with status {run.status}")
-    if not traced.tracer or (not traced.tracer["tracing"] and not stops):
+    if not traced.tracer or not traced.tracer["tracing"]:
         problems.append("the tracer was not on to the end")
     elif traced.tracer["dropped"] or traced.tracer["lost"]:
         problems.append(f"traces are missing: {traced.tracer}")
@@ -155,9 +176,10 @@ def examine(name: str, package: dict[str, Any], wheel: Path, again: bool) -> dic
     """Run a package's tests in both ways; what is found goes to a file, too."""
     (BUILD / name).mkdir(parents=True, exist_ok=True)
     python, folder = prepare(name, package, wheel, BUILD / name, again)
-    setting = Setting(name, python, folder, package["arguments"])
-    plain = run_tests(setting, 0, setting.arguments, "plain")
-    traced = run_tests(setting, NFRAME, setting.arguments, "traced")
+    stopping = package.get("stops-tracing", [])
+    setting = Setting(name, python, folder, package["arguments"], stopping)
+    plain = run_all(setting, 0, "plain")
+    traced = run_all(setting, NFRAME, "traced")
     different = differing(plain, traced)
     real = told_apart(setting, different)
     both = sum(
@@ -166,6 +188,7 @@ def examine(name: str, package: dict[str, Any], wheel: Path, again: bool) -> dic
     result = {
         "name": name,
         "version": package["version"],
+        "conditions": conditions(),
         "tests": len(plain.outcomes.keys() | traced.outcomes.keys()),
         "passed_both": both,
         "failed_both": sum(
@@ -176,26 +199,10 @@ def examine(name: str, package: dict[str, Any], wheel: Path, again: bool) -> dic
         "flaky": sorted(set(different) - set(real)),
         "seconds": [plain.seconds, traced.seconds],
         "tracer": traced.tracer,
-        "problems": problems_of(plain, traced, real, package.get("stops-tracing", False)),
+        "problems": problems_of(plain, traced, real),
     }
     (BUILD / f"{name}.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     return result
-
-
-HEAD = (
-    "| package | version | tests | passed both | failed both | differ | flaky | time |\n"
-    "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-)
-
-
-def row(result: dict[str, Any]) -> str:
-    plain, traced = result["seconds"]
-    return (
-        f"| {result['name']} | {result['version']} | {result['tests']:,}"
-        f" | {result['passed_both']:,} | {result['failed_both']} | {result['different']}"
-        f" | {len(result['flaky'])}"
-        f" | {traced / plain:.2f}x of {plain:.0f} s |"
-    )
 
 
 def main() -> int:
@@ -205,6 +212,7 @@ def main() -> int:
     parser.add_argument("--wheel", type=Path, required=True, help="of ctracemalloc")
     parser.add_argument("--short", action="store_true", help="the packages of CI")
     parser.add_argument("--again", action="store_true", help="with the venvs that are there")
+    parser.add_argument("--write", action="store_true", help="all results that are there, too")
     options = parser.parse_args()
     packages = tomllib.loads((HERE / "packages.toml").read_text(encoding="utf-8"))
     for name in options.names:
@@ -213,12 +221,15 @@ def main() -> int:
     names = options.names or [
         name for name, package in packages.items() if package.get("short") or not options.short
     ]
-    print(HEAD, flush=True)
-    problems = []
+    rows, problems = [], []
     for name in names:
         result = examine(name, packages[name], options.wheel.resolve(), options.again)
-        print(row(result), flush=True)
+        rows.append(cells(result))
+        print(f"{name}: {len(result['problems'])} problems", flush=True)
         problems += [f"{name}: {problem}" for problem in result["problems"]]
+    print(table_of(rows))
+    if options.write:
+        write(ALL_VERSIONS, list(packages))
     for problem in problems:
         print(f"PROBLEM  {problem}")
     print(f"packages: {f'{len(problems)} problems' if problems else 'all the same'}")

@@ -41,6 +41,9 @@ def unpack(name: str, package: dict[str, Any], python: Path, target: Path) -> No
         (target / picked).parent.mkdir(parents=True, exist_ok=True)
         source.rename(target / picked)
     shutil.rmtree(archives)
+    if link := package.get("site-packages-as"):
+        [site_packages] = python.parent.parent.glob("lib/python*/site-packages")
+        (target / link).symlink_to(site_packages)
 
 
 def prepare(
@@ -60,6 +63,7 @@ def prepare(
         unpack(name, package, python, tests)
     if not package.get("has-settings"):
         # Else pytest looks for settings upwards, and finds ours.
-        (tests / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        lines = ["[pytest]", *package.get("settings", []), ""]
+        (tests / "pytest.ini").write_text("\n".join(lines), encoding="utf-8")
     ready.touch()
     return python, tests
