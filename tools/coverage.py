@@ -3,8 +3,9 @@
     coverage.py count FOLDER FILE        writes what gcov counted in FOLDER to FILE
     coverage.py report LEAST FILE...     the share of lines reached, and those that were not
 
-The report ends with status 1 if less than LEAST percent of all lines were reached, or if
-tests/coverage.accepted, which says why some cannot be, names a line that was reached or is gone.
+The report ends with status 1 if less than LEAST percent of all lines were reached.
+tests/coverage.accepted says why some are not: groups of file, function and text, parted by tabs,
+below the reason. Such a line that was reached after all, by chance or for good, is named.
 """
 
 from __future__ import annotations
@@ -94,13 +95,12 @@ def report(least: float, files: list[Path]) -> int:
                     listed += 1
                 else:
                     missed.append(f"{path}:{number}\t{function}\t{key[2]}")
-    stale = sorted(set(accepted) - excused)
     for place in missed:
         print("not reached:", place)
-    for key in stale:
-        print("reached or gone, but listed in tests/coverage.accepted:", *key)
+    for key in sorted(accepted.keys() - excused):
+        print("listed in tests/coverage.accepted, but reached:", *key, sep="\t")
     print(f"{reached} of {total} lines: {reached / total:.1%}; of the others {listed} are listed")
-    return 0 if reached * 100 >= least * total and not stale else 1
+    return 0 if reached * 100 >= least * total else 1
 
 
 def main() -> int:
