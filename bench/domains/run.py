@@ -1,91 +1,121 @@
-"""What tracing costs where memory is numpy's.
+#!/usr/bin/env python3
+"""Measures what tracing costs where memory is numpy's.
 
-    PYTHON bench/domains/run.py [ROUNDS]
+run.py --python PYTHON [--config LIST] [--loops LIST] [--sizes LIST] [--into DOCUMENT]
 
-Needs numpy and ctracemalloc. Times, for arrays of several sizes, one pass of making an array and
-two passes of arithmetic (`work`), and the bare making and freeing of an array (`empty`), each
-configuration in processes of its own, in turn. Prints a table in Markdown: processor time per loop
-without tracing, and the ratio of each configuration to it, by medians over rounds.
+Prints, as Markdown, the processor time of a pass without tracing, and the ratio of each
+configuration to it, for loops over arrays of several sizes. README.md in the folder above tells
+how.
 """
 
-from __future__ import annotations
-
+import argparse
+import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-CONFIGS = ("none", "ctracemalloc 1", "ctracemalloc 25", "tracemalloc 1", "tracemalloc 25")
-SIZES = (64, 1024, 4096, 65536, 1048576)
-KINDS = ("empty", "work")
-SECONDS = 0.01
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
+
+import machine
+from children import ChildError, ask, missing_modules
+from configs import BASE, Config
+from document import table, write_into
+from loops import KINDS
+from options import add_configs, add_into, add_python, choose, make_parser, pin
+
+WORKER = Path(__file__).with_name("loops.py")
+DEFAULT_CONFIGS = "control,ours-1,ours-25,stdlib-1"
+DEFAULT_SIZES = "1024,4096,65536,1048576"
+TIMEOUT = 600
+
+# Seconds of each round, by loop, bytes of an array, and configuration.
+Times = dict[tuple[str, int, str], list[float]]
 
 
-def measure(config: str, kind: str, size: int) -> float:
-    """Seconds of processor time of one loop, in this process."""
-    import time
-
-    import numpy as np
-
-    name, _, nframe = config.partition(" ")
-    if nframe:
-        __import__(name).start(int(nframe))
-    length = size // 8
-
-    def empty() -> None:
-        np.empty(length)
-
-    def work() -> None:
-        array = np.zeros(length)
-        array += 1.0
-        (array * 2.0).sum()
-
-    call = empty if kind == "empty" else work
-    loops, best = 1, float("inf")
-    for _ in range(20):
-        begin = time.process_time()
-        for _ in range(loops):
-            call()
-        taken = time.process_time() - begin
-        if taken < SECONDS:
-            loops *= 2
-        else:
-            best = min(best, taken / loops)
-    return best
+def _loops(text: str) -> list[str]:
+    return choose(text, {name: name for name in KINDS})
 
 
-def measure_in_a_process(config: str, kind: str, size: int) -> float:
-    """Do the same in a fresh process."""
-    done = subprocess.run(
-        [sys.executable, Path(__file__), "--one", config, kind, str(size)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=300,
+def _sizes(text: str) -> list[int]:
+    return [int(size) for size in text.split(",")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(__doc__)
+    add = parser.add_argument
+    add_python(parser)
+    add_configs(parser, DEFAULT_CONFIGS)
+    names = ",".join(KINDS)
+    add("--loops", type=_loops, default=names, metavar="LIST", help=f"default: {names}")
+    add(
+        "--sizes",
+        type=_sizes,
+        default=DEFAULT_SIZES,
+        metavar="LIST",
+        help=f"bytes of an array (default: {DEFAULT_SIZES})",
     )
-    return float(done.stdout)
+    add("--rounds", type=int, default=5, metavar="N", help="processes of each kind (default: 5)")
+    add("--cpu", type=int, metavar="N", help="processor to stay on (default: the last; -1: any)")
+    add_into(parser)
+    return parser
 
 
-def main() -> None:
-    """Run as told by the command line."""
-    if sys.argv[1:2] == ["--one"]:
-        print(measure(sys.argv[2], sys.argv[3], int(sys.argv[4])))
-        return
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print("| loop | bytes | no tracing, us | " + " | ".join(CONFIGS[1:]) + " |")
-    print("| --- | ---: " + "| ---: " * len(CONFIGS) + "|")
-    for kind in KINDS:
-        for size in SIZES:
-            values: dict[str, list[float]] = {config: [] for config in CONFIGS}
-            for _ in range(rounds):
-                for config in CONFIGS:
-                    values[config].append(measure_in_a_process(config, kind, size))
-            base = statistics.median(values["none"])
-            ratios = [f"{statistics.median(values[config]) / base:.2f}x" for config in CONFIGS[1:]]
-            print(
-                f"| {kind} | {size:,} | {base * 1e6:.2f} | " + " | ".join(ratios) + " |", flush=True
-            )
+def _measure(options: argparse.Namespace) -> Times:
+    times: Times = {}
+    for _ in range(options.rounds):
+        for loop in options.loops:
+            for size in options.sizes:
+                for config in options.config:
+                    arguments = [config.name, loop, str(size)]
+                    taken = ask(options.python, WORKER, arguments, timeout=TIMEOUT)["seconds"]
+                    times.setdefault((loop, size, config.name), []).append(taken)
+    return times
+
+
+def _report(times: Times, loops: list[str], sizes: list[int], configs: list[Config]) -> str:
+    """A row for each loop and size: ratios are medians over rounds, each in its own round."""
+    others = [config for config in configs if config.name != BASE]
+    rows = []
+    for loop in loops:
+        for size in sizes:
+            base = times[loop, size, BASE]
+            ratios = [
+                statistics.median(
+                    taken / without
+                    for taken, without in zip(times[loop, size, config.name], base, strict=True)
+                )
+                for config in others
+            ]
+            cells = [f"{size:,}", f"{statistics.median(base) * 1e6:,.2f}"]
+            rows.append([loop, *cells, *(f"{ratio:.2f}x" for ratio in ratios)])
+    return table(["loop", "bytes", "no tracing, us", *(c.label for c in others)], rows)
+
+
+def main() -> int:
+    """Does what the command line says."""
+    options = _parser().parse_args()
+    configs: list[Config] = options.config
+    if missing := missing_modules(options.python, configs):
+        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
+        return 2
+    pin(options.cpu)
+    load = os.getloadavg()[0]
+    try:
+        times = _measure(options)
+    except ChildError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 1
+    about = machine.lines(machine.describe(options.python, ["ctracemalloc", "numpy"]))
+    text = (
+        f"{about}\n- load average {load:.1f} at the start; {options.rounds} rounds, medians\n\n"
+        f"{_report(times, options.loops, options.sizes, configs)}\n"
+    )
+    if options.into:
+        write_into(options.into, "domains", text)
+    else:
+        print(text, end="")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
