@@ -11,7 +11,7 @@ BENCH ?= --quick
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper packages stress faults soak coverage mutate cross instructions bench docs examples pictures clean
+.PHONY: help setup tools demo test dev compat oracle domains stubs lint format sanitize sanitize-extension valgrind fuzz dumper packages stress faults soak coverage mutate cross instructions bench overhead docs examples pictures clean
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
@@ -99,6 +99,9 @@ instructions: tools ## the instructions of a hook call, against those on record
 
 bench: setup ## what tracing costs; takes long and wants a quiet machine
 	tools/bench.sh $(PYTHON_VERSION) $(BENCH)
+
+overhead: setup ## the same on all versions, in half an hour; prints all tables
+	bench/overhead/all.sh
 
 docs: setup ## build the documentation's site in build/site
 	tools/site.sh

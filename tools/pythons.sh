@@ -3,6 +3,8 @@
 #
 #   pythons.sh default           print the version of python3
 #   pythons.sh find VERSION      print the path of a python of that version
+#   pythons.sh release VERSION   print the path of an optimized build, to measure with: the system's own, or one that
+#                                pyenv builds from source with --enable-optimizations --with-lto (about half an hour)
 #   pythons.sh venv VERSION [REQUIREMENTS]
 #                                print the python of a venv with REQUIREMENTS (default: requirements-dev.txt); make it if absent
 #   pythons.sh chroot            print the path of a Debian sid chroot with the newest pythons; make it if absent
@@ -10,7 +12,7 @@
 #   pythons.sh host-packages     install what a build needs on the host, if it is missing
 #   pythons.sh needs PACKAGE FILE...  install a package here, if the file that shows it is missing
 #
-# VERSION is 3.11, 3.12, ... Inside the chroot, find and venv mean the chroot's pythons.
+# VERSION is 3.11, 3.12, ... Inside the chroot, find, release and venv mean the chroot's pythons.
 # chroot, enter and host-packages need root and a Debian host. Paths go to stdout, all else to stderr.
 # Everything is kept in CTRACEMALLOC_CACHE (default: ~/.cache/ctracemalloc); delete a part of it to have it made anew.
 set -euo pipefail
@@ -70,6 +72,28 @@ find_python() { # VERSION
     program=$(command -v "python$version" || true)
     [[ $program ]] && is_python "$program" "$version" && echo "$program" && return
     fail "no python $version here: install it with 'pyenv install $version', or see '$0 chroot'"
+}
+
+# What distributions ship is optimized; what pyenv builds is not, unless it is told to.
+release_python() { # VERSION
+    local version=$1 builder full log prefix=$cache/release-$1 program=/usr/bin/python$1
+    is_python "$program" "$version" && echo "$program" && return
+    [[ " ${sid_pythons[*]} " != *" $version "* ]] || fail "an optimized python $version is in the chroot: see '$0 enter'"
+    mkdir -p "$cache"
+    exec {lock}>"$prefix.lock"
+    flock "$lock"
+    if ! is_python "$prefix/bin/python$version" "$version"; then
+        builder=$(pyenv root 2>/dev/null)/plugins/python-build/bin/python-build
+        [[ -x $builder ]] || fail "no optimized python $version here, and no pyenv to build one"
+        full=$("$builder" --definitions | grep -E "^${version//./\\.}\.[0-9]+$" | sort -V | tail -n 1 || true)
+        [[ $full ]] || fail "pyenv knows no python $version"
+        log=$prefix.log
+        rm -rf "$prefix"
+        echo "pythons.sh: building python $full in $prefix (log: $log)" >&2
+        PYTHON_CONFIGURE_OPTS="--enable-optimizations --with-lto" "$builder" "$full" "$prefix" >"$log" 2>&1 ||
+            { rm -rf "$prefix"; fail "python $full was not built: $(tail -n 5 "$log")"; }
+    fi
+    echo "$prefix/bin/python$version"
 }
 
 make_venv() { # VERSION REQUIREMENTS
@@ -214,6 +238,7 @@ command=${1:-}
 case $command:$# in
     default:0) default_version ;;
     find:1) find_python "$1" ;;
+    release:1) release_python "$1" ;;
     venv:1) make_venv "$1" requirements-dev.txt ;;
     venv:2) make_venv "$1" "$2" ;;
     chroot:0)

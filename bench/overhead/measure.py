@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class Plan:
     clock: str
     # Seconds after which a process is ended.
     timeout: float
+    # Seconds after which no other program has its turn.
+    time_limit: float
 
     def rounds_of(self, config: Config) -> int:
         """How many rounds a configuration takes part in."""
@@ -115,8 +118,12 @@ def _take_turn(
     return [run_once(plan, program, config, number, loops) for config in configs]
 
 
-def measure(plan: Plan, results: Results, output: Path) -> None:
-    """Measures what the results do not hold yet, and writes them after each turn."""
+def measure(plan: Plan, results: Results, output: Path) -> bool:
+    """Measures what the results do not hold yet, and writes them after each turn.
+
+    False: there was no time for all.
+    """
+    end = time.monotonic() + plan.time_limit
     done = {(run.program, run.config, run.round) for run in results.runs}
     for number in range(max(map(plan.rounds_of, plan.configs))):
         for position, program in enumerate(plan.programs, 1):
@@ -127,11 +134,14 @@ def measure(plan: Plan, results: Results, output: Path) -> None:
             ]
             if not wanted:
                 continue
+            if time.monotonic() > end:
+                return False
             turn = _take_turn(plan, results, program, wanted, number)
             results.runs += turn
             results.save(output)
             where = f"round {number + 1}/{plan.rounds}, {position}/{len(plan.programs)}"
             print(f"{where}: {program.name}: {_progress(turn)}", file=sys.stderr, flush=True)
+    return True
 
 
 def _progress(turn: list[Run]) -> str:

@@ -111,9 +111,13 @@ def _measured(results: Results) -> list[Config]:
     return [Config(name) for name in results.configs if name in names]
 
 
-def _summary_table(results: Results) -> str:
-    header = ["", "programs", "rounds", "time", "by round", "worst"]
-    header += ["peak RSS", "by round", "worst"]
+_FIGURES = [
+    *("programs", "rounds", "time", "by round", "worst"),
+    *("peak RSS", "by round", "worst"),
+]
+
+
+def _summary_rows(results: Results) -> list[list[str]]:
     rows = []
     for config in _measured(results):
         times = ratios(results, config.name, seconds)
@@ -125,7 +129,7 @@ def _summary_table(results: Results) -> str:
             row.append(_span(figures))
             row.append(f"{_ratio(figures.worst.median)} {figures.worst.program}")
         rows.append(row)
-    return table(header, rows)
+    return rows
 
 
 def _program_table(results: Results, quantity: Quantity, unit: float, digits: int) -> str:
@@ -149,20 +153,29 @@ def _program_table(results: Results, quantity: Quantity, unit: float, digits: in
     return table(["program", name, *(config.label for config in configs)], rows)
 
 
-def _setting(results: Results) -> str:
+def _load(results: Results) -> str:
+    loads = [run.load for run in results.runs]
+    return (
+        f"load average {fmean(loads):.1f} (most {max(loads):.1f}), "
+        "of which the benchmark itself is 1"
+    )
+
+
+def _method(results: Results) -> str:
     settings = results.settings
-    load = fmean(run.load for run in results.runs)
     clock = "processor time" if settings["clock"] == "cpu" else "wall time"
-    lines = [machine.lines(results.machine)]
-    if settings["note"]:
-        lines.append(f"- {settings['note']}")
-    lines += [
-        f"- load average {load:.1f}, of which the benchmark itself is 1",
-        f"- {clock}, {settings['values']} values of {settings['seconds']} s a process or one loop "
+    return (
+        f"{clock}, {settings['values']} values of {settings['seconds']} s a process or one loop "
         "where that takes longer; ratio to no tracing in the same round; median of rounds; "
-        "geometric mean over programs",
-    ]
-    return "\n".join(lines)
+        "geometric mean over programs"
+    )
+
+
+def _setting(results: Results) -> str:
+    lines = [machine.lines(results.machine)]
+    if results.settings["note"]:
+        lines.append(f"- {results.settings['note']}")
+    return "\n".join([*lines, f"- {_load(results)}", f"- {_method(results)}"])
 
 
 def _failures(results: Results) -> list[str]:
@@ -178,17 +191,54 @@ def has_failures(results: Results) -> bool:
     return any(run.error for run in results.runs)
 
 
+def _failed(results: Results) -> list[str]:
+    failures = _failures(results)
+    heading = "Failed, and left out of their configuration:"
+    return [heading, "\n".join(failures)] if failures else []
+
+
 def summary(results: Results) -> str:
     """What was measured on what, and one line for each configuration."""
-    parts = [_setting(results), _summary_table(results)]
-    if failures := _failures(results):
-        parts += ["Failed, and left out of their configuration:", "\n".join(failures)]
-    return "\n\n".join(parts)
+    rows = table(["", *_FIGURES], _summary_rows(results))
+    return "\n\n".join([_setting(results), rows, *_failed(results)])
 
 
-def markdown(results: Results) -> str:
-    """The whole report."""
+def _version(results: Results) -> str:
+    return ".".join(results.machine["interpreter"].split()[0].split(".")[:2])
+
+
+def _short_setting(results: Results) -> str:
+    lines = [line.removeprefix("- ") for line in machine.lines(results.machine).splitlines()]
+    note = results.settings["note"]
+    texts = [*lines, *([str(note)] if note else []), _load(results)]
+    return f"- {_version(results)}: {'; '.join(texts)}"
+
+
+def _others(others: list[Results]) -> list[str]:
+    """One table of several interpreters, under what each was measured on."""
+    rows = []
+    for results in others:
+        first = _version(results)
+        for row in _summary_rows(results):
+            rows.append([first, *row])
+            first = ""
+    parts = ["Other interpreters:", "\n".join(map(_short_setting, others))]
+    parts.append(table(["interpreter", "configuration", *_FIGURES], rows, names=2))
+    for results in others:
+        if failed := _failed(results):
+            parts += [f"{_version(results)}: {failed[0]}", failed[1]]
+    return parts
+
+
+def markdown(results: Results, others: list[Results]) -> str:
+    """The whole report: of one interpreter all, of the others what their programs have in common.
+
+    A program that an interpreter cannot run is named, and is in none of its means.
+    """
     parts = [summary(results)]
+    if others:
+        parts += _others(others)
+        parts.append(f"The programs one by one, on {_version(results)}.")
     parts += ["Time by program:", _program_table(results, seconds, 1e-3, 2)]
     parts += ["Peak RSS by program:", _program_table(results, peak_rss, 2**20, 1)]
     return "\n\n".join(parts) + "\n"

@@ -3,14 +3,17 @@
 
     run.py prepare --python PYTHON --venv DIR      make a venv with all that is needed
     run.py --python PYTHON --config LIST -o FILE   measure
-    run.py report FILE                             print the results as Markdown
+    run.py report FILE [OTHER...]                  print the results as Markdown
 
 See README.md in the folder above for how it is measured.
 """
 
 import argparse
+import math
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
@@ -73,6 +76,14 @@ def _measure_parser() -> argparse.ArgumentParser:
         metavar="S",
         help="seconds after which a process is given up (default: 600)",
     )
+    add(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        metavar="M",
+        help="after these no other program has its turn (default: there is no limit)",
+    )
+    add("--known", action="store_true", help="leave out tracers that the interpreter has not")
     add("--note", default="", help="what else the report should say about the interpreter")
     add("--resume", action="store_true", help="go on where FILE ends")
     add("-o", "--output", type=Path, required=True, metavar="FILE", help="the results, as JSON")
@@ -102,7 +113,11 @@ def run_measure(arguments: list[str]) -> int:
     options = _measure_parser().parse_args(arguments)
     configs: list[Config] = options.config
     if missing := missing_modules(options.python, configs):
-        raise ValueError(f"{options.python} cannot import {', '.join(missing)}")
+        text = f"{options.python} cannot import {', '.join(missing)}"
+        if not options.known:
+            raise ValueError(text)
+        print(f"run.py: {text}", file=sys.stderr)
+        configs = [config for config in configs if config.module not in missing]
     programs = options.programs or [
         program for program in PROGRAMS if program.quick or not options.quick
     ]
@@ -117,14 +132,17 @@ def run_measure(arguments: list[str]) -> int:
         values=options.values,
         clock=options.clock,
         timeout=options.timeout,
+        time_limit=options.minutes * 60,
     )
     results = _start_results(options, configs)
     pin(options.cpu)
     try:
-        measure(plan, results, options.output)
+        complete = measure(plan, results, options.output)
     except KeyboardInterrupt:
         print(f"interrupted: go on with --resume -o {options.output}", file=sys.stderr)
         return 130
+    if not complete:
+        print(f"out of time: go on with --resume -o {options.output}", file=sys.stderr)
     print(report.summary(results))
     return int(report.has_failures(results))
 
@@ -133,14 +151,44 @@ def run_report(arguments: list[str]) -> int:
     """Prints a report, or writes it into a document."""
     parser = argparse.ArgumentParser(prog="run.py report")
     parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "others",
+        type=Path,
+        nargs="*",
+        help="other interpreters' results, of which few lines say all",
+    )
     add_into(parser)
     options = parser.parse_args(arguments)
-    text = report.markdown(Results.load(options.file))
+    text = report.markdown(Results.load(options.file), [*map(Results.load, options.others)])
     if options.into:
         write_into(options.into, "overhead", text)
     else:
         sys.stdout.write(text)
     return 0
+
+
+def _requirements(name: str) -> list[str]:
+    lines = (HERE / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _build_requirements() -> list[str]:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    requires: list[str] = project["build-system"]["requires"]
+    return requires
+
+
+def _install_tracer(install: list[str], venv: Path) -> None:
+    # In a folder that stays, and without a build environment of its own, so that it takes seconds
+    # after a change.
+    subprocess.run([*install, *_build_requirements()], check=True)
+    build = REPOSITORY / "build" / "bench" / "-".join(["tracer", *venv.absolute().parts[1:]])
+    build.mkdir(parents=True, exist_ok=True)
+    path = f"{venv.absolute() / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    options = ["--force-reinstall", "--no-deps", "--no-build-isolation"]
+    options += ["--config-settings", f"build-dir={build}"]
+    environment = {**os.environ, "PATH": path}
+    subprocess.run([*install, *options, str(REPOSITORY)], check=True, env=environment)
 
 
 def run_prepare(arguments: list[str]) -> int:
@@ -149,17 +197,23 @@ def run_prepare(arguments: list[str]) -> int:
     add_python(parser)
     parser.add_argument("--venv", type=Path, required=True)
     parser.add_argument("--no-tracer", action="store_true", help="leave out ctracemalloc")
-    parser.add_argument("--others", action="store_true", help="also install memray and ddtrace")
+    parser.add_argument(
+        "--others",
+        action="store_true",
+        help="also install memray and ddtrace, or say that there is none for the interpreter",
+    )
     options = parser.parse_args(arguments)
     python = str(options.venv.absolute() / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet"]
-    requirements = str(HERE / "requirements.txt")
-    subprocess.run([options.python, "-m", "venv", str(options.venv)], check=True)
-    subprocess.run([*install, "--no-deps", "-r", requirements], check=True)
-    if options.others:
-        subprocess.run([*install, "-r", str(HERE / "requirements-others.txt")], check=True)
+    if not Path(python).exists():
+        subprocess.run([options.python, "-m", "venv", str(options.venv)], check=True)
+    subprocess.run([*install, "--no-deps", *_requirements("requirements.txt")], check=True)
+    for other in _requirements("requirements-others.txt") if options.others else []:
+        # What has no wheel would be built for many minutes, and mostly in vain.
+        if subprocess.run([*install, "--only-binary", ":all:", other], check=False).returncode:
+            print(f"run.py: {options.python} cannot have {other}", file=sys.stderr)
     if not options.no_tracer:
-        subprocess.run([*install, "--force-reinstall", "--no-deps", str(REPOSITORY)], check=True)
+        _install_tracer(install, options.venv)
     print(python)
     return 0
 
