@@ -34,6 +34,16 @@ static inline PyThreadState *ctm_attached_state(void)
 #endif
 }
 
+/* Whether the interpreter is at its end, and detached threads do not come back to it. */
+static inline bool ctm_is_finalizing(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
+}
+
 #if PY_VERSION_HEX >= 0x030D0000
 #define CTM_HAVE_REF_TRACER 1
 #else

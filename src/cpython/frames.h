@@ -55,9 +55,10 @@ struct ctm_walker {
     uint32_t shown_depth;   /* none of so many oldest frames is counted but not shown; 0: captures
                                were missed, or `count_frames` */
     bool count_frames;      /* the counter is not to be trusted here */
-    /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once it
-     * is freed. */
+    /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once
+     * this thread has freed it. */
     PyThreadState *attached;
+    const PyInterpreterState *attached_interp; /* whose it is: `attached` may be gone */
 };
 
 void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,

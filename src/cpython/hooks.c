@@ -42,6 +42,9 @@ static struct {
     bool initialised;
     bool checked;         /* the frame walk, once */
     bool exit_registered; /* with this life of the interpreter */
+    /* Set under the gate, for the rest of this life: */
+    bool ending;
+    PyThreadState *ending_state; /* of the thread that ends it */
     pthread_key_t thread_key;
     PyRefTracer next_ref_tracer;
     void *next_ref_data;
@@ -63,6 +66,7 @@ static inline const PyMemAllocatorEx *inner(int domain)
 struct caller {
     PyThreadState *state; /* whose frames are the caller's; NULL: it has none */
     bool owner;           /* holds the main interpreter's GIL: the gate's owner */
+    bool detached;
 };
 
 /* A detached thread's own state stands still, and so do its frames. */
@@ -95,13 +99,26 @@ static inline struct caller who_calls(const struct thread_local_state *self, int
     if (domain == 0) {
         caller.state = own_attached_state(self);
         if (caller.state == NULL) {
-            return (struct caller){detached_state(self), false};
+            return (struct caller){detached_state(self), false, true};
         }
     } else {
         caller.state = ctm_attached_state();
     }
     caller.owner = caller.state != NULL && ctm_state_has_main_gil(caller.state);
+    caller.detached = false;
     return caller;
+}
+
+/*
+ * The state whose frames may be read. Gate held. The interpreter's end frees the states of detached
+ * threads, and their frames, under the threads that still run: it has said so before, under the
+ * gate, so that no walk is under way by then.
+ */
+static PyThreadState *readable_state(struct caller caller)
+{
+    bool may_be_gone = caller.detached && (hooks.ending || ctm_is_finalizing()) &&
+                       caller.state != hooks.ending_state;
+    return may_be_gone ? NULL : caller.state;
 }
 
 /* A walker for a thread that has none. NULL: no memory. Gate held. */
@@ -166,8 +183,10 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *s
         ctm_tracer_allocated_hook(&hooks.tracer, (uintptr_t)block, size, node);
         self->last_address = (uintptr_t)block;
         self->last_size = size;
-        if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL) {
+        if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL &&
+            CTM_UNLIKELY(self->walker->attached != state)) {
             self->walker->attached = state;
+            self->walker->attached_interp = state == NULL ? NULL : state->interp;
         }
     }
 }
@@ -177,7 +196,7 @@ static CTM_COLD void note_allocated_slow(struct thread_local_state *self, int do
 {
     struct caller caller = who_calls(self, domain);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-    note_allocated_inside(self, domain, caller.state, block, size);
+    note_allocated_inside(self, domain, readable_state(caller), block, size);
     ctm_gate_leave(&hooks.gate, pass);
 }
 
@@ -314,12 +333,13 @@ static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size
     return moved;
 }
 
-/* A thread's state, alone or inside its interpreter's, may be what is being freed. */
+/* A thread's state, alone or inside its interpreter's, may be what is being freed. Compared, but
+ * never read: the interpreter's end may have freed it. */
 static void forget_state(struct thread_local_state *self, const void *block)
 {
     struct ctm_walker *walker = self->walker;
     if (walker != NULL && walker->attached != NULL &&
-        (block == walker->attached || block == walker->attached->interp)) {
+        (block == walker->attached || block == walker->attached_interp)) {
         walker->attached = NULL;
     }
 }
@@ -450,7 +470,7 @@ static CTM_COLD int track_slow(struct thread_local_state *self, unsigned int dom
 {
     struct caller caller = who_calls(self, 0);
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
-    int result = track_inside(self, caller.state, domain, address, size);
+    int result = track_inside(self, readable_state(caller), domain, address, size);
     ctm_gate_leave(&hooks.gate, pass);
     return result;
 }
@@ -667,6 +687,8 @@ static void after_fork_in_child(void)
 static void at_exit(void)
 {
     hooks.exit_registered = false;
+    hooks.ending = false;
+    hooks.ending_state = NULL;
     for (int domain = 0; domain < DOMAINS; domain++) {
         PyMemAllocatorEx top;
         PyMem_GetAllocator(domain_ids[domain], &top);
@@ -733,6 +755,36 @@ static int start_tracer(const struct ctm_start_options *options)
     return 0;
 }
 
+/* Run by `atexit`, while all states of threads are still there. */
+static PyObject *note_ending(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    enum ctm_pass pass = enter();
+    hooks.ending = true;
+    hooks.ending_state = PyThreadState_Get();
+    ctm_gate_leave(&hooks.gate, pass);
+    Py_RETURN_NONE;
+}
+
+/* In a subinterpreter its own end would be told. */
+static int register_ending(void)
+{
+    static PyMethodDef method = {"_note_ending", note_ending, METH_NOARGS, NULL};
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        return 0;
+    }
+    PyObject *atexit = PyImport_ImportModule("atexit");
+    PyObject *function = atexit == NULL ? NULL : PyCFunction_New(&method, NULL);
+    PyObject *result =
+        function == NULL ? NULL : PyObject_CallMethod(atexit, "register", "O", function);
+    int status = result == NULL ? -1 : 0;
+    Py_XDECREF(result);
+    Py_XDECREF(function);
+    Py_XDECREF(atexit);
+    return status;
+}
+
 int ctm_hooks_start(const struct ctm_start_options *options)
 {
     if (hooks.tracer.tracing) {
@@ -745,6 +797,9 @@ int ctm_hooks_start(const struct ctm_start_options *options)
         hooks.checked = true;
     }
     if (!hooks.exit_registered) {
+        if (register_ending() < 0) {
+            return -1;
+        }
         if (Py_AtExit(at_exit) < 0) {
             PyErr_SetString(PyExc_RuntimeError,
                             "ctracemalloc: Py_AtExit has no free slot; start tracing earlier");

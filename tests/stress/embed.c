@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LIVES = 5, KEPT = 200 };
+enum { LIVES = 5, KEPT = 200, WAIT_US = 500 };
 
 static const char *folders;
 static _Atomic bool done;
@@ -148,7 +148,7 @@ static void subinterpreters(void)
 
 #if PY_VERSION_HEX >= 0x030C0000
 
-enum { ISOLATED = 4, ROUNDS = 3, WAIT_US = 500 };
+enum { ISOLATED = 4, ROUNDS = 3 };
 
 /* The isolated interpreters keep a hundred blocks anew each time that this grows; 0: the end. */
 static _Atomic int turn = 1;
@@ -269,6 +269,66 @@ static void isolated(void)
 
 #endif
 
+enum { DAEMONS = 4, ENOUGH = 20000 };
+
+static _Atomic unsigned long daemon_calls[DAEMONS];
+
+/* allocate(number): without the GIL, and for ever: it never comes back to an interpreter. */
+static PyObject *allocate(PyObject *module, PyObject *number)
+{
+    (void)module;
+    _Atomic unsigned long *calls = &daemon_calls[PyLong_AsLong(number) % DAEMONS];
+    Py_BEGIN_ALLOW_THREADS;
+    for (;;) {
+        void *block = PyMem_RawMalloc(2053);
+        block = PyMem_RawRealloc(block, 5000);
+        PyMem_RawFree(block);
+        atomic_fetch_add(calls, 1);
+    }
+    Py_END_ALLOW_THREADS;
+    Py_RETURN_NONE;
+}
+
+static PyObject *make_daemon_module(void)
+{
+    static PyMethodDef methods[] = {{"allocate", allocate, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+    static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "daemons",
+                                            .m_size = -1, .m_methods = methods};
+    return PyModule_Create(&definition);
+}
+
+static void wait_for_daemons(void)
+{
+    for (int i = 0; i < DAEMONS; i++) {
+        unsigned long least = atomic_load(&daemon_calls[i]) + ENOUGH;
+        while (atomic_load(&daemon_calls[i]) < least) {
+            usleep(WAIT_US);
+        }
+    }
+}
+
+/* Threads that are in C code while the interpreter ends, and after: it frees their states, which
+ * nobody may read then. A sanitizer would see it. */
+static void daemons(void)
+{
+    PyImport_AppendInittab("daemons", make_daemon_module);
+    initialize();
+    run("import ctracemalloc as t, daemons, threading\n"
+        "t.start(5)\n"
+        "def down(n, number): return down(n - 1, number) if n else daemons.allocate(number)\n"
+        "for number in range(4):\n"
+        "    threading.Thread(target=down, args=(40, number), daemon=True).start()\n");
+    PyThreadState *state = PyEval_SaveThread();
+    wait_for_daemons();
+    PyEval_RestoreThread(state);
+    run("found = [f for _, s, f, _ in t._get_traces() if s in (2053, 5000)]\n"
+        "assert {f[0][0] for f in found} <= {'<string>'}, found\n");
+    finalize();
+    wait_for_daemons();
+    /* Their stacks are still in use: no destructor may run. */
+    _exit(0);
+}
+
 /* One that has no interpreter any more, and one that has had none yet. */
 static void allocators_without_interpreter(void)
 {
@@ -300,6 +360,8 @@ int main(int argc, char **argv)
     } else if (strcmp(argv[1], "isolated") == 0) {
         isolated();
 #endif
+    } else if (strcmp(argv[1], "daemons") == 0) {
+        daemons();
     } else if (strcmp(argv[1], "allocators") == 0) {
         allocators_without_interpreter();
     } else {

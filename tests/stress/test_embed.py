@@ -20,7 +20,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-SCENARIOS = ["lives", "threads", "subinterpreters", "allocators"]
+SCENARIOS = ["lives", "threads", "subinterpreters", "daemons", "allocators"]
 if sys.version_info >= (3, 12):
     # With a GIL of their own.
     SCENARIOS.append("isolated")
