@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/platform.h"
-#include "snapshot/piles.h"
 #include "snapshot/take.h"
 #include "world.h"
 
@@ -467,14 +466,15 @@ static void totals_have_every_block(void **state)
 static void more_blocks_than_a_snapshot_counts_are_refused(void **state)
 {
     struct world w;
-    struct ctm_dealt dealt = {.sizes = NULL};
+    struct ctm_snapshot *s;
     (void)state;
 
     world_open(&w, 1);
     assert_true(world_start(&w));
     w.tracer.sites.current_blocks = (uint64_t)UINT32_MAX + 1;
-    assert_int_equal(ctm_deal(&dealt, &w.tracer, &w.tracer.pages), CTM_ELIMIT);
+    assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_ELIMIT);
     w.tracer.sites.current_blocks = 0;
+    assert_int_equal(heap.live, 0);
     world_close(&w);
 }
 
