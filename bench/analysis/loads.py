@@ -62,9 +62,9 @@ def recorded(places: int, blocks: int) -> Plan:
     return plan
 
 
-def distinct(places: int) -> Plan:
-    """One block a place, no two of one size."""
-    return [[BYTES + place] for place in range(places)]
+def singles(places: int, sizes: int) -> Plan:
+    """One block a place, of so many sizes in turn."""
+    return [[BYTES + place % sizes] for place in range(places)]
 
 
 def _one_frame(places: int) -> Callable[[int, int], object]:
@@ -109,6 +109,7 @@ class Load:
         shape: Callable[[int], Callable[[int, int], object]],
         *,
         has_target: bool = True,
+        sizes: int | None = None,
     ) -> None:
         self.label = label
         self.nframe = nframe
@@ -116,13 +117,14 @@ class Load:
         self._places = places
         self._blocks = blocks
         self._shape = shape
+        self._sizes = sizes
 
     def blocks(self) -> Iterator[tuple[Callable[[int, int], object], int, int]]:
         """For each block what makes it, of what place and size, in an order like a program's."""
         make = self._shape(self._places)
         plan = (
-            distinct(self._places)
-            if self._blocks == self._places
+            singles(self._places, self._sizes)
+            if self._sizes is not None
             else recorded(self._places, self._blocks)
         )
         calls = [(place, size) for place, sizes in enumerate(plan) for size in sizes]
@@ -142,6 +144,17 @@ LOADS = {
         100_000,
         _nothing_shared,
         has_target=False,
+        sizes=100_000,
+    ),
+    # Of as many sizes the blocks would take 500 GB.
+    "apart": Load(
+        "1,000,000 blocks of 1,000 sizes, stacks of 25 frames that share nothing",
+        FRAMES,
+        1_000_000,
+        1_000_000,
+        _nothing_shared,
+        has_target=False,
+        sizes=1_000,
     ),
     "many": Load(
         "10,000,000 blocks, 10,000 sites, 1 frame",

@@ -26,7 +26,7 @@ from options import add_into, add_python, choose, make_parser
 WORKER = Path(__file__).with_name("worker.py")
 TIMEOUT = 3600
 # Loads that stdlib's tracer is not asked to carry: minutes and gigabytes.
-OURS_ALONE = {"many"}
+OURS_ALONE = {"many", "apart"}
 BYTES = {
     "snapshot_bytes": "bytes of a snapshot, by its own count",
     "snapshot_rss": "resident memory that it added",

@@ -285,6 +285,9 @@ static void each_in_group(const struct ctm_page *pages,
                           void (*visit)(void *context, struct ctm_block block), void *context)
 {
     for (size_t i = 0; i < CTM_GROUP_PAGES; i++) {
+        if (i + 1 < CTM_GROUP_PAGES) {
+            __builtin_prefetch(pages[i + 1].entries);
+        }
         each_in_page(&pages[i], visit, context);
     }
 }

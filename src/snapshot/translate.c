@@ -440,7 +440,9 @@ int ctm_translation_sites(struct ctm_translation *t, struct ctm_item *sites, str
         uint64_t start = start_of(t, t->depths[sites[i].key].frames);
         sites[i].key |= start << 32;
     }
-    ctm_sort(sites, spare, length);
+    if (run_of(sites, length) < length) {
+        ctm_sort(sites, spare, length);
+    }
     error = translate_cuts(t, sites, length);
     if (error == CTM_OK) {
         ctm_sort(sites, spare, length);
