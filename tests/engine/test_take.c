@@ -478,6 +478,42 @@ static void more_blocks_than_a_snapshot_counts_are_refused(void **state)
     world_close(&w);
 }
 
+/* Blocks enough for their sizes to be given back while the rest is counted: none is lost. */
+static void sizes_are_given_back_while_others_are_counted(void **state)
+{
+    enum { LINES = 5, EACH = 60000 };
+    struct world w;
+    (void)state;
+
+    world_open(&w, 1);
+    assert_true(world_start(&w));
+    for (uint32_t line = 1; line <= LINES; line++) {
+        allocate_at(&w.tracer, line, 1);
+    }
+    const struct ctm_sites *sites = &w.tracer.sites;
+    uint32_t nodes[LINES];
+    for (uint32_t line = 0; line < LINES; line++) {
+        nodes[line] = sites->items[sites->length - LINES + line].node;
+    }
+    for (uint32_t i = 0; i < LINES * EACH; i++) {
+        uintptr_t address = 0x7e0000000000 + 16 * (uintptr_t)i;
+        ctm_tracer_allocated_hook(&w.tracer, address, 2 + i % 3, nodes[i % LINES]);
+    }
+    struct ctm_take_options options = {.nframe = 2};
+    struct ctm_snapshot *s;
+    assert_int_equal(take_snapshot(&w, &options, &s), CTM_OK);
+    assert_int_equal(s->trace_count, LINES + LINES * EACH);
+    assert_int_equal(s->row_count, 4 * LINES);
+    for (size_t i = 0; i < s->row_count; i++) {
+        const struct ctm_row *row = &s->rows[i];
+        uint64_t count = row->size == 1 ? 1 : EACH / 3;
+        assert_true(row->size >= 1 && row->size <= 4);
+        assert_true(row->count == count || (row->size > 1 && row->count == count + 1));
+    }
+    ctm_snapshot_unref(s);
+    world_close(&w);
+}
+
 /* Nothing lies behind a table that is full. */
 static void a_full_table_of_sites_is_read_to_its_end(void **state)
 {
@@ -697,6 +733,7 @@ int main(void)
         cmocka_unit_test(one_stack_may_have_many_sizes),
         cmocka_unit_test(totals_of_stacks_that_are_equal_when_cut_are_joined),
         cmocka_unit_test(more_blocks_than_a_snapshot_counts_are_refused),
+        cmocka_unit_test(sizes_are_given_back_while_others_are_counted),
         cmocka_unit_test(a_full_table_of_sites_is_read_to_its_end),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
