@@ -18,8 +18,9 @@ PATIENCE = 120
 
 # Allocates until it may have no more, lets go of most of it, and looks at what is left.
 GREEDY = """
-import sys
+import resource, sys
 import ctracemalloc as t
+limits = resource.getrlimit(resource.RLIMIT_AS)
 SIZES = [107, 613, 5_003, 40_009]
 FILES = 3_000
 extra = sys.getsizeof(b"")
@@ -56,11 +57,14 @@ for _ in range(3):
     count = len(kept) // 4
     while len(kept) > count:
         kept.pop()  # del kept[count:] needs memory
+    # What looks may have all it needs.
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, limits[1]))
     if t.is_tracing():
         look(count, t.get_dropped() == 0)
         t.take_snapshot().statistics("lineno")
         kept.clear()
         look(0, True)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
     kept.clear()
 print("goes on")
 """
@@ -69,7 +73,7 @@ print("goes on")
 def limited(argument: str, size: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", GREEDY, argument],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY)),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
