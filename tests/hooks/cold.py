@@ -9,6 +9,8 @@ and each EVERYth of the others. DUMP is one of stdlib's. Prints how many pieces 
 many of the attempts raised.
 """
 
+# start() imports it, and 3.13 writes over memory where it has none for an object of importlib's.
+import atexit  # noqa: F401
 import ctypes
 import gc
 import itertools
@@ -342,7 +344,7 @@ for _ in range(1 + PASSES):
 # its own objects, where these are refused.
 for what, most in (("traced", 256), ("blocks", 0), ("mapped", 65_536)):
     steps = [now[what] - last[what] for last, now in itertools.pairwise(levels)]
-    leaks = what != "mapped" and kind_name == "objects" and name not in PURE
+    leaks = kind_name == "objects" and name not in PURE
     # A sanitizer keeps what is freed.
     grows = what == "mapped" and "asan" in os.environ["LD_PRELOAD"]
     assert leaks or grows or min(steps) <= most, (what, steps)
