@@ -435,29 +435,41 @@ static inline bool is_called_by(const frame_type *frame, const frame_type *calle
            (previous != NULL && previous->previous == caller && is_hidden(previous));
 }
 
+/* Whether `callee` was called, with no frame in between, by what is remembered at `place`. */
+static inline bool is_under(const frame_type *callee, const struct ctm_place *place)
+{
+    const frame_type *caller = place->frame;
+    return CTM_LIKELY(callee->previous == caller) &&
+           CTM_LIKELY(place->instruction == instruction_of(caller));
+}
+
 /*
- * From *frame on down to `last`, as long as the callers are as remembered at `place` and below.
- * Returns the place where they are not, *frame being its callee; NULL: they all are.
+ * From *frame on down over `count` levels, as long as the callers are as remembered at `place` and
+ * below. Returns for how many levels they may not be, *frame being the callee of the first of them.
  *
  * Loads through the remembered pointer once it is verified, not through the one just read: then the
- * loads of many levels run at the same time.
+ * loads of many levels run at the same time. Four levels a turn, since the end of a loop costs as
+ * much as half a level.
  */
-static inline const struct ctm_place *
-skip_row(const struct ctm_place *place, const struct ctm_place *last, const frame_type **frame)
+static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
+                                const frame_type **frame)
 {
     const frame_type *at = *frame;
-    for (;; place--) {
-        const frame_type *caller = place->frame;
-        if (CTM_UNLIKELY(!is_called_by(at, caller)) ||
-            CTM_UNLIKELY(place->instruction != instruction_of(caller))) {
-            *frame = at;
-            return place;
+    for (;;) {
+        while (count >= 4 && is_under(at, place) && is_under(place[0].frame, place - 1) &&
+               is_under(place[-1].frame, place - 2) && is_under(place[-2].frame, place - 3)) {
+            at = place[-3].frame;
+            place -= 4;
+            count -= 4;
         }
-        at = caller;
-        if (place == last) {
+        if (count == 0 || !is_called_by(at, place->frame) ||
+            CTM_UNLIKELY(place->instruction != instruction_of(place->frame))) {
             *frame = at;
-            return NULL;
+            return count;
         }
+        at = place->frame;
+        place--;
+        count--;
     }
 }
 
@@ -468,15 +480,14 @@ static inline const frame_type *skip_unchanged(const struct ctm_walker *walker, 
 {
     while (*level > stop) {
         const struct ctm_place *newest = place_at(walker, *level - 1);
-        uint32_t to_ring_start = (uint32_t)(newest - walker->places);
-        uint32_t to_stop = *level - 1 - stop;
-        const struct ctm_place *last = newest - (to_stop < to_ring_start ? to_stop : to_ring_start);
-        const struct ctm_place *changed = skip_row(newest, last, &frame);
-        if (changed != NULL) {
-            *level -= (uint32_t)(newest - changed);
+        uint32_t to_ring_start = (uint32_t)(newest - walker->places) + 1;
+        uint32_t to_stop = *level - stop;
+        uint32_t count = to_stop < to_ring_start ? to_stop : to_ring_start;
+        uint32_t left = skip_row(newest, count, &frame);
+        *level -= count - left;
+        if (left != 0) {
             break;
         }
-        *level -= (uint32_t)(newest - last) + 1;
     }
     return frame;
 }
@@ -485,19 +496,19 @@ static inline const frame_type *skip_unchanged(const struct ctm_walker *walker, 
 enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
 
 /*
- * Verify the levels [base, level), `frame` standing at `level`, and renew those that changed;
+ * Verify the levels [floor, level), `frame` standing at `level`, and renew those that changed;
  * *changed becomes the lowest level whose node must be found anew, if that is lower than what it
  * is.
  */
 static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                 const frame_type *frame, uint32_t level, uint32_t base,
+                                 const frame_type *frame, uint32_t level, uint32_t floor,
                                  uint32_t *changed)
 {
-    uint32_t stop = walker->low < base ? base : walker->low;
-    while (level > base) {
+    uint32_t stop = walker->low < floor ? floor : walker->low;
+    while (level > floor) {
         if (remembers(walker, level - 1)) {
             frame = skip_unchanged(walker, stop, frame, &level);
-            if (level == base) {
+            if (level == floor) {
                 break;
             }
         }
@@ -514,7 +525,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
             *changed = level;
         }
     }
-    if (base == 0) {
+    if (floor == 0) {
         if (first_complete(frame->previous) != NULL) {
             return WALK_WRONG_DEPTH;
         }
@@ -547,21 +558,24 @@ static uint32_t forget(struct ctm_walker *walker)
 {
     walker->low = 0;
     walker->high = 0;
+    walker->aim.depth = 0;
     return CTM_NO_CONTEXT;
 }
 
 /*
- * Verify the levels [base, level), `frame` standing at `level`, those from there to `top` being
- * verified, and find the nodes of those that changed. True: all nodes below `top` are right. False:
- * nothing is remembered any more, and either there is no memory, or the depth is wrong and from now
- * on frames are counted.
+ * Verify the levels [lowest, level), `frame` standing at `level`, those from there to `top` being
+ * verified, and find the nodes of those that changed. True: all nodes from `lowest` to below `top`
+ * are right, and those from `base` on are there. False: nothing is remembered any more, and either
+ * there is no memory, or the depth is wrong and from now on frames are counted.
  */
 static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
-                         const frame_type *frame, uint32_t level, uint32_t base, uint32_t top)
+                         const frame_type *frame, uint32_t level, uint32_t base, uint32_t lowest,
+                         uint32_t top)
 {
     bool same_base = walker->low == base && walker->high > base;
     uint32_t changed = same_base ? (walker->high < top ? walker->high : top) : base;
-    enum walk_end end = walk_levels(walker, tracer, frame, level, base, &changed);
+    uint32_t floor = same_base && walker->high >= lowest ? lowest : base;
+    enum walk_end end = walk_levels(walker, tracer, frame, level, floor, &changed);
     if (end == WALK_DONE &&
         (changed >= top || renew_nodes(walker, tracer, root, base, changed, top))) {
         if (!same_base || changed < top) {
@@ -585,55 +599,60 @@ static inline uint32_t base_of(const struct ctm_capture_options *options, uint32
     return depth <= options->nframe ? 0 : (depth - options->nframe) & ~(options->stride - 1);
 }
 
-/* The parent of the newest frame's node, those below `top`, where it stands, being right. */
-static inline uint32_t parent_of(const struct ctm_walker *walker,
-                                 const struct ctm_capture_options *options, uint32_t base,
-                                 uint32_t top)
+/*
+ * The oldest level that a trace of a stack of `depth` frames shows. Those from the base to here are
+ * not verified: they are cut off when a snapshot is taken, so any path that leads to the right root
+ * will do.
+ */
+static inline uint32_t lowest_of(const struct ctm_capture_options *options, uint32_t depth)
 {
-    return top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
+    return depth <= options->nframe ? 0 : depth - options->nframe;
 }
 
-static inline void note_top(struct ctm_walker *walker, uint32_t top, const frame_type *newest,
-                            const struct ctm_location *location, uint32_t node)
-{
-    struct ctm_level *known = level_at(walker, top);
-    if (walker->high <= top || known->node != node) {
-        /* What is remembered above the newest frame stays true only under the same node. */
-        walker->high = top + 1;
-    }
-    *place_at(walker, top) = (struct ctm_place){newest, location->instruction};
-    *known = (struct ctm_level){location->frame, node};
-}
-
-/* The node of a stack of `depth` frames, those of all but the newest frame being right. */
-static CTM_NOINLINE uint32_t capture_top(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                         const struct ctm_capture_options *options,
-                                         const frame_type *newest, struct ctm_location *location,
-                                         uint32_t depth)
+/*
+ * Prepare to verify the callers in a stack of `depth` frames, as often as there are captures at
+ * this depth. False: not all of them are remembered, or not in one row.
+ */
+static inline bool aim(struct ctm_walker *walker, const struct ctm_tracer *tracer,
+                       const struct ctm_capture_options *options, uint32_t depth)
 {
     uint32_t base = base_of(options, depth);
-    uint32_t node = child_of(tracer, location, parent_of(walker, options, base, depth - 1));
-    if (CTM_UNLIKELY(node == CTM_NO_CONTEXT)) {
-        return forget(walker);
+    uint32_t top = depth - 1;
+    uint32_t count = top - lowest_of(options, depth);
+    if (walker->generation != tracer->generation || walker->low != base || walker->high < top ||
+        ((top - 1) & walker->mask) + 1 < count) {
+        return false;
     }
-    note_top(walker, depth - 1, newest, location, node);
-    return node;
+    walker->aim.depth = depth;
+    walker->aim.count = count;
+    walker->aim.newest = count == 0 ? walker->places : place_at(walker, top - 1);
+    walker->aim.parent = top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
+    return true;
 }
 
-/* The node of a stack of `depth` frames, those from `level` to the newest being as remembered and
- * `frame` standing there, but not all of the others. */
+/*
+ * The node of a stack of `depth` frames, those from `level` to the newest being as remembered and
+ * `frame` standing there, but not all of the others.
+ *
+ * Only callers are remembered. What was remembered at the newest frame's level and above stays: it
+ * is verified when calls lead there again, and is then still right if the frames stand where they
+ * stood.
+ */
 static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
                                              const struct ctm_capture_options *options,
                                              const frame_type *newest, const frame_type *frame,
                                              uint32_t level, uint32_t depth)
 {
     uint32_t base = base_of(options, depth);
+    uint32_t top = depth - 1;
     bool counted = walker->count_frames;
+    walker->aim.depth = 0;
     if (walker->generation != tracer->generation) {
         walker->generation = tracer->generation;
         (void)forget(walker);
     }
-    if (!renew_levels(walker, tracer, root_of(options, base), frame, level, base, depth - 1)) {
+    if (!renew_levels(walker, tracer, root_of(options, base), frame, level, base,
+                      lowest_of(options, depth), top)) {
         return walker->count_frames && !counted
                    ? capture_changed(walker, tracer, options, newest, newest,
                                      count_frames(newest) - 1, count_frames(newest))
@@ -641,7 +660,8 @@ static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct c
     }
     /* Found now: it moves when others are added. */
     struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
-    return capture_top(walker, tracer, options, newest, location, depth);
+    uint32_t parent = top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
+    return child_of(tracer, location, parent);
 }
 
 /*
@@ -653,34 +673,20 @@ static CTM_NOINLINE uint32_t capture_window(struct ctm_walker *walker, struct ct
                                             const frame_type *newest, struct ctm_location *location,
                                             uint32_t depth)
 {
-    uint32_t base = base_of(options, depth);
-    uint32_t top = depth - 1;
+    if (CTM_UNLIKELY(walker->aim.depth != depth || walker->generation != tracer->generation) &&
+        CTM_UNLIKELY(!aim(walker, tracer, options, depth))) {
+        return capture_changed(walker, tracer, options, newest, newest, depth - 1, depth);
+    }
     const frame_type *frame = newest;
-    if (CTM_UNLIKELY(walker->generation != tracer->generation || walker->low != base ||
-                     walker->high < top)) {
-        return capture_changed(walker, tracer, options, newest, newest, top, depth);
+    uint32_t left = skip_row(walker->aim.newest, walker->aim.count, &frame);
+    if (CTM_UNLIKELY(left != 0)) {
+        uint32_t level = depth - 1 - walker->aim.count + left;
+        return capture_changed(walker, tracer, options, newest, frame, level, depth);
     }
-    if (CTM_LIKELY(top != base)) {
-        const struct ctm_place *from = place_at(walker, top - 1);
-        const struct ctm_place *last = place_at(walker, base);
-        if (CTM_UNLIKELY(from < last)) {
-            /* The ring begins again in between. */
-            return capture_changed(walker, tracer, options, newest, newest, top, depth);
-        }
-        const struct ctm_place *changed = skip_row(from, last, &frame);
-        if (CTM_UNLIKELY(changed != NULL)) {
-            uint32_t level = base + (uint32_t)(changed - last) + 1;
-            return capture_changed(walker, tracer, options, newest, frame, level, depth);
-        }
+    if (walker->aim.count == depth - 1 && CTM_UNLIKELY(frame->previous != walker->below)) {
+        return capture_changed(walker, tracer, options, newest, frame, 0, depth);
     }
-    if (base == 0 && CTM_UNLIKELY(frame->previous != walker->below)) {
-        return capture_changed(walker, tracer, options, newest, frame, base, depth);
-    }
-    if (CTM_UNLIKELY(location->parent != parent_of(walker, options, base, top))) {
-        return capture_top(walker, tracer, options, newest, location, depth);
-    }
-    note_top(walker, top, newest, location, location->node);
-    return location->node;
+    return child_of(tracer, location, walker->aim.parent);
 }
 
 /* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */

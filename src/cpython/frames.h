@@ -38,6 +38,15 @@ struct ctm_level {
     uint32_t node;
 };
 
+/* What a capture at a depth verifies: worked out once for all captures there that find nothing
+ * changed. */
+struct ctm_aim {
+    const struct ctm_place *newest; /* of the callers, which lie below in one row */
+    uint32_t count;                 /* of them */
+    uint32_t depth;                 /* of the stack; 0: all this is void */
+    uint32_t parent;                /* of the newest frame's node */
+};
+
 struct ctm_walker {
     struct ctm_walker *next; /* in the list of all walkers */
     struct ctm_walker *next_unused;
@@ -46,6 +55,7 @@ struct ctm_walker {
     uint32_t mask;            /* of the rings */
     uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
     uint32_t high;
+    struct ctm_aim aim;
     uint64_t generation; /* of the tracer, when they were */
     const void *below;   /* what the oldest frame of all had for a caller: no frame that is shown */
     /* Depth of the stack, by the recursion counter of `state` where that can be trusted. */

@@ -52,6 +52,17 @@ SITUATIONS = {
                 if rng.random() < 0.5: return
         for _ in range(30): walk([60])
     """,
+    "changes_below_the_window": """
+        def deep(n):
+            if n: deep(n - 1)
+            check()
+        def one(n): deep(n)
+        def other(n): deep(n)
+        for n in (3, 20, 27, 45):
+            one(n); other(n)
+            one(n); one(n + 1)
+            other(n + 1)
+    """,
     "generators": """
         def inner(n):
             for i in range(n):
