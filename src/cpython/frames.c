@@ -403,27 +403,37 @@ static inline struct ctm_level *level_at(const struct ctm_walker *walker, uint32
     return &walker->levels[level & walker->mask];
 }
 
-/* Note what stands at a level. 1: its frame id changed; 0: it did not; CTM_ENOMEM. */
+/* The lowest level of which the node must be found anew. */
+struct change {
+    uint32_t level;
+    /* What is known of the instruction there, if it was looked up; else NULL. */
+    struct ctm_location *location;
+};
+
+/* Note what stands at a level; if its frame id changed, then so in *change. CTM_ENOMEM. */
 static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t level,
-                             const frame_type *frame, uintptr_t instruction)
+                             const frame_type *frame, uintptr_t instruction, struct change *change)
 {
     struct ctm_place *place = place_at(walker, level);
     struct ctm_level *known = level_at(walker, level);
     bool remembered = remembers(walker, level);
     place->frame = frame;
     if (remembered && place->instruction == instruction) {
-        return 0;
+        return CTM_OK;
     }
-    const struct ctm_location *location = locate(tracer, frame, instruction);
+    struct ctm_location *location = locate(tracer, frame, instruction);
     if (location == NULL) {
         return CTM_ENOMEM;
     }
     place->instruction = instruction;
-    if (remembered && known->frame_id == location->frame) {
-        return 0;
+    change->location = NULL; /* it may just have moved */
+    if (!remembered || known->frame_id != location->frame) {
+        known->frame_id = location->frame;
+        if (level <= change->level) {
+            *change = (struct change){level, location};
+        }
     }
-    known->frame_id = location->frame;
-    return 1;
+    return CTM_OK;
 }
 
 /* Whether the next frame that is shown is `caller`. Never wrong when true; false too where more
@@ -497,12 +507,11 @@ enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
 
 /*
  * Verify the levels [floor, level), `frame` standing at `level`, and renew those that changed;
- * *changed becomes the lowest level whose node must be found anew, if that is lower than what it
- * is.
+ * *change becomes the lowest of them, if that is lower than what it is.
  */
 static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
                                  const frame_type *frame, uint32_t level, uint32_t floor,
-                                 uint32_t *changed)
+                                 struct change *change)
 {
     uint32_t stop = walker->low < floor ? floor : walker->low;
     while (level > floor) {
@@ -517,12 +526,8 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
             return WALK_WRONG_DEPTH;
         }
         level--;
-        int noted = note_level(walker, tracer, level, frame, instruction_of(frame));
-        if (noted < 0) {
+        if (note_level(walker, tracer, level, frame, instruction_of(frame), change) < 0) {
             return WALK_NO_MEMORY;
-        }
-        if (noted > 0 && level < *changed) {
-            *changed = level;
         }
     }
     if (floor == 0) {
@@ -539,12 +544,19 @@ static inline uint32_t root_of(const struct ctm_capture_options *options, uint32
     return ctm_stacks_root(options->total_nframe ? left_out : 0);
 }
 
-/* Find the nodes of the levels [changed, top) anew. */
+/* Find the nodes of the levels from the lowest that changed to below `top` anew. */
 static bool renew_nodes(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
-                        uint32_t base, uint32_t changed, uint32_t top)
+                        uint32_t base, struct change change, uint32_t top)
 {
-    uint32_t parent = changed == base ? root : level_at(walker, changed - 1)->node;
-    for (uint32_t level = changed; level < top; level++) {
+    uint32_t level = change.level;
+    uint32_t parent = level == base ? root : level_at(walker, level - 1)->node;
+    if (change.location != NULL && change.location->parent == parent) {
+        /* A call as the last one from there, which spares a look into a large table. */
+        parent = change.location->node;
+        level_at(walker, level)->node = parent;
+        level++;
+    }
+    for (; level < top; level++) {
         struct ctm_level *known = level_at(walker, level);
         if (ctm_stacks_child(&tracer->stacks, parent, known->frame_id, &known->node) < 0) {
             return false;
@@ -573,12 +585,12 @@ static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, u
                          uint32_t top)
 {
     bool same_base = walker->low == base && walker->high > base;
-    uint32_t changed = same_base ? (walker->high < top ? walker->high : top) : base;
+    struct change change = {same_base ? (walker->high < top ? walker->high : top) : base, NULL};
     uint32_t floor = same_base && walker->high >= lowest ? lowest : base;
-    enum walk_end end = walk_levels(walker, tracer, frame, level, floor, &changed);
+    enum walk_end end = walk_levels(walker, tracer, frame, level, floor, &change);
     if (end == WALK_DONE &&
-        (changed >= top || renew_nodes(walker, tracer, root, base, changed, top))) {
-        if (!same_base || changed < top) {
+        (change.level >= top || renew_nodes(walker, tracer, root, base, change, top))) {
+        if (!same_base || change.level < top) {
             /* What was remembered above is no longer true. */
             walker->high = top;
         }

@@ -56,28 +56,9 @@ int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
     return CTM_OK;
 }
 
-static uint32_t find_node(const struct ctm_stacks *stacks, uint64_t hash, uint32_t parent,
-                          uint32_t frame)
+static CTM_NOINLINE int add_node(struct ctm_stacks *stacks, uint64_t hash, uint32_t parent,
+                                 uint32_t frame, uint32_t *node)
 {
-    uint32_t probe = 0;
-    uint32_t found;
-    while ((found = ctm_index_next(&stacks->node_index, hash, &probe)) != UINT32_MAX) {
-        if (stacks->nodes[found].parent == parent && stacks->nodes[found].frame == frame) {
-            break;
-        }
-    }
-    return found;
-}
-
-int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
-{
-    uint64_t hash = ctm_hash_pair(parent, frame);
-    uint32_t found = find_node(stacks, hash, parent, frame);
-    if (found != UINT32_MAX) {
-        ctm_stacks_see_node(stacks, found);
-        *node = found;
-        return CTM_OK;
-    }
     int error = ctm_index_reserve(&stacks->node_index);
     if (error < 0) {
         return error;
@@ -104,6 +85,24 @@ int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
     ctm_index_put(&stacks->node_index, hash, made);
     *node = made;
     return CTM_OK;
+}
+
+/* Looks for the node itself, and calls a function only to make it: so it has no registers to save
+ * where the node is there. */
+int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
+{
+    uint64_t hash = ctm_hash_pair(parent, frame);
+    uint32_t probe = 0;
+    uint32_t found;
+    while ((found = ctm_index_next(&stacks->node_index, hash, &probe)) != UINT32_MAX) {
+        const struct ctm_context *known = &stacks->nodes[found];
+        if (CTM_LIKELY(known->parent == parent && known->frame == frame)) {
+            ctm_stacks_see_node(stacks, found);
+            *node = found;
+            return CTM_OK;
+        }
+    }
+    return add_node(stacks, hash, parent, frame, node);
 }
 
 uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node)

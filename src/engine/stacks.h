@@ -81,10 +81,14 @@ static inline bool ctm_context_is_idle(const struct ctm_context *node)
     return node->site == CTM_NO_SITE && node->users == 0;
 }
 
-/* Note that a node, or a frame, was asked for. */
+/* Note that a node, or a frame, was asked for. A node's cache line is not written to for what it
+ * says already. */
 static inline void ctm_stacks_see_node(struct ctm_stacks *stacks, uint32_t id)
 {
-    stacks->nodes[id].seen = stacks->cycle & 0xff;
+    struct ctm_context *node = &stacks->nodes[id];
+    if (CTM_UNLIKELY(node->seen != (stacks->cycle & 0xff))) {
+        node->seen = stacks->cycle & 0xff;
+    }
 }
 
 static inline void ctm_stacks_see_frame(struct ctm_stacks *stacks, uint32_t id)
