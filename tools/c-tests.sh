@@ -30,12 +30,13 @@ case $kind in
         ;;
     asan)
         options+=("-Db_sanitize=address,undefined")
-        export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
+        # Tests ask for more than there is, and want to be told so.
+        export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1:allocator_may_return_null=1
         export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
         ;;
     tsan)
         options+=(-Db_sanitize=thread)
-        export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:second_deadlock_stack=1
+        export TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:allocator_may_return_null=1
         # Its shadow memory has no place for what a kernel with many random bits maps.
         runner=(setarch --addr-no-randomize)
         ;;
