@@ -338,11 +338,13 @@ def test_libraries_come_and_go_while_threads_report_and_tracing_starts_and_stops
         + """
 import _ctypes, threading
 library = load(sys.argv[1])
-LOADS = 300
+LOADS, ROUNDS = 300, 3
+rounds = 0
 results = set()
 done = threading.Event()
 def come_and_go(number):
-    for i in range(LOADS):
+    i = 0
+    while i < LOADS or rounds < ROUNDS:
         handle = _ctypes.dlopen(sys.argv[2 + number], ctypes.RTLD_LOCAL)
         guest = ctypes.CDLL(None, handle=handle)
         guest.report.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
@@ -351,6 +353,7 @@ def come_and_go(number):
         results.add(guest.report(7, address, 10))
         results.add(guest.withdraw(7, address))
         _ctypes.dlclose(handle)
+        i += 1
 def allocate():
     while not done.is_set():
         kept = [bytes(1000) for _ in range(100)]
@@ -359,7 +362,6 @@ others = [threading.Thread(target=allocate),
           threading.Thread(target=library.hammer_in_threads, args=(8, 2, 100_000))]
 for thread in guests + others:
     thread.start()
-rounds = 0
 while any(thread.is_alive() for thread in guests):
     t.start()
     t.take_snapshot()
@@ -368,7 +370,7 @@ while any(thread.is_alive() for thread in guests):
 done.set()
 for thread in others:
     thread.join()
-assert results <= {0, -2} and rounds, results
+assert results <= {0, -2}, results
 t.start()
 guests = [threading.Thread(target=come_and_go, args=(number,)) for number in range(3)]
 results.clear()
@@ -565,11 +567,11 @@ def test_known_domains_have_names() -> None:
 
 
 def test_a_domain_can_be_named() -> None:
-    assert ctracemalloc.domain_name(987654) == "domain 987654"
-    ctracemalloc.name_domain(987654, "frames of a film")
-    assert ctracemalloc.domain_name(987654) == "frames of a film"
-    with pytest.raises(ValueError, match="name of domain 987654 must not be empty"):
-        ctracemalloc.name_domain(987654, "")
+    assert ctracemalloc.domain_name(876543) == "domain 876543"
+    ctracemalloc.name_domain(876543, "frames of a film")
+    assert ctracemalloc.domain_name(876543) == "frames of a film"
+    with pytest.raises(ValueError, match="name of domain 876543 must not be empty"):
+        ctracemalloc.name_domain(876543, "")
 
 
 def test_the_header_is_installed() -> None:
