@@ -514,6 +514,28 @@ static void sizes_are_given_back_while_others_are_counted(void **state)
     world_close(&w);
 }
 
+/* More rows than are made at once. */
+static void many_rows_are_all_made(void **state)
+{
+    enum { ROWS = 40000 };
+    struct world w;
+    (void)state;
+
+    world_open(&w, 1);
+    assert_true(world_start(&w));
+    allocate_at(&w.tracer, 1, ROWS);
+    struct ctm_take_options options = {.nframe = 1};
+    struct ctm_snapshot *s;
+    assert_int_equal(take_snapshot(&w, &options, &s), CTM_OK);
+    assert_int_equal(s->row_count, ROWS);
+    for (size_t i = 0; i < s->row_count; i++) {
+        assert_int_equal(s->rows[i].size, ROWS - i);
+        assert_int_equal(s->rows[i].count, 1);
+    }
+    ctm_snapshot_unref(s);
+    world_close(&w);
+}
+
 /* Nothing lies behind a table that is full. */
 static void a_full_table_of_sites_is_read_to_its_end(void **state)
 {
@@ -734,6 +756,7 @@ int main(void)
         cmocka_unit_test(totals_of_stacks_that_are_equal_when_cut_are_joined),
         cmocka_unit_test(more_blocks_than_a_snapshot_counts_are_refused),
         cmocka_unit_test(sizes_are_given_back_while_others_are_counted),
+        cmocka_unit_test(many_rows_are_all_made),
         cmocka_unit_test(a_full_table_of_sites_is_read_to_its_end),
         cmocka_unit_test(one_block_is_one_row),
         cmocka_unit_test(a_tracer_without_traces_has_none),
