@@ -19,7 +19,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 import machine
 from children import ChildError, ask, missing_modules
 from configs import Config
-from document import table, write_into
+from document import publish, table
 from loads import LOADS, Load
 from options import add_into, add_python, choose, make_parser
 
@@ -129,10 +129,7 @@ def main() -> int:
         f"median (least to most) of {options.rounds} rounds"
         f"{'; without stdlib' if options.alone else ', one of stdlib'}\n\n" + "\n".join(sections)
     )
-    if options.into:
-        write_into(options.into, "analysis", text)
-    else:
-        print(text, end="")
+    publish(text, "analysis", options.into)
     return 0
 
 

@@ -19,7 +19,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 import machine
 from children import ChildError, ask, missing_modules
 from configs import BASE, Config
-from document import table, write_into
+from document import publish, table
 from loops import KINDS
 from options import add_configs, add_into, add_python, choose, make_parser, pin
 
@@ -110,10 +110,7 @@ def main() -> int:
         f"{about}\n- load average {load:.1f} at the start; {options.rounds} rounds, medians\n\n"
         f"{_report(times, options.loops, options.sizes, configs)}\n"
     )
-    if options.into:
-        write_into(options.into, "domains", text)
-    else:
-        print(text, end="")
+    publish(text, "domains", options.into)
     return 0
 
 

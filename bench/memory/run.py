@@ -17,7 +17,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 import machine
 from children import ChildError, ask, missing_modules
 from configs import BASE, Config
-from document import table, write_into
+from document import publish, table
 from options import add_configs, add_into, add_python, make_parser
 
 WORKER = Path(__file__).with_name("blocks.py")
@@ -104,10 +104,7 @@ def main() -> int:
         return 1
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     text = f"{about}\n\nBytes a block:\n\n{_report(figures, configs)}\n"
-    if options.into:
-        write_into(options.into, "memory", text)
-    else:
-        print(text, end="")
+    publish(text, "memory", options.into)
     return 0
 
 

@@ -22,7 +22,7 @@ import machine
 import report
 from children import missing_modules
 from configs import Config
-from document import write_into
+from document import publish
 from measure import Plan, find_benchmarks, measure
 from options import add_configs, add_into, add_python, choose, make_parser, pin
 from programs import PROGRAMS, Program
@@ -160,10 +160,7 @@ def run_report(arguments: list[str]) -> int:
     add_into(parser)
     options = parser.parse_args(arguments)
     text = report.markdown(Results.load(options.file), [*map(Results.load, options.others)])
-    if options.into:
-        write_into(options.into, "overhead", text)
-    else:
-        sys.stdout.write(text)
+    publish(text, "overhead", options.into)
     return 0
 
 

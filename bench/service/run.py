@@ -14,7 +14,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
 from children import ChildError, ask, missing_modules
-from document import table, write_into
+from document import publish, table
 from options import add_configs, add_into, add_python, make_parser
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -56,10 +56,7 @@ def main() -> int:
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     header = ["configuration", "hour", "resident, MiB", "tracer, MiB", "slowest request, ms"]
     text = f"{about}\n\n{table(header, rows, names=1)}\n"
-    if options.into:
-        write_into(options.into, "service", text)
-    else:
-        print(text, end="")
+    publish(text, "service", options.into)
     return 0
 
 

@@ -20,7 +20,7 @@ from statistics import median
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from document import table, write_into
+from document import publish, table
 from options import add_into, add_python, make_parser, pin
 
 # A process that starts and ends, in milliseconds.
@@ -122,10 +122,7 @@ def main() -> int:
         times = _measure(starts, options.rounds)
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     text = f"{about}\n\n{_report(times)}\n"
-    if options.into:
-        write_into(options.into, "startup", text)
-    else:
-        print(text, end="")
+    publish(text, "startup", options.into)
     return 0
 
 
