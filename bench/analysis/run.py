@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, missing_modules
+from children import ChildError, ask, usable
 from configs import Config
 from document import publish, table
 from loads import LOADS, Load
@@ -102,10 +102,7 @@ def _section(load: Load, own: Figures, theirs: Figures | None) -> str:
 def main() -> int:
     """Does what the command line says."""
     options = _parser().parse_args()
-    configs = [Config("ours-1"), Config("stdlib-1")]
-    if missing := missing_modules(options.python, configs):
-        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
-        return 2
+    configs = usable(options.python, [Config("ours-1"), Config("stdlib-1")])
     sections = []
     try:
         for name in options.loads:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,13 +74,21 @@ def ask(
     return answer
 
 
-def missing_modules(python: str, configs: list[Config]) -> list[str]:
-    """The tracers among the configurations that an interpreter cannot import."""
+def usable(python: str, configs: list[Config], *, known: bool = False) -> list[Config]:
+    """The configurations, if an interpreter can import their tracers; else ends with status 2.
+
+    With known, those whose tracers it can import.
+    """
     modules = dict.fromkeys(config.module for config in configs if config.module)
-    return [
+    missing = [
         module
         for module in modules
         if subprocess.run(
             [python, "-c", f"import {module}"], capture_output=True, check=False
         ).returncode
     ]
+    if missing:
+        print(f"run.py: {python} cannot import {', '.join(missing)}", file=sys.stderr)
+        if not known:
+            sys.exit(2)
+    return [config for config in configs if config.module not in missing]

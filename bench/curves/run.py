@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, missing_modules
+from children import ChildError, ask, usable
 from configs import BASE, Config
 from document import publish, table
 from options import add_configs, add_into, add_python, choose, make_parser, pin
@@ -87,10 +87,7 @@ def _report(times: Times, situations: list[str], configs: list[Config]) -> str:
 def main() -> int:
     """Does what the command line says."""
     options = _parser().parse_args()
-    configs: list[Config] = options.config
-    if missing := missing_modules(options.python, configs):
-        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
-        return 2
+    configs = usable(options.python, options.config)
     pin(options.cpu)
     try:
         times = _measure(options.python, options.situations, configs, options.rounds)

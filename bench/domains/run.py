@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, missing_modules
+from children import ChildError, ask, usable
 from configs import BASE, Config
 from document import publish, table
 from loops import KINDS
@@ -94,10 +94,7 @@ def _report(times: Times, loops: list[str], sizes: list[int], configs: list[Conf
 def main() -> int:
     """Does what the command line says."""
     options = _parser().parse_args()
-    configs: list[Config] = options.config
-    if missing := missing_modules(options.python, configs):
-        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
-        return 2
+    configs = usable(options.python, options.config)
     pin(options.cpu)
     load = os.getloadavg()[0]
     try:

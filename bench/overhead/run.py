@@ -20,7 +20,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
 import report
-from children import missing_modules
+from children import usable
 from configs import Config
 from document import publish
 from measure import Plan, find_benchmarks, measure
@@ -111,13 +111,7 @@ def _start_results(options: argparse.Namespace, configs: list[Config]) -> Result
 def run_measure(arguments: list[str]) -> int:
     """Measures; 1 if a program failed."""
     options = _measure_parser().parse_args(arguments)
-    configs: list[Config] = options.config
-    if missing := missing_modules(options.python, configs):
-        text = f"{options.python} cannot import {', '.join(missing)}"
-        if not options.known:
-            raise ValueError(text)
-        print(f"run.py: {text}", file=sys.stderr)
-        configs = [config for config in configs if config.module not in missing]
+    configs = usable(options.python, options.config, known=options.known)
     programs = options.programs or [
         program for program in PROGRAMS if program.quick or not options.quick
     ]

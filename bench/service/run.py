@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, missing_modules
+from children import ChildError, ask, usable
 from document import publish, table
 from options import add_configs, add_into, add_python, make_parser
 
@@ -34,12 +34,10 @@ def main() -> int:
     add("--requests", type=int, default=REQUESTS, metavar="N", help="in each simulated hour")
     add_into(parser)
     options = parser.parse_args()
-    if missing := missing_modules(options.python, options.config):
-        print(f"run.py: {options.python} cannot import {', '.join(missing)}", file=sys.stderr)
-        return 2
+    configs = usable(options.python, options.config)
     rows = []
     try:
-        for config in options.config:
+        for config in configs:
             arguments = [config.name, str(HOURS), str(options.requests)]
             figures = ask(options.python, WORKER, arguments, timeout=TIMEOUT)
             last = 0
