@@ -108,12 +108,10 @@ class Load:
         blocks: int,
         shape: Callable[[int], Callable[[int, int], object]],
         *,
-        has_target: bool = True,
         sizes: int | None = None,
     ) -> None:
         self.label = label
         self.nframe = nframe
-        self.has_target = has_target
         self._places = places
         self._blocks = blocks
         self._shape = shape
@@ -143,7 +141,6 @@ LOADS = {
         100_000,
         100_000,
         _nothing_shared,
-        has_target=False,
         sizes=100_000,
     ),
     # Of as many sizes the blocks would take 500 GB.
@@ -153,7 +150,6 @@ LOADS = {
         1_000_000,
         1_000_000,
         _nothing_shared,
-        has_target=False,
         sizes=1_000,
     ),
     "many": Load(
@@ -162,6 +158,5 @@ LOADS = {
         10_000,
         10_000_000,
         _one_frame,
-        has_target=False,
     ),
 }
