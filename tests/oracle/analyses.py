@@ -16,6 +16,7 @@ import ctracemalloc
 from ctracemalloc._engine import SnapshotTable
 from reading import RawTrace
 
+# What both group by, and whether a block counts at every frame.
 KEYS = [
     ("filename", False),
     ("lineno", False),

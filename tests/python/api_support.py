@@ -6,8 +6,10 @@ CTM_CASES says how many cases a property is tried with.
 from __future__ import annotations
 
 import os
+import sys
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +17,10 @@ import ctracemalloc
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+sys.path.insert(1, str(Path(__file__).parents[1] / "oracle"))
+
+from analyses import KEYS as KEYS
 
 ours = ctracemalloc
 stdlib = tracemalloc
@@ -30,14 +36,6 @@ many_cases = settings(
 
 # Many cases take long, and may.
 patient = pytest.mark.timeout(300 + CASES)
-
-KEYS = [
-    ("filename", False),
-    ("lineno", False),
-    ("traceback", False),
-    ("filename", True),
-    ("lineno", True),
-]
 
 # Few enough to collide, strange enough to matter.
 FILENAMES = [
