@@ -872,7 +872,7 @@ int ctm_hooks_restore(void)
         return 0;
     }
     enum ctm_pass pass = enter();
-    uint64_t blocks = hooks.tracer.sites.current_blocks;
+    uint64_t blocks = ctm_sites_live_blocks(&hooks.tracer.sites);
     hooks.tracer.lost += blocks;
     ctm_gate_leave(&hooks.gate, pass);
     if (ctm_hooks_clear_traces() < 0 || hook_domains() < 0 || hook_references() < 0) {

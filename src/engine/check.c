@@ -8,9 +8,8 @@
 /* What is counted from scratch, to be compared with the counters. */
 struct count {
     const struct ctm_tracer *tracer;
-    struct ctm_site *sites; /* live_bytes and live_blocks by site id */
-    uint64_t blocks;
-    bool foreign; /* a block names a site that is none */
+    struct ctm_site *sites; /* what each has gained with the blocks that there are, by site id */
+    bool foreign;           /* a block names a site that is none */
 };
 
 static bool refuse_all(void *context, size_t size)
@@ -159,8 +158,7 @@ static bool is_node(const struct ctm_stacks *stacks, uint32_t id)
 
 static bool site_is_nodes(const struct ctm_tracer *tracer, uint32_t site, uint32_t node)
 {
-    return site < tracer->sites.length && tracer->sites.items[site].node == node &&
-           tracer->sites.items[site].domain == 0;
+    return site < tracer->sites.length && ctm_site_is_of(&tracer->sites, site, node);
 }
 
 static const char *check_node(const struct ctm_tracer *tracer, uint32_t id)
@@ -231,30 +229,34 @@ static const char *check_sites(const struct ctm_tracer *tracer)
     copy.length = copy.capacity;
     copy.first_free = 0;
     size_t indexed = 0;
+    if (!ctm_site_is_free(&sites->items[0])) {
+        return "sites: site 0 is of a node";
+    }
     for (uint32_t id = 1; id < sites->length; id++) {
         const struct ctm_site *site = &sites->items[id];
         uint32_t found;
         if (ctm_site_is_free(site)) {
             continue;
         }
-        if (!is_node(&tracer->stacks, site->node)) {
+        uint32_t node = ctm_site_node(site);
+        if (!is_node(&tracer->stacks, node)) {
             return "sites: a site's node is none";
         }
-        if (site->domain == 0) {
-            if (tracer->stacks.nodes[site->node].site != id) {
+        if (ctm_site_domain(site) == 0) {
+            if (tracer->stacks.nodes[node].site != id) {
                 return "sites: a node does not know its site";
             }
             continue;
         }
         indexed++;
-        if (ctm_sites_domain(&copy, site->domain, site->node, &found) < 0 || found != id) {
+        if (ctm_sites_domain(&copy, ctm_site_domain(site), node, &found) < 0 || found != id) {
             return "sites: the site of a domain is not found, or found twice";
         }
     }
     if (!ctm_check_owns_mapping(sites->pages, sites->items,
                                 sites->capacity * sizeof *sites->items) ||
-        !ctm_check_owns_mapping(sites->pages, sites->reused,
-                                sites->reuse_capacity * sizeof *sites->reused)) {
+        !ctm_check_owns_mapping(sites->pages, sites->rest,
+                                sites->rest_capacity * sizeof *sites->rest)) {
         return "sites: items without a mapping";
     }
     return check_index(&sites->domain_index, indexed);
@@ -272,8 +274,8 @@ static const char *check_users(const struct ctm_tracer *tracer)
     }
     for (uint32_t id = 1; right && id < tracer->sites.length; id++) {
         const struct ctm_site *site = &tracer->sites.items[id];
-        if (!ctm_site_is_free(site) && site->domain != 0) {
-            users[site->node]++;
+        if (!ctm_site_is_free(site) && ctm_site_domain(site) != 0) {
+            users[ctm_site_node(site)]++;
         }
     }
     for (uint32_t id = 0; right && id < stacks->node_length; id++) {
@@ -295,12 +297,12 @@ static const char *check_free_sites(const struct ctm_tracer *tracer)
             continue;
         }
         expected++;
-        if (site->stamp != 0 || (site->live_blocks | site->total_blocks) != 0 ||
-            sites->reused[id].blocks != 0) {
+        if ((site->stamp | site->gained_blocks | site->lost_blocks | site->received_blocks |
+             sites->rest[id].kept_blocks) != 0) {
             return "sites: a free site counts something";
         }
     }
-    for (uint64_t id = sites->first_free; id != 0; id = sites->items[id].saved_blocks) {
+    for (uint64_t id = sites->first_free; id != 0; id = sites->rest[id].saved_blocks) {
         if (id >= sites->length || !ctm_site_is_free(&sites->items[id]) || linked++ > expected) {
             return "sites: the list of free ones is wrong";
         }
@@ -314,39 +316,38 @@ static const char *check_free_sites(const struct ctm_tracer *tracer)
 static void count_block(void *context, struct ctm_block block)
 {
     struct count *count = context;
-    count->blocks++;
     if (block.site == CTM_NO_SITE || block.site >= count->tracer->sites.length) {
         count->foreign = true;
         return;
     }
-    count->sites[block.site].live_bytes += block.size;
-    count->sites[block.site].live_blocks++;
+    count->sites[block.site].gained_bytes += block.size;
+    count->sites[block.site].gained_blocks++;
 }
 
 static const char *compare_counters(const struct ctm_sites *sites, const struct count *count)
 {
-    struct ctm_site live = {0};
+    uint64_t current_bytes = 0;
     uint64_t peak_bytes = 0;
-    uint64_t peak_blocks = 0;
     for (uint32_t id = 1; id < sites->length; id++) {
         const struct ctm_site *site = &sites->items[id];
-        if (site->live_bytes != count->sites[id].live_bytes ||
-            site->live_blocks != count->sites[id].live_blocks) {
+        const struct ctm_site *counted = &count->sites[id];
+        if (ctm_site_live_bytes(site) != ctm_site_live_bytes(counted) ||
+            ctm_site_live_blocks(site) != ctm_site_live_blocks(counted)) {
             return "sites: a site's counters are not the sums of its blocks";
         }
         if (site->stamp > sites->epoch || (site->stamp == sites->epoch && !sites->away)) {
             return "sites: a stamp that cannot be";
         }
-        live.live_bytes += site->live_bytes;
-        live.live_blocks += site->live_blocks;
-        peak_bytes += ctm_site_peak_bytes(sites, site);
-        peak_blocks += ctm_site_peak_blocks(sites, site);
+        if (ctm_site_peak_bytes(sites, id) != 0 && ctm_site_peak_blocks(sites, id) == 0) {
+            return "sites: bytes at the peak, but no block";
+        }
+        current_bytes += ctm_site_live_bytes(site);
+        peak_bytes += ctm_site_peak_bytes(sites, id);
     }
-    if (live.live_bytes != sites->current_bytes || live.live_blocks != sites->current_blocks ||
-        live.live_blocks != count->blocks) {
+    if (current_bytes != sites->current_bytes) {
         return "sites: the current memory is not the sum of the sites";
     }
-    if (peak_bytes != sites->peak_bytes || peak_blocks != sites->peak_blocks) {
+    if (peak_bytes != sites->peak_bytes) {
         return "sites: the composition of the peak does not add up to it";
     }
     return sites->current_bytes > sites->peak_bytes ? "sites: more than the peak" : NULL;

@@ -153,7 +153,7 @@ static const char *check_wide(const struct ctm_tracer *tracer)
             return "wide hash: an entry is not found, or found twice";
         }
         if (entry->site >= tracer->sites.length ||
-            tracer->sites.items[entry->site].domain != entry->domain) {
+            ctm_site_domain(&tracer->sites.items[entry->site]) != entry->domain) {
             return "wide hash: a block of another domain's site";
         }
         if (entry->domain == 0 && entry->address >= CTM_HASHED_LIMIT) {

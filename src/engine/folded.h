@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "engine/index.h"
 #include "engine/names.h"
+#include "engine/sites.h"
 
 enum {
     CTM_FOLDED_LINES = 1 << 16,         /* unless the host asks for another limit */
@@ -28,13 +29,6 @@ struct ctm_folded_place {
     uint32_t domain;
     uint32_t file; /* name id, or CTM_FOLDED_REST */
     uint32_t line; /* 0: none, or of all lines that are too many */
-};
-
-struct ctm_churn {
-    uint64_t total_bytes;
-    uint64_t total_blocks;
-    uint64_t reused_bytes;
-    uint64_t reused_blocks;
 };
 
 struct ctm_folded_row {

@@ -18,27 +18,20 @@ void ctm_reclaim_init(struct ctm_reclaim *reclaim)
 
 static bool is_needed(const struct ctm_sites *sites, uint32_t id)
 {
-    const struct ctm_site *site = &sites->items[id];
-    return site->live_blocks != 0 || ctm_site_peak_blocks(sites, site) != 0;
+    return ctm_site_live_blocks(&sites->items[id]) != 0 || ctm_site_peak_blocks(sites, id) != 0;
 }
 
 /* Add the churn of a site to that of its line. False: no memory. */
 static bool fold(struct ctm_tracer *tracer, uint32_t id)
 {
     const struct ctm_site *site = &tracer->sites.items[id];
-    const struct ctm_reuse *reused = &tracer->sites.reused[id];
-    struct ctm_churn churn = {
-        .total_bytes = site->total_bytes,
-        .total_blocks = site->total_blocks,
-        .reused_bytes = reused->bytes,
-        .reused_blocks = reused->blocks,
-    };
+    struct ctm_churn churn = ctm_site_churn(&tracer->sites, id);
     if ((churn.total_blocks | churn.reused_blocks) == 0) {
         return true;
     }
-    uint32_t frame = tracer->stacks.nodes[site->node].frame;
+    uint32_t frame = tracer->stacks.nodes[ctm_site_node(site)].frame;
     struct ctm_folded_place place = {
-        .domain = site->domain,
+        .domain = ctm_site_domain(site),
         .file = tracer->stacks.frames[frame].file,
         .line = tracer->stacks.frames[frame].line,
     };
@@ -51,14 +44,15 @@ static uint32_t visit_site(struct ctm_tracer *tracer, uint32_t left)
     uint32_t id = left + 1; /* there is no site 0 */
     struct ctm_sites *sites = &tracer->sites;
     uint32_t cost = 1;
-    if (!ctm_site_is_free(&sites->items[id])) {
+    const struct ctm_site *site = &sites->items[id];
+    if (!ctm_site_is_free(site)) {
         if (is_needed(sites, id) || !fold(tracer, id)) {
             return cost;
         }
-        if (sites->items[id].domain == 0) {
-            tracer->stacks.nodes[sites->items[id].node].site = CTM_NO_SITE;
+        if (ctm_site_domain(site) == 0) {
+            tracer->stacks.nodes[ctm_site_node(site)].site = CTM_NO_SITE;
         } else {
-            ctm_stacks_leave(&tracer->stacks, sites->items[id].node);
+            ctm_stacks_leave(&tracer->stacks, ctm_site_node(site));
         }
         tracer->reclaim.sites++;
         cost = FOLD_COST;

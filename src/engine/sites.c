@@ -11,8 +11,8 @@ static int reserve(struct ctm_sites *sites, uint32_t length)
     int error = ctm_array_reserve(sites->pages, (void **)&sites->items, &sites->capacity, length,
                                   sizeof *sites->items);
     if (error == CTM_OK) {
-        error = ctm_array_reserve(sites->pages, (void **)&sites->reused, &sites->reuse_capacity,
-                                  length, sizeof *sites->reused);
+        error = ctm_array_reserve(sites->pages, (void **)&sites->rest, &sites->rest_capacity,
+                                  length, sizeof *sites->rest);
     }
     return error;
 }
@@ -24,15 +24,20 @@ int ctm_sites_init(struct ctm_sites *sites, struct ctm_pages *pages)
     sites->length = 1; /* site 0 means none */
     sites->epoch = 1;
     ctm_index_init(&sites->domain_index, pages);
-    return reserve(sites, 0);
+    int error = reserve(sites, 0);
+    if (error == CTM_OK) {
+        sites->items[0].key = CTM_FREE_SITE;
+    }
+    return error;
 }
 
 static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
 {
     if (sites->first_free != 0) {
         *site = sites->first_free;
-        sites->first_free = (uint32_t)sites->items[*site].saved_blocks;
-        sites->items[*site] = (struct ctm_site){.node = node, .domain = domain};
+        sites->first_free = (uint32_t)sites->rest[*site].saved_blocks;
+        sites->items[*site] = (struct ctm_site){.key = ctm_site_key(domain, node)};
+        sites->rest[*site] = (struct ctm_site_rest){0};
         return CTM_OK;
     }
     if (sites->length > CTM_SITE_MAX) {
@@ -42,8 +47,8 @@ static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t
     if (error < 0) {
         return error;
     }
-    sites->reused[sites->length] = (struct ctm_reuse){0};
-    sites->items[sites->length] = (struct ctm_site){.node = node, .domain = domain};
+    sites->items[sites->length] = (struct ctm_site){.key = ctm_site_key(domain, node)};
+    sites->rest[sites->length] = (struct ctm_site_rest){0};
     *site = sites->length++;
     return CTM_OK;
 }
@@ -59,7 +64,7 @@ uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t
     uint32_t probe = 0;
     uint32_t found;
     while ((found = ctm_index_next(&sites->domain_index, hash, &probe)) != UINT32_MAX) {
-        if (sites->items[found].domain == domain && sites->items[found].node == node) {
+        if (sites->items[found].key == ctm_site_key(domain, node)) {
             return found;
         }
     }
@@ -89,17 +94,19 @@ void ctm_sites_free(struct ctm_sites *sites, uint32_t id)
 {
     struct ctm_site *site = &sites->items[id];
     if (!ctm_site_is_free(site)) {
-        if (site->domain != 0) {
-            ctm_index_remove(&sites->domain_index, ctm_hash_pair(site->domain, site->node), id);
+        uint32_t domain = ctm_site_domain(site);
+        if (domain != 0) {
+            uint64_t hash = ctm_hash_pair(domain, ctm_site_node(site));
+            ctm_index_remove(&sites->domain_index, hash, id);
         }
-        *site = (struct ctm_site){.node = UINT32_MAX};
-        sites->reused[id] = (struct ctm_reuse){0};
+        *site = (struct ctm_site){.key = CTM_FREE_SITE};
+        sites->rest[id] = (struct ctm_site_rest){0};
     }
     if (id + 1 == sites->length) {
         sites->length--;
         return;
     }
-    site->saved_blocks = sites->first_free;
+    sites->rest[id].saved_blocks = sites->first_free;
     sites->first_free = id;
 }
 
@@ -107,16 +114,18 @@ void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room)
 {
     ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length, room,
                      sizeof *sites->items);
-    ctm_array_shrink(sites->pages, (void **)&sites->reused, &sites->reuse_capacity, sites->length,
-                     room, sizeof *sites->reused);
+    ctm_array_shrink(sites->pages, (void **)&sites->rest, &sites->rest_capacity, sites->length,
+                     room, sizeof *sites->rest);
     ctm_index_shrink(&sites->domain_index, 0);
 }
 
-CTM_COLD void ctm_site_save_slow(struct ctm_sites *sites, struct ctm_site *s)
+CTM_COLD void ctm_site_save_slow(struct ctm_sites *sites, uint32_t site)
 {
+    struct ctm_site *s = &sites->items[site];
+    struct ctm_site_rest *rest = &sites->rest[site];
     s->stamp = sites->epoch;
-    s->saved_bytes = s->live_bytes;
-    s->saved_blocks = s->live_blocks;
+    rest->saved_bytes = ctm_site_live_bytes(s);
+    rest->saved_blocks = ctm_site_live_blocks(s);
     sites->away = true;
 }
 
@@ -128,8 +137,20 @@ void ctm_sites_reset_peak(struct ctm_sites *sites)
 void ctm_sites_reset_churn(struct ctm_sites *sites)
 {
     for (uint32_t i = 1; i < sites->length; i++) {
-        sites->items[i].total_bytes = 0;
-        sites->items[i].total_blocks = 0;
-        sites->reused[i] = (struct ctm_reuse){0};
+        struct ctm_site *s = &sites->items[i];
+        struct ctm_site_rest *rest = &sites->rest[i];
+        s->received_bytes = s->gained_bytes;
+        s->received_blocks = s->gained_blocks;
+        rest->kept_bytes = 0 - s->received_bytes;
+        rest->kept_blocks = 0 - s->received_blocks;
     }
+}
+
+uint64_t ctm_sites_live_blocks(const struct ctm_sites *sites)
+{
+    uint64_t blocks = 0;
+    for (uint32_t i = 1; i < sites->length; i++) {
+        blocks += ctm_site_live_blocks(&sites->items[i]);
+    }
+    return blocks;
 }

@@ -20,38 +20,56 @@
 #include "base/error.h"
 #include "engine/index.h"
 
+/*
+ * What a hook touches fills one cache line. Only sums are counted, and none goes down but for
+ * ctm_sites_restore, so that each event changes one pair; the rest are differences:
+ *
+ *   live       gained - lost
+ *   allocated  gained - received
+ *   reused     received + kept
+ *
+ * Each is right modulo 2^64, whatever its parts are: to count churn anew without touching what is
+ * live, `received` becomes `gained` and `kept` its negative.
+ */
 struct ctm_site {
-    uint64_t live_bytes;
-    uint64_t live_blocks;
-    uint64_t saved_bytes; /* at the peak, if stamp is the current epoch */
-    uint64_t saved_blocks;
-    uint64_t total_bytes; /* allocated here since start or ctm_sites_reset_churn, live or not */
-    uint64_t total_blocks;
+    uint64_t gained_bytes; /* of blocks that became live here */
+    uint64_t gained_blocks;
+    uint64_t lost_bytes; /* freed, or passed to another site */
+    uint64_t lost_blocks;
+    uint64_t received_bytes; /* of those gained: passed from another site */
+    uint64_t received_blocks;
     uint64_t stamp;
-    uint32_t node; /* id in the stacks */
-    uint32_t domain;
+    uint64_t key; /* of domain and node */
 };
 
-/* Blocks handed to new objects without a call of the allocator. Apart from struct ctm_site, which
- * fills one cache line. */
-struct ctm_reuse {
-    uint64_t bytes;
-    uint64_t blocks;
+/* What is seldom needed of a site. */
+struct ctm_site_rest {
+    uint64_t saved_bytes; /* at the peak, if stamp is the current epoch */
+    uint64_t saved_blocks;
+    uint64_t kept_bytes; /* handed to new objects while they were this site's */
+    uint64_t kept_blocks;
+};
+
+/* What was allocated since start or a reset, live or not, and what was handed to new objects
+ * without a call of the allocator. */
+struct ctm_churn {
+    uint64_t total_bytes;
+    uint64_t total_blocks;
+    uint64_t reused_bytes;
+    uint64_t reused_blocks;
 };
 
 struct ctm_sites {
     struct ctm_pages *pages;
-    struct ctm_site *items;   /* by site id; item 0 is unused */
-    struct ctm_reuse *reused; /* by site id, as long as `items` */
-    uint32_t reuse_capacity;
+    struct ctm_site *items;     /* by site id; item 0 is that of no node */
+    struct ctm_site_rest *rest; /* by site id, as long as `items` */
+    uint32_t rest_capacity;
     uint32_t length;
     uint32_t capacity;
     uint32_t first_free;           /* id of a site to be used again; it knows the next; 0: none */
     struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
     uint64_t current_bytes;
-    uint64_t current_blocks;
     uint64_t peak_bytes;
-    uint64_t peak_blocks;
     uint64_t epoch; /* at least 1: a new site's stamp is 0 */
     bool away;      /* something was saved since the peak */
 };
@@ -81,97 +99,162 @@ void ctm_sites_reset_peak(struct ctm_sites *sites);
 /* Forget what was allocated and reused, live or not. Linear in sites. */
 void ctm_sites_reset_churn(struct ctm_sites *sites);
 
+/* How many blocks are live in all. Linear in sites: no event counts them. */
+uint64_t ctm_sites_live_blocks(const struct ctm_sites *sites);
+
+/* The node's id is the lower half, so that the key of a site of domain 0 is that of its node. */
+static inline uint64_t ctm_site_key(uint32_t domain, uint32_t node)
+{
+    return (uint64_t)domain << 32 | node;
+}
+
+/* The key of no site: no node has the id UINT32_MAX, nor is there a domain to look it up in. */
+#define CTM_FREE_SITE UINT64_MAX
+
+/* id in the stacks */
+static inline uint32_t ctm_site_node(const struct ctm_site *s)
+{
+    return (uint32_t)s->key;
+}
+
+static inline uint32_t ctm_site_domain(const struct ctm_site *s)
+{
+    return (uint32_t)(s->key >> 32);
+}
+
 /* A free site counts nothing, and is of no node. Its stamp is never current, so that the field for
  * saved blocks can hold the id of the next. */
 static inline bool ctm_site_is_free(const struct ctm_site *s)
 {
-    return s->node == UINT32_MAX;
+    return s->key == CTM_FREE_SITE;
+}
+
+/*
+ * Whether a site that may have been given back, and given out anew, is that of a node in domain 0.
+ * False for site 0 and for node UINT32_MAX. The site must lie in the array, which ctm_sites_shrink
+ * makes shorter: what was given back must be remembered no more by then.
+ */
+static inline bool ctm_site_is_of(const struct ctm_sites *sites, uint32_t site, uint32_t node)
+{
+    return sites->items[site].key == node;
+}
+
+static inline uint64_t ctm_site_live_bytes(const struct ctm_site *s)
+{
+    return s->gained_bytes - s->lost_bytes;
+}
+
+static inline uint64_t ctm_site_live_blocks(const struct ctm_site *s)
+{
+    return s->gained_blocks - s->lost_blocks;
 }
 
 /* Blocks and bytes of a site at the moment of the peak. */
-static inline uint64_t ctm_site_peak_bytes(const struct ctm_sites *sites, const struct ctm_site *s)
+static inline uint64_t ctm_site_peak_bytes(const struct ctm_sites *sites, uint32_t site)
 {
-    return s->stamp == sites->epoch ? s->saved_bytes : s->live_bytes;
+    const struct ctm_site *s = &sites->items[site];
+    return s->stamp == sites->epoch ? sites->rest[site].saved_bytes : ctm_site_live_bytes(s);
 }
 
-static inline uint64_t ctm_site_peak_blocks(const struct ctm_sites *sites, const struct ctm_site *s)
+static inline uint64_t ctm_site_peak_blocks(const struct ctm_sites *sites, uint32_t site)
 {
-    return s->stamp == sites->epoch ? s->saved_blocks : s->live_blocks;
+    const struct ctm_site *s = &sites->items[site];
+    return s->stamp == sites->epoch ? sites->rest[site].saved_blocks : ctm_site_live_blocks(s);
+}
+
+static inline struct ctm_churn ctm_site_churn(const struct ctm_sites *sites, uint32_t site)
+{
+    const struct ctm_site *s = &sites->items[site];
+    const struct ctm_site_rest *rest = &sites->rest[site];
+    return (struct ctm_churn){
+        .total_bytes = s->gained_bytes - s->received_bytes,
+        .total_blocks = s->gained_blocks - s->received_blocks,
+        .reused_bytes = s->received_bytes + rest->kept_bytes,
+        .reused_blocks = s->received_blocks + rest->kept_blocks,
+    };
 }
 
 /* Once a site and epoch: not worth room where it is called. */
-void ctm_site_save_slow(struct ctm_sites *sites, struct ctm_site *s);
+void ctm_site_save_slow(struct ctm_sites *sites, uint32_t site);
 
-static inline void ctm_site_save(struct ctm_sites *sites, struct ctm_site *s)
+static inline void ctm_site_save(struct ctm_sites *sites, uint32_t site)
 {
-    if (CTM_UNLIKELY(s->stamp != sites->epoch)) {
-        ctm_site_save_slow(sites, s);
+    if (CTM_UNLIKELY(sites->items[site].stamp != sites->epoch)) {
+        ctm_site_save_slow(sites, site);
     }
 }
 
 static inline void ctm_sites_new_peak(struct ctm_sites *sites)
 {
     sites->peak_bytes = sites->current_bytes;
-    sites->peak_blocks = sites->current_blocks;
     if (sites->away) {
         sites->away = false;
         sites->epoch++;
     }
 }
 
-/* A block became live at a site. */
-static inline void ctm_sites_gain(struct ctm_sites *sites, uint32_t site, uint64_t size)
+/* What is live in all grows by a block of a site, whose counters do not have it yet. */
+static inline void ctm_sites_grow(struct ctm_sites *sites, uint32_t site, uint64_t size)
 {
-    struct ctm_site *s = &sites->items[site];
     sites->current_bytes += size;
-    sites->current_blocks++;
     if (sites->current_bytes > sites->peak_bytes) {
         ctm_sites_new_peak(sites);
     } else {
-        ctm_site_save(sites, s);
+        ctm_site_save(sites, site);
     }
-    s->live_bytes += size;
-    s->live_blocks++;
 }
 
-/* A block of a size was allocated, or moved by a successful realloc. */
-static inline void ctm_sites_count(struct ctm_sites *sites, uint32_t site, uint64_t size)
+/* A block was allocated, or moved by a successful realloc. */
+static inline void ctm_sites_gain(struct ctm_sites *sites, uint32_t site, uint64_t size)
 {
     struct ctm_site *s = &sites->items[site];
-    s->total_bytes += size;
-    s->total_blocks++;
-}
-
-/* A block of a size was handed to a new object. */
-static inline void ctm_sites_count_reuse(struct ctm_sites *sites, uint32_t site, uint64_t size)
-{
-    sites->reused[site].bytes += size;
-    sites->reused[site].blocks++;
+    ctm_sites_grow(sites, site, size);
+    s->gained_bytes += size;
+    s->gained_blocks++;
 }
 
 /* A block of a site is live no more. */
 static inline void ctm_sites_lose(struct ctm_sites *sites, uint32_t site, uint64_t size)
 {
     struct ctm_site *s = &sites->items[site];
-    ctm_site_save(sites, s);
+    ctm_site_save(sites, site);
     sites->current_bytes -= size;
-    sites->current_blocks--;
-    s->live_bytes -= size;
-    s->live_blocks--;
+    s->lost_bytes += size;
+    s->lost_blocks++;
 }
 
-/* A live block passes from one site to another. What is live in all stays, so it is no new peak. */
+/* A block that was lost is live after all. That is no allocation. */
+static inline void ctm_sites_restore(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    struct ctm_site *s = &sites->items[site];
+    ctm_sites_grow(sites, site, size);
+    s->lost_bytes -= size;
+    s->lost_blocks--;
+}
+
+/* A live block was handed to a new object of the same site. */
+static inline void ctm_sites_keep(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    struct ctm_site_rest *rest = &sites->rest[site];
+    rest->kept_bytes += size;
+    rest->kept_blocks++;
+}
+
+/* A live block was handed to a new object of another site. What is live in all stays, so it is no
+ * new peak. */
 static inline void ctm_sites_pass(struct ctm_sites *sites, uint32_t from, uint32_t to,
                                   uint64_t size)
 {
     struct ctm_site *giver = &sites->items[from];
     struct ctm_site *taker = &sites->items[to];
-    ctm_site_save(sites, giver);
-    ctm_site_save(sites, taker);
-    giver->live_bytes -= size;
-    giver->live_blocks--;
-    taker->live_bytes += size;
-    taker->live_blocks++;
+    ctm_site_save(sites, from);
+    ctm_site_save(sites, to);
+    giver->lost_bytes += size;
+    giver->lost_blocks++;
+    taker->gained_bytes += size;
+    taker->gained_blocks++;
+    taker->received_bytes += size;
+    taker->received_blocks++;
 }
 
 #endif

@@ -188,7 +188,6 @@ void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address
         return;
     }
     ctm_sites_gain(&tracer->sites, site, size);
-    ctm_sites_count(&tracer->sites, site, size);
 }
 
 struct ctm_block ctm_tracer_freed_slow_hook(struct ctm_tracer *tracer, uintptr_t address)
@@ -216,7 +215,7 @@ void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, stru
         tracer->dropped++;
         return;
     }
-    ctm_sites_gain(&tracer->sites, old.site, old.size);
+    ctm_sites_restore(&tracer->sites, old.site, old.size);
 }
 
 int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address,
@@ -244,7 +243,6 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
         ctm_sites_lose(&tracer->sites, old.site, old.size);
     }
     ctm_sites_gain(&tracer->sites, site, size);
-    ctm_sites_count(&tracer->sites, site, size);
     return CTM_OK;
 }
 
@@ -271,9 +269,10 @@ void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address, uint32
         tracer->dropped++;
         return;
     }
-    if (site != block.site) {
+    if (site == block.site) {
+        ctm_sites_keep(&tracer->sites, site, block.size);
+    } else {
         ctm_blocks_move(&tracer->blocks, address, site);
         ctm_sites_pass(&tracer->sites, block.site, site, block.size);
     }
-    ctm_sites_count_reuse(&tracer->sites, site, block.size);
 }

@@ -130,7 +130,6 @@ static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_
         return;
     }
     ctm_sites_gain(&tracer->sites, site, size);
-    ctm_sites_count(&tracer->sites, site, size);
 }
 
 /*
@@ -174,8 +173,9 @@ static inline void ctm_tracer_reused_dense_hook(struct ctm_tracer *tracer, uintp
         return;
     }
     struct ctm_block block = ctm_dense_block(dense);
-    ctm_sites_count_reuse(&tracer->sites, site, block.size);
-    if (block.site != site) {
+    if (block.site == site) {
+        ctm_sites_keep(&tracer->sites, site, block.size);
+    } else {
         *dense.entry = site << 4 | (*dense.entry & 15);
         ctm_sites_pass(&tracer->sites, block.site, site, block.size);
     }

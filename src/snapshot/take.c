@@ -21,6 +21,7 @@ struct ctm_moment {
     struct ctm_pages scratch;
     struct ctm_item *sites; /* with live blocks; ascending by key, domain << 32 | stack */
     size_t site_count;
+    uint64_t block_count;
     size_t sites_size;
     size_t ends_size;
     struct ctm_dealt dealt;
@@ -42,7 +43,8 @@ static void moment_free(struct ctm_moment *moment)
 
 /* ---- with the gate held ---- */
 
-/* All that is to be known of the sites is read in one pass: they are a cache line each. */
+/* All that is to be known of the sites is read in one pass: they are a cache line each.
+ * CTM_ELIMIT: too many blocks. */
 static int list_sites(struct ctm_moment *moment, const struct ctm_sites *sites)
 {
     moment->ends_size = ((size_t)sites->length + 1) * sizeof *moment->dealt.ends;
@@ -54,12 +56,15 @@ static int list_sites(struct ctm_moment *moment, const struct ctm_sites *sites)
     }
     moment->dealt.ends = blocks;
     for (uint32_t id = 1; id < sites->length; id++) {
-        if (sites->items[id].live_blocks != 0) {
-            moment->sites[moment->site_count++] = (struct ctm_item){sites->items[id].node, id};
-            blocks[id] = (uint32_t)sites->items[id].live_blocks;
+        const struct ctm_site *site = &sites->items[id];
+        uint64_t live = ctm_site_live_blocks(site);
+        if (live != 0) {
+            moment->sites[moment->site_count++] = (struct ctm_item){ctm_site_node(site), id};
+            moment->block_count += live;
+            blocks[id] = (uint32_t)live;
         }
     }
-    return CTM_OK;
+    return moment->block_count > UINT32_MAX ? CTM_ELIMIT : CTM_OK;
 }
 
 static int translate_sites(struct ctm_moment *moment, struct ctm_translation *t)
@@ -79,7 +84,7 @@ static int translate_sites(struct ctm_moment *moment, struct ctm_translation *t)
 static int deal(struct ctm_moment *moment, struct ctm_translation *t)
 {
     struct ctm_dealt *dealt = &moment->dealt;
-    dealt->sizes_size = (t->tracer->sites.current_blocks + 1) * sizeof *dealt->sizes;
+    dealt->sizes_size = (moment->block_count + 1) * sizeof *dealt->sizes;
     dealt->sizes = ctm_pages_grow(&moment->scratch, t->memory, t->memory_size, dealt->sizes_size);
     if (dealt->sizes == NULL) {
         return CTM_ENOMEM;
@@ -97,9 +102,6 @@ int ctm_take_moment(const struct ctm_tracer *tracer, const struct ctm_take_optio
         return CTM_ENOMEM;
     }
     int error = ctm_translation_start(&t, tracer, options, &moment->scratch);
-    if (error == CTM_OK && tracer->sites.current_blocks > UINT32_MAX) {
-        error = CTM_ELIMIT;
-    }
     if (error == CTM_OK) {
         error = list_sites(moment, &tracer->sites);
     }
@@ -111,6 +113,7 @@ int ctm_take_moment(const struct ctm_tracer *tracer, const struct ctm_take_optio
     }
     if (error == CTM_OK) {
         moment->info = ctm_translation_info(&t, CTM_KIND_LIVE);
+        moment->info.current_blocks = moment->block_count;
         moment->builder = t.builder;
         t.builder = NULL;
     }
@@ -260,7 +263,8 @@ int ctm_take_block(const struct ctm_tracer *tracer, const struct ctm_take_option
     int error = ctm_translation_start(&t, tracer, options, &scratch);
     if (error == CTM_OK && found) {
         struct ctm_row row = {.domain = domain, .size = block.size, .count = 1};
-        error = ctm_translation_stack(&t, tracer->sites.items[block.site].node, &row.stack);
+        error =
+            ctm_translation_stack(&t, ctm_site_node(&tracer->sites.items[block.site]), &row.stack);
         if (error == CTM_OK) {
             error = ctm_builder_row(t.builder, row);
         }

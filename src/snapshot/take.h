@@ -41,8 +41,8 @@ CTM_MUST_CHECK int ctm_take_totals(const struct ctm_tracer *tracer,
                                    const struct ctm_take_options *options, enum ctm_kind kind,
                                    struct ctm_snapshot **out);
 
-/* The one block at (domain, address): a snapshot with one row, or with none if it has no trace.
- * With the tracer's gate held. */
+/* The one block at (domain, address): a snapshot with one row, or with none if it has no trace. It
+ * does not say how many blocks were live. With the tracer's gate held. */
 CTM_MUST_CHECK int ctm_take_block(const struct ctm_tracer *tracer,
                                   const struct ctm_take_options *options, uint32_t domain,
                                   uintptr_t address, struct ctm_snapshot **out);

@@ -9,51 +9,35 @@ struct total {
     uint64_t blocks;
 };
 
-static struct total total_of(const struct ctm_sites *sites, uint32_t id, enum ctm_kind kind)
+static struct total churn_total(const struct ctm_churn *churn, enum ctm_kind kind)
 {
-    const struct ctm_site *site = &sites->items[id];
-    const struct ctm_reuse *reused = &sites->reused[id];
     struct total total = {0};
-    switch (kind) {
-    case CTM_KIND_PEAK:
-        total.bytes = ctm_site_peak_bytes(sites, site);
-        total.blocks = ctm_site_peak_blocks(sites, site);
-        break;
-    case CTM_KIND_CHURN:
-        total.bytes = site->total_bytes + reused->bytes;
-        total.blocks = site->total_blocks + reused->blocks;
-        break;
-    case CTM_KIND_REUSE:
-        total.bytes = reused->bytes;
-        total.blocks = reused->blocks;
-        break;
-    case CTM_KIND_LIVE:
-    case CTM_KIND_COUNT:
-        break;
+    if (kind == CTM_KIND_CHURN) {
+        total.bytes = churn->total_bytes;
+        total.blocks = churn->total_blocks;
+    }
+    if (kind == CTM_KIND_CHURN || kind == CTM_KIND_REUSE) {
+        total.bytes += churn->reused_bytes;
+        total.blocks += churn->reused_blocks;
     }
     return total;
 }
 
-static struct total folded_total(const struct ctm_folded_row *row, enum ctm_kind kind)
+static struct total site_total(const struct ctm_sites *sites, uint32_t id, enum ctm_kind kind)
 {
-    struct total total = {0};
-    if (kind == CTM_KIND_CHURN) {
-        total.bytes = row->churn.total_bytes;
-        total.blocks = row->churn.total_blocks;
+    if (kind == CTM_KIND_PEAK) {
+        return (struct total){ctm_site_peak_bytes(sites, id), ctm_site_peak_blocks(sites, id)};
     }
-    if (kind == CTM_KIND_CHURN || kind == CTM_KIND_REUSE) {
-        total.bytes += row->churn.reused_bytes;
-        total.blocks += row->churn.reused_blocks;
-    }
-    return total;
+    struct ctm_churn churn = ctm_site_churn(sites, id);
+    return churn_total(&churn, kind);
 }
 
 /* An item's index is a site, or behind all sites a folded row. */
 static struct total item_total(const struct ctm_tracer *tracer, size_t index, enum ctm_kind kind)
 {
     return index < tracer->sites.length
-               ? total_of(&tracer->sites, (uint32_t)index, kind)
-               : folded_total(&tracer->folded.rows[index - tracer->sites.length], kind);
+               ? site_total(&tracer->sites, (uint32_t)index, kind)
+               : churn_total(&tracer->folded.rows[index - tracer->sites.length].churn, kind);
 }
 
 static size_t list_sites(const struct ctm_tracer *tracer, enum ctm_kind kind,
@@ -62,7 +46,8 @@ static size_t list_sites(const struct ctm_tracer *tracer, enum ctm_kind kind,
     size_t length = 0;
     for (uint32_t id = 1; id < tracer->sites.length; id++) {
         if (item_total(tracer, id, kind).blocks != 0) {
-            items[length++] = (struct ctm_item){tracer->sites.items[id].node, id};
+            uint32_t node = ctm_site_node(&tracer->sites.items[id]);
+            items[length++] = (struct ctm_item){node, id};
         }
     }
     return length;
@@ -158,6 +143,7 @@ int ctm_take_totals(const struct ctm_tracer *tracer, const struct ctm_take_optio
     }
     if (error == CTM_OK) {
         struct ctm_info info = ctm_translation_info(&t, kind);
+        info.current_blocks = ctm_sites_live_blocks(&tracer->sites);
         error = ctm_builder_finish(t.builder, &info, out);
         t.builder = NULL;
     }

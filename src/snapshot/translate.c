@@ -381,7 +381,8 @@ static int make_stacks(struct ctm_translation *t, struct ctm_item *sites, size_t
 {
     int error = CTM_OK;
     for (size_t i = 0; i < length && error == CTM_OK; i++) {
-        uint32_t domain = t->one_domain ? 0 : t->tracer->sites.items[sites[i].index].domain;
+        const struct ctm_site *site = &t->tracer->sites.items[sites[i].index];
+        uint32_t domain = t->one_domain ? 0 : ctm_site_domain(site);
         uint32_t stack;
         error = make_stack(t, node_of(&sites[i]), &stack);
         sites[i].key = (uint64_t)domain << 32 | stack;
@@ -456,7 +457,6 @@ struct ctm_info ctm_translation_info(const struct ctm_translation *t, enum ctm_k
     return (struct ctm_info){
         .time_ns = ctm_os_wall_clock(),
         .current_bytes = tracer->sites.current_bytes,
-        .current_blocks = tracer->sites.current_blocks,
         .peak_bytes = tracer->sites.peak_bytes,
         .dropped = tracer->dropped,
         .lost = tracer->lost,

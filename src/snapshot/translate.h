@@ -73,7 +73,8 @@ CTM_MUST_CHECK int ctm_translation_sites(struct ctm_translation *t, struct ctm_i
 CTM_MUST_CHECK int ctm_translation_place(struct ctm_translation *t, struct ctm_folded_place place,
                                          uint32_t *id);
 
-/* What is so at this moment, for ctm_builder_finish. */
+/* What is so at this moment, for ctm_builder_finish; but for `current_blocks`, which only a look at
+ * all sites can tell. */
 struct ctm_info ctm_translation_info(const struct ctm_translation *t, enum ctm_kind kind);
 
 #endif

@@ -224,9 +224,10 @@ static void print_sites(void)
     for (uint32_t id = 1; id < tracer.sites.length; id++) {
         const struct ctm_site *site = &tracer.sites.items[id];
         printf("%8llu bytes in %llu blocks, %llu bytes at the peak\n",
-               (unsigned long long)site->live_bytes, (unsigned long long)site->live_blocks,
-               (unsigned long long)ctm_site_peak_bytes(&tracer.sites, site));
-        print_stack(site->node);
+               (unsigned long long)ctm_site_live_bytes(site),
+               (unsigned long long)ctm_site_live_blocks(site),
+               (unsigned long long)ctm_site_peak_bytes(&tracer.sites, id));
+        print_stack(ctm_site_node(site));
     }
 }
 
@@ -235,9 +236,9 @@ static uint64_t sum_at_peak(const char *function)
     uint64_t bytes = 0;
     for (uint32_t id = 1; id < tracer.sites.length; id++) {
         const struct ctm_site *site = &tracer.sites.items[id];
-        const struct ctm_name *name = &tracer.names.items[frame_of(site->node)->name];
+        const struct ctm_name *name = &tracer.names.items[frame_of(ctm_site_node(site))->name];
         if (name->length == strlen(function) && memcmp(name->bytes, function, name->length) == 0) {
-            bytes += ctm_site_peak_bytes(&tracer.sites, site);
+            bytes += ctm_site_peak_bytes(&tracer.sites, id);
         }
     }
     return bytes;
@@ -270,11 +271,12 @@ int main(void)
     enum ctm_pass pass = ctm_gate_enter(&gate, is_main);
     print_sites();
     const uint64_t item_bytes = sizeof(struct item) + 10;
-    bool right =
-        tracer.sites.current_bytes == 100 * item_bytes && tracer.sites.current_blocks == 200 &&
-        tracer.sites.peak_bytes == 150 * item_bytes + 64000 &&
-        sum_at_peak("make_item") == 150 * item_bytes && sum_at_peak("grow_buffer") == 64000 &&
-        tracer.dropped == 0 && tracer.missed_frees == 0;
+    bool right = tracer.sites.current_bytes == 100 * item_bytes &&
+                 ctm_sites_live_blocks(&tracer.sites) == 200 &&
+                 tracer.sites.peak_bytes == 150 * item_bytes + 64000 &&
+                 sum_at_peak("make_item") == 150 * item_bytes &&
+                 sum_at_peak("grow_buffer") == 64000 && tracer.dropped == 0 &&
+                 tracer.missed_frees == 0;
     ctm_gate_leave(&gate, pass);
     if (!right) {
         fputs("the tracer's figures are wrong\n", stderr);
@@ -282,7 +284,7 @@ int main(void)
 
     leave(&call);
     drop_list(ours);
-    right = right && tracer.sites.current_blocks == 0;
+    right = right && ctm_sites_live_blocks(&tracer.sites) == 0;
     ctm_tracer_deinit(&tracer);
     return right ? 0 : 1;
 }

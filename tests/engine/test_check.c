@@ -166,24 +166,29 @@ static void broken_sites_are_found(void **state)
     struct ctm_sites *s = &t.sites;
     uint32_t plain = t.stacks.nodes[2].site;
     uint32_t other = some_wide(&t, 7, POOL)->site;
-    POKE(&t, s->items[plain].node, 1000, "stacks: a node's site is not its own");
-    POKE(&t, s->items[other].node, 1000, "sites: a site's node is none");
-    POKE(&t, s->items[other].domain, 0, "sites: a node does not know its site");
-    POKE(&t, s->items[other].domain, 8, "sites: the site of a domain is not found, or found twice");
+    uint32_t node = ctm_site_node(&s->items[other]);
+    POKE(&t, s->items[0].key, 0, "sites: site 0 is of a node");
+    POKE(&t, s->items[plain].key, 1000, "stacks: a node's site is not its own");
+    POKE(&t, s->items[other].key, ctm_site_key(7, 1000), "sites: a site's node is none");
+    POKE(&t, s->items[other].key, node, "sites: a node does not know its site");
+    POKE(&t, s->items[other].key, ctm_site_key(8, node),
+         "sites: the site of a domain is not found, or found twice");
     POKE(&t, s->capacity, 0, "sites: items without a mapping");
+    POKE(&t, s->rest_capacity, 0, "sites: items without a mapping");
     POKE(&t, s->domain_index.used, 0, "index: the number of entries is wrong");
-    POKE(&t, s->items[plain].live_bytes, 1,
+    POKE(&t, s->items[plain].gained_bytes, 1,
          "sites: a site's counters are not the sums of its blocks");
-    POKE(&t, s->items[plain].live_blocks, 1,
+    POKE(&t, s->items[plain].lost_blocks, 1,
          "sites: a site's counters are not the sums of its blocks");
     POKE(&t, s->items[plain].stamp, s->epoch + 1, "sites: a stamp that cannot be");
     POKE(&t, s->away, false, "sites: a stamp that cannot be");
     POKE(&t, s->current_bytes, 1, "sites: the current memory is not the sum of the sites");
-    POKE(&t, s->current_blocks, 1, "sites: the current memory is not the sum of the sites");
     POKE(&t, s->peak_bytes, s->peak_bytes + 1,
          "sites: the composition of the peak does not add up to it");
-    POKE(&t, s->items[t.stacks.nodes[1].site].saved_blocks, 1000,
+    uint32_t saved = t.stacks.nodes[1].site;
+    POKE(&t, s->rest[saved].saved_bytes, 1,
          "sites: the composition of the peak does not add up to it");
+    POKE(&t, s->rest[saved].saved_blocks, 0, "sites: bytes at the peak, but no block");
     ctm_tracer_deinit(&t);
 }
 

@@ -176,14 +176,14 @@ static void look(struct actor *actor)
     struct answer *answer = &scene->answers[scene->answer_count++];
     (void)note(actor, LOOKED, 0);
     memset(answer, 0, sizeof *answer);
-    answer->at_peak = (struct world_sum){sites->peak_bytes, sites->peak_blocks};
-    answer->current = (struct world_sum){sites->current_bytes, sites->current_blocks};
+    answer->at_peak.bytes = sites->peak_bytes;
+    answer->current = (struct world_sum){sites->current_bytes, ctm_sites_live_blocks(sites)};
     for (uint32_t stack = 0; stack < STACKS; stack++) {
         uint32_t site = scene->tracer.stacks.nodes[scene->nodes[stack]].site;
         if (site != CTM_NO_SITE) {
-            const struct ctm_site *s = &sites->items[site];
-            answer->peak[stack].bytes = ctm_site_peak_bytes(sites, s);
-            answer->peak[stack].blocks = ctm_site_peak_blocks(sites, s);
+            answer->peak[stack].bytes = ctm_site_peak_bytes(sites, site);
+            answer->peak[stack].blocks = ctm_site_peak_blocks(sites, site);
+            answer->at_peak.blocks += answer->peak[stack].blocks;
         }
     }
 }

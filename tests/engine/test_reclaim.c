@@ -83,9 +83,9 @@ static uint64_t churn_of(const struct ctm_tracer *tracer, const char *file, uint
             continue;
         }
         const struct ctm_location_frame *frame =
-            &tracer->stacks.frames[tracer->stacks.nodes[site->node].frame];
+            &tracer->stacks.frames[tracer->stacks.nodes[ctm_site_node(site)].frame];
         if (is_place(tracer, frame->file, frame->line, file, line)) {
-            blocks += site->total_blocks;
+            blocks += ctm_site_churn(&tracer->sites, id).total_blocks;
         }
     }
     for (uint32_t i = 0; i < tracer->folded.length; i++) {
@@ -144,8 +144,8 @@ static void a_service_keeps_what_is_live(void **state)
     const struct ctm_stacks *stacks = &tracer.stacks;
     uint32_t live = stacks->nodes[node_of(&tracer, "live.py", 7)].site;
     uint32_t peak = stacks->nodes[node_of(&tracer, "peak.py", 8)].site;
-    assert_int_equal(tracer.sites.items[live].live_bytes, 100);
-    assert_int_equal(ctm_site_peak_bytes(&tracer.sites, &tracer.sites.items[peak]), 100000);
+    assert_int_equal(ctm_site_live_bytes(&tracer.sites.items[live]), 100);
+    assert_int_equal(ctm_site_peak_bytes(&tracer.sites, peak), 100000);
     ctm_tracer_deinit(&tracer);
 }
 
@@ -262,7 +262,7 @@ static void the_stack_in_hand_is_kept(void **state)
     ctm_tracer_allocated_hook(&tracer, BLOCK, 100, node);
     check(&tracer);
     assert_int_equal(node_of(&tracer, "b.py", 1), node);
-    assert_int_equal(tracer.sites.items[tracer.stacks.nodes[node].site].live_bytes, 100);
+    assert_int_equal(ctm_site_live_bytes(&tracer.sites.items[tracer.stacks.nodes[node].site]), 100);
     /* Nothing held the other one. */
     assert_int_not_equal(tracer.stacks.nodes[domain_node].frame, frame_of(&tracer, "b.py", 2));
     step_until(&tracer, CTM_RECLAIM_IDLE);
@@ -272,7 +272,7 @@ static void the_stack_in_hand_is_kept(void **state)
     check(&tracer);
     assert_int_equal(node_of(&tracer, "b.py", 2), domain_node);
     uint32_t site = ctm_sites_find(&tracer.sites, 5, domain_node);
-    assert_int_equal(tracer.sites.items[site].live_bytes, 50);
+    assert_int_equal(ctm_site_live_bytes(&tracer.sites.items[site]), 50);
     ctm_tracer_deinit(&tracer);
 }
 

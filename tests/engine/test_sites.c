@@ -25,8 +25,7 @@ static uint32_t new_site(struct fixture *f, uint32_t node)
 {
     uint32_t site = 0;
     assert_int_equal(ctm_sites_add(&f->sites, node, &site), CTM_OK);
-    assert_int_equal(f->sites.items[site].node, node);
-    assert_int_equal(f->sites.items[site].domain, 0);
+    assert_true(ctm_site_is_of(&f->sites, site, node));
     return site;
 }
 
@@ -34,16 +33,15 @@ static uint32_t domain_site(struct fixture *f, uint32_t domain, uint32_t node)
 {
     uint32_t site = 0;
     assert_int_equal(ctm_sites_domain(&f->sites, domain, node, &site), CTM_OK);
-    assert_int_equal(f->sites.items[site].node, node);
-    assert_int_equal(f->sites.items[site].domain, domain);
+    assert_int_equal(ctm_site_node(&f->sites.items[site]), node);
+    assert_int_equal(ctm_site_domain(&f->sites.items[site]), domain);
     return site;
 }
 
 static void assert_at_peak(const struct fixture *f, uint32_t site, uint64_t bytes, uint64_t blocks)
 {
-    const struct ctm_site *s = &f->sites.items[site];
-    assert_int_equal(ctm_site_peak_bytes(&f->sites, s), bytes);
-    assert_int_equal(ctm_site_peak_blocks(&f->sites, s), blocks);
+    assert_int_equal(ctm_site_peak_bytes(&f->sites, site), bytes);
+    assert_int_equal(ctm_site_peak_blocks(&f->sites, site), blocks);
 }
 
 static void ids_begin_at_one(void **state)
@@ -107,7 +105,6 @@ static void the_peak_is_what_lived_then(void **state)
     ctm_sites_gain(&f.sites, c, 40); /* 150 again: the first time counts */
     assert_int_equal(f.sites.current_bytes, 150);
     assert_int_equal(f.sites.peak_bytes, 150);
-    assert_int_equal(f.sites.peak_blocks, 2);
     assert_at_peak(&f, a, 100, 1);
     assert_at_peak(&f, b, 50, 1);
     assert_at_peak(&f, c, 0, 0);
@@ -115,11 +112,9 @@ static void the_peak_is_what_lived_then(void **state)
     assert_at_peak(&f, a, 0, 0);
     assert_at_peak(&f, b, 110, 2);
     assert_at_peak(&f, c, 41, 2);
-    assert_int_equal(f.sites.peak_blocks, 4);
     ctm_sites_gain(&f.sites, a, 0); /* a block without bytes is no new peak */
     assert_at_peak(&f, a, 0, 0);
-    assert_int_equal(f.sites.peak_blocks, 4);
-    assert_int_equal(f.sites.current_blocks, 5);
+    assert_int_equal(ctm_sites_live_blocks(&f.sites), 5);
     ctm_pages_deinit(&f.pages);
 }
 
@@ -138,7 +133,6 @@ static void a_reset_peak_is_what_lives_now(void **state)
     ctm_sites_reset_peak(&f.sites);
     ctm_sites_reset_peak(&f.sites);
     assert_int_equal(f.sites.peak_bytes, 10);
-    assert_int_equal(f.sites.peak_blocks, 1);
     assert_at_peak(&f, a, 10, 1);
     assert_at_peak(&f, b, 0, 0);
     ctm_sites_lose(&f.sites, a, 10);
@@ -147,7 +141,148 @@ static void a_reset_peak_is_what_lives_now(void **state)
     ctm_sites_gain(&f.sites, b, 0);
     assert_at_peak(&f, a, 0, 0);
     assert_at_peak(&f, b, 0, 0);
-    assert_int_equal(f.sites.peak_blocks, 0);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void assert_live(const struct fixture *f, uint32_t site, uint64_t bytes, uint64_t blocks)
+{
+    assert_int_equal(ctm_site_live_bytes(&f->sites.items[site]), bytes);
+    assert_int_equal(ctm_site_live_blocks(&f->sites.items[site]), blocks);
+}
+
+static void assert_churn(const struct fixture *f, uint32_t site, struct ctm_churn wanted)
+{
+    struct ctm_churn churn = ctm_site_churn(&f->sites, site);
+    assert_memory_equal(&churn, &wanted, sizeof churn);
+}
+
+static void reuse_is_no_allocation(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = new_site(&f, 1);
+    uint32_t b = new_site(&f, 2);
+    ctm_sites_gain(&f.sites, a, 10);
+    ctm_sites_keep(&f.sites, a, 10);
+    ctm_sites_keep(&f.sites, a, 10);
+    assert_live(&f, a, 10, 1);
+    assert_churn(&f, a, (struct ctm_churn){10, 1, 20, 2});
+    ctm_sites_pass(&f.sites, a, b, 10);
+    assert_live(&f, a, 0, 0);
+    assert_live(&f, b, 10, 1);
+    assert_churn(&f, a, (struct ctm_churn){10, 1, 20, 2});
+    assert_churn(&f, b, (struct ctm_churn){0, 0, 10, 1});
+    assert_int_equal(f.sites.current_bytes, 10);
+    assert_int_equal(ctm_sites_live_blocks(&f.sites), 1);
+    ctm_sites_lose(&f.sites, b, 10);
+    assert_live(&f, b, 0, 0);
+    assert_churn(&f, b, (struct ctm_churn){0, 0, 10, 1});
+    assert_at_peak(&f, a, 10, 1);
+    assert_at_peak(&f, b, 0, 0);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void a_restored_block_was_never_lost(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = new_site(&f, 1);
+    uint32_t b = new_site(&f, 2);
+    ctm_sites_gain(&f.sites, a, 10);
+    ctm_sites_lose(&f.sites, a, 10);
+    ctm_sites_restore(&f.sites, a, 10);
+    assert_live(&f, a, 10, 1);
+    assert_churn(&f, a, (struct ctm_churn){10, 1, 0, 0});
+    assert_at_peak(&f, a, 10, 1);
+    assert_int_equal(f.sites.peak_bytes, 10);
+    /* What another thread allocates meanwhile is live together with it. */
+    ctm_sites_lose(&f.sites, a, 10);
+    ctm_sites_gain(&f.sites, b, 8);
+    assert_int_equal(f.sites.peak_bytes, 10);
+    ctm_sites_restore(&f.sites, a, 10);
+    assert_int_equal(f.sites.peak_bytes, 18);
+    assert_at_peak(&f, a, 10, 1);
+    assert_at_peak(&f, b, 8, 1);
+    /* The same where churn is counted anew meanwhile. */
+    ctm_sites_lose(&f.sites, a, 10);
+    ctm_sites_reset_churn(&f.sites);
+    ctm_sites_restore(&f.sites, a, 10);
+    assert_live(&f, a, 10, 1);
+    assert_churn(&f, a, (struct ctm_churn){0});
+    assert_int_equal(f.sites.current_bytes, 18);
+    ctm_pages_deinit(&f.pages);
+}
+
+/* However often, and whatever went before, what is live stays and churn begins at 0. */
+static void reset_churn_is_counted_from_zero(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = new_site(&f, 1);
+    uint32_t b = new_site(&f, 2);
+    ctm_sites_gain(&f.sites, a, 100);
+    ctm_sites_gain(&f.sites, a, 30);
+    ctm_sites_gain(&f.sites, b, 5);
+    ctm_sites_keep(&f.sites, b, 5);
+    ctm_sites_pass(&f.sites, a, b, 30);
+    for (int round = 0; round < 3; round++) {
+        ctm_sites_reset_churn(&f.sites);
+        assert_churn(&f, a, (struct ctm_churn){0});
+        assert_churn(&f, b, (struct ctm_churn){0});
+        assert_live(&f, a, 100, 1);
+        assert_live(&f, b, 35, 2);
+        ctm_sites_lose(&f.sites, a, 100);
+        assert_churn(&f, a, (struct ctm_churn){0});
+        assert_live(&f, a, 0, 0);
+        ctm_sites_gain(&f.sites, a, 100);
+        ctm_sites_keep(&f.sites, a, 100);
+        assert_churn(&f, a, (struct ctm_churn){100, 1, 100, 1});
+        ctm_sites_pass(&f.sites, b, a, 30);
+        ctm_sites_pass(&f.sites, a, b, 30);
+        ctm_sites_keep(&f.sites, b, 5);
+        assert_churn(&f, a, (struct ctm_churn){100, 1, 130, 2});
+        assert_churn(&f, b, (struct ctm_churn){0, 0, 35, 2});
+        assert_int_equal(f.sites.current_bytes, 135);
+        assert_int_equal(ctm_sites_live_blocks(&f.sites), 3);
+    }
+    assert_at_peak(&f, a, 130, 2);
+    assert_at_peak(&f, b, 5, 1);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void a_site_that_is_none_is_of_no_node(void **state)
+{
+    (void)state;
+    static const uint32_t nodes[] = {0, 1, 2, 3, UINT32_MAX - 1, UINT32_MAX};
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t given_back = new_site(&f, 1);
+    uint32_t of_domain = domain_site(&f, UINT32_MAX, 2);
+    uint32_t kept = new_site(&f, 3);
+    uint32_t last = domain_site(&f, 7, 1);
+    ctm_sites_gain(&f.sites, given_back, 10);
+    ctm_sites_lose(&f.sites, given_back, 10);
+    ctm_sites_reset_churn(&f.sites);
+    ctm_sites_free(&f.sites, last); /* behind the end now */
+    ctm_sites_free(&f.sites, given_back);
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+        assert_false(ctm_site_is_of(&f.sites, 0, nodes[i]));
+        assert_false(ctm_site_is_of(&f.sites, given_back, nodes[i]));
+        assert_false(ctm_site_is_of(&f.sites, of_domain, nodes[i]));
+        assert_false(ctm_site_is_of(&f.sites, last, nodes[i]));
+        assert_true(ctm_site_is_of(&f.sites, kept, nodes[i]) == (nodes[i] == 3));
+    }
+    assert_false(ctm_site_is_free(&f.sites.items[of_domain]));
+    assert_int_equal(ctm_sites_find(&f.sites, UINT32_MAX, 2), of_domain);
+    /* Whoever gets it next finds it empty, reset or not. */
+    assert_int_equal(new_site(&f, 2), given_back);
+    assert_live(&f, given_back, 0, 0);
+    assert_churn(&f, given_back, (struct ctm_churn){0});
+    ctm_sites_reset_churn(&f.sites);
+    assert_churn(&f, given_back, (struct ctm_churn){0});
     ctm_pages_deinit(&f.pages);
 }
 
@@ -206,6 +341,10 @@ int main(void)
         cmocka_unit_test(equal_hashes_are_not_equal_sites),
         cmocka_unit_test(the_peak_is_what_lived_then),
         cmocka_unit_test(a_reset_peak_is_what_lives_now),
+        cmocka_unit_test(reuse_is_no_allocation),
+        cmocka_unit_test(a_restored_block_was_never_lost),
+        cmocka_unit_test(reset_churn_is_counted_from_zero),
+        cmocka_unit_test(a_site_that_is_none_is_of_no_node),
         cmocka_unit_test(a_refusal_loses_nothing),
         cmocka_unit_test(sites_have_a_limit),
     };

@@ -440,8 +440,9 @@ static void totals_have_every_block(void **state)
     uint64_t bytes = 0;
     uint64_t blocks = 0;
     for (uint32_t id = 1; id < w.tracer.sites.length; id++) {
-        bytes += w.tracer.sites.items[id].total_bytes;
-        blocks += w.tracer.sites.items[id].total_blocks;
+        struct ctm_churn churn = ctm_site_churn(&w.tracer.sites, id);
+        bytes += churn.total_bytes;
+        blocks += churn.total_blocks;
     }
     for (uint32_t i = 0; i < w.tracer.folded.length; i++) {
         bytes += w.tracer.folded.rows[i].churn.total_bytes;
@@ -471,9 +472,11 @@ static void more_blocks_than_a_snapshot_counts_are_refused(void **state)
 
     world_open(&w, 1);
     assert_true(world_start(&w));
-    w.tracer.sites.current_blocks = (uint64_t)UINT32_MAX + 1;
+    allocate_at(&w.tracer, 1, 1);
+    struct ctm_site *site = &w.tracer.sites.items[w.tracer.sites.length - 1];
+    site->gained_blocks += UINT32_MAX;
     assert_int_equal(take_snapshot(&w, &all_frames, &s), CTM_ELIMIT);
-    w.tracer.sites.current_blocks = 0;
+    site->gained_blocks -= UINT32_MAX;
     assert_int_equal(heap.live, 0);
     world_close(&w);
 }
@@ -493,7 +496,7 @@ static void sizes_are_given_back_while_others_are_counted(void **state)
     const struct ctm_sites *sites = &w.tracer.sites;
     uint32_t nodes[LINES];
     for (uint32_t line = 0; line < LINES; line++) {
-        nodes[line] = sites->items[sites->length - LINES + line].node;
+        nodes[line] = ctm_site_node(&sites->items[sites->length - LINES + line]);
     }
     for (uint32_t i = 0; i < LINES * EACH; i++) {
         uintptr_t address = 0x7e0000000000 + 16 * (uintptr_t)i;

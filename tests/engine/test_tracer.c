@@ -45,6 +45,11 @@ static const struct ctm_site *site_of(const struct ctm_tracer *tracer, uint32_t 
     return &tracer->sites.items[tracer->stacks.nodes[node].site];
 }
 
+static struct ctm_churn churn_of(const struct ctm_tracer *tracer, uint32_t node)
+{
+    return ctm_site_churn(&tracer->sites, tracer->stacks.nodes[node].site);
+}
+
 static void a_started_tracer_knows_the_unknown(void **state)
 {
     (void)state;
@@ -61,7 +66,7 @@ static void a_started_tracer_knows_the_unknown(void **state)
     assert_memory_equal(t->names.items[frame->file].bytes, "<unknown>", strlen("<unknown>"));
     assert_int_equal(ctm_stacks_depth(&t->stacks, CTM_UNKNOWN_NODE), 1);
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 10, CTM_UNKNOWN_NODE);
-    assert_int_equal(site_of(t, CTM_UNKNOWN_NODE)->live_bytes, 10);
+    assert_int_equal(ctm_site_live_bytes(site_of(t, CTM_UNKNOWN_NODE)), 10);
     close_fixture(&f);
 }
 
@@ -80,14 +85,14 @@ static void a_realloc_is_a_free_and_an_allocation(void **state)
     ctm_tracer_allocated_hook(&f.tracer, BLOCK + 512, 200, node);
     assert_int_equal(f.tracer.sites.current_bytes, 200);
     assert_int_equal(f.tracer.sites.peak_bytes, 200);
-    assert_int_equal(site_of(&f.tracer, node)->total_bytes, 300);
-    assert_int_equal(site_of(&f.tracer, node)->total_blocks, 2);
+    assert_int_equal(churn_of(&f.tracer, node).total_bytes, 300);
+    assert_int_equal(churn_of(&f.tracer, node).total_blocks, 2);
     /* One that fails leaves all as it was. */
     assert_true(ctm_tracer_freed_hook(&f.tracer, BLOCK + 512, &old));
     ctm_tracer_restored_hook(&f.tracer, BLOCK + 512, old);
     assert_int_equal(f.tracer.sites.current_bytes, 200);
-    assert_int_equal(f.tracer.sites.current_blocks, 1);
-    assert_int_equal(site_of(&f.tracer, node)->total_blocks, 2);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
+    assert_int_equal(churn_of(&f.tracer, node).total_blocks, 2);
     assert_int_equal(f.tracer.missed_frees, 0);
     close_fixture(&f);
 }
@@ -104,7 +109,7 @@ static void a_missed_free_is_counted(void **state)
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 16, a);
     assert_int_equal(f.tracer.missed_frees, 2);
     assert_int_equal(f.tracer.sites.current_bytes, 16);
-    assert_int_equal(f.tracer.sites.current_blocks, 1);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
     assert_int_equal(f.tracer.sites.peak_bytes, 4000);
     /* To report a block of domain 0 anew is no missed free. */
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 0, BLOCK, 20, b), CTM_OK);
@@ -132,27 +137,26 @@ static void a_reused_block_is_the_new_lines(void **state)
     uint32_t a = node_of(&f.tracer, "a.py", 1);
     uint32_t b = node_of(&f.tracer, "b.py", 1);
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 24, a);
-    uint32_t first = f.tracer.stacks.nodes[a].site;
     ctm_tracer_reused_hook(&f.tracer, BLOCK, a);
-    assert_int_equal(f.tracer.sites.reused[first].blocks, 1);
-    assert_int_equal(f.tracer.sites.reused[first].bytes, 24);
-    assert_int_equal(site_of(&f.tracer, a)->live_bytes, 24);
+    assert_int_equal(churn_of(&f.tracer, a).reused_blocks, 1);
+    assert_int_equal(churn_of(&f.tracer, a).reused_bytes, 24);
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, a)), 24);
     ctm_tracer_reused_hook(&f.tracer, BLOCK, b);
-    assert_int_equal(site_of(&f.tracer, a)->live_bytes, 0);
-    assert_int_equal(site_of(&f.tracer, b)->live_bytes, 24);
-    assert_int_equal(site_of(&f.tracer, b)->total_blocks, 0);
-    assert_int_equal(f.tracer.sites.reused[first].blocks, 1);
-    assert_int_equal(f.tracer.sites.reused[f.tracer.stacks.nodes[b].site].blocks, 1);
-    assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, site_of(&f.tracer, a)), 24);
-    assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, site_of(&f.tracer, b)), 0);
-    assert_int_equal(f.tracer.sites.current_blocks, 1);
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, a)), 0);
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, b)), 24);
+    assert_int_equal(churn_of(&f.tracer, b).total_blocks, 0);
+    assert_int_equal(churn_of(&f.tracer, a).reused_blocks, 1);
+    assert_int_equal(churn_of(&f.tracer, b).reused_blocks, 1);
+    assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, f.tracer.stacks.nodes[a].site), 24);
+    assert_int_equal(ctm_site_peak_bytes(&f.tracer.sites, f.tracer.stacks.nodes[b].site), 0);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
     /* Without a trace there is nothing to hand over. */
     ctm_tracer_reused_hook(&f.tracer, BLOCK + 32, b);
     assert_false(has_block(&f, BLOCK + 32));
     /* Without a stack there is no trace: better than one of the wrong line. */
     ctm_tracer_reused_hook(&f.tracer, BLOCK, CTM_NO_CONTEXT);
     assert_int_equal(f.tracer.dropped, 1);
-    assert_int_equal(f.tracer.sites.current_blocks, 0);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 0);
     assert_false(has_block(&f, BLOCK));
     close_fixture(&f);
 }
@@ -173,7 +177,7 @@ static void what_has_no_stack_is_dropped(void **state)
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 32, CTM_NO_CONTEXT);
     assert_int_equal(f.tracer.dropped, 2);
     assert_int_equal(f.tracer.missed_frees, 1);
-    assert_int_equal(f.tracer.sites.current_blocks, 0);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 0);
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 0, BLOCK, 1, CTM_NO_CONTEXT), CTM_ENOMEM);
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK, 1, CTM_NO_CONTEXT), CTM_ENOMEM);
     assert_int_equal(f.tracer.dropped, 4);
@@ -196,7 +200,7 @@ static void what_cannot_be_put_back_is_dropped(void **state)
     ctm_tracer_restored_hook(&f.tracer, BLOCK, old);
     assert_int_equal(f.tracer.dropped, 1);
     assert_int_equal(f.tracer.sites.current_bytes, 512);
-    assert_int_equal(f.tracer.sites.current_blocks, 1);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
     assert_false(ctm_tracer_freed_hook(&f.tracer, BLOCK, &old));
     f.refusal.first = 0;
     close_fixture(&f);
@@ -213,13 +217,13 @@ static void domains_have_sites_of_their_own(void **state)
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 389047, BLOCK, 2000, a), CTM_OK);
     assert_int_equal(f.tracer.sites.current_bytes, 2016);
     assert_int_equal(f.tracer.missed_frees, 0);
-    assert_int_equal(site_of(&f.tracer, a)->live_bytes, 16);
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, a)), 16);
     ctm_tracer_untrack_hook(&f.tracer, 1, BLOCK);
     assert_int_equal(f.tracer.sites.current_bytes, 2016);
     ctm_tracer_untrack_hook(&f.tracer, 389047, BLOCK);
     assert_int_equal(f.tracer.sites.current_bytes, 16);
     ctm_tracer_untrack_hook(&f.tracer, 0, BLOCK);
-    assert_int_equal(f.tracer.sites.current_blocks, 0);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 0);
     assert_int_equal(f.tracer.sites.peak_bytes, 2016);
     close_fixture(&f);
 }

@@ -307,9 +307,8 @@ static void compare_counters(const struct world *w)
 {
     const struct ctm_tracer *tracer = &w->tracer;
     assert_int_equal(tracer->sites.current_bytes, w->current.bytes);
-    assert_int_equal(tracer->sites.current_blocks, w->current.blocks);
+    assert_int_equal(ctm_sites_live_blocks(&tracer->sites), w->current.blocks);
     assert_int_equal(tracer->sites.peak_bytes, w->at_peak.bytes);
-    assert_int_equal(tracer->sites.peak_blocks, w->at_peak.blocks);
     assert_int_equal(tracer->dropped, w->dropped);
     assert_int_equal(tracer->missed_frees, w->missed_frees);
 }
@@ -413,7 +412,8 @@ static bool take(struct world *w, struct world_place *place, struct ctm_block *b
     if (had_trace) {
         assert_int_equal(block->size, place->size);
         assert_true(block->site < w->tracer.sites.length);
-        assert_int_equal(w->tracer.sites.items[block->site].node, w->nodes[place->stack]);
+        assert_int_equal(ctm_site_node(&w->tracer.sites.items[block->site]),
+                         w->nodes[place->stack]);
         forget(w, place);
     }
     place->watched = false;
@@ -537,12 +537,13 @@ static uint32_t domain_number(uint32_t domain)
     return number;
 }
 
-static void compare_site(const struct world *w, const struct ctm_site *site, size_t sum)
+static void compare_site(const struct world *w, uint32_t id, size_t sum)
 {
-    assert_int_equal(site->live_bytes, w->live[sum].bytes);
-    assert_int_equal(site->live_blocks, w->live[sum].blocks);
-    assert_int_equal(ctm_site_peak_bytes(&w->tracer.sites, site), w->peak[sum].bytes);
-    assert_int_equal(ctm_site_peak_blocks(&w->tracer.sites, site), w->peak[sum].blocks);
+    const struct ctm_sites *sites = &w->tracer.sites;
+    assert_int_equal(ctm_site_live_bytes(&sites->items[id]), w->live[sum].bytes);
+    assert_int_equal(ctm_site_live_blocks(&sites->items[id]), w->live[sum].blocks);
+    assert_int_equal(ctm_site_peak_bytes(sites, id), w->peak[sum].bytes);
+    assert_int_equal(ctm_site_peak_blocks(sites, id), w->peak[sum].blocks);
 }
 
 /* What was allocated and reused, by sum: the newest line of a stack is of no other. */
@@ -579,12 +580,10 @@ static void add_churn_of_site(const struct world *w, const struct churn *churn, 
 {
     const struct ctm_tracer *tracer = &w->tracer;
     const struct ctm_site *site = &tracer->sites.items[id];
-    const struct ctm_reuse *reused = &tracer->sites.reused[id];
-    uint32_t frame = tracer->stacks.nodes[site->node].frame;
-    struct ctm_folded_place place = {.domain = site->domain,
+    uint32_t frame = tracer->stacks.nodes[ctm_site_node(site)].frame;
+    struct ctm_folded_place place = {.domain = ctm_site_domain(site),
                                      .line = tracer->stacks.frames[frame].line};
-    struct ctm_churn counted = {site->total_bytes, site->total_blocks, reused->bytes,
-                                reused->blocks};
+    struct ctm_churn counted = ctm_site_churn(&tracer->sites, id);
     add_churn(w, churn, place, &counted);
 }
 
@@ -635,12 +634,12 @@ void world_compare_sites(const struct world *w)
             continue;
         }
         add_churn_of_site(w, &churn, id);
-        uint32_t stack = stack_of[site->node];
+        uint32_t stack = stack_of[ctm_site_node(site)];
         assert_true(stack < w->stack_count);
-        size_t sum = (size_t)domain_number(site->domain) * w->stack_count + stack;
+        size_t sum = (size_t)domain_number(ctm_site_domain(site)) * w->stack_count + stack;
         assert_false(seen[sum]);
         seen[sum] = true;
-        compare_site(w, site, sum);
+        compare_site(w, id, sum);
     }
     for (uint32_t i = 0; i < tracer->folded.length; i++) {
         const struct ctm_folded_row *row = &tracer->folded.rows[i];
@@ -668,8 +667,8 @@ static void compare_place(const struct world *w, const struct world_place *place
     if (there) {
         const struct ctm_site *site = &w->tracer.sites.items[block.site];
         assert_int_equal(block.size, place->size);
-        assert_int_equal(site->domain, domain);
-        assert_int_equal(site->node, w->nodes[place->stack]);
+        assert_int_equal(ctm_site_domain(site), domain);
+        assert_int_equal(ctm_site_node(site), w->nodes[place->stack]);
     }
     if (domain == 0 && place->address != 0) {
         bool watched = ctm_locations_owner(&w->tracer.locations, place->address) != NULL;
