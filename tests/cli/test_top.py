@@ -97,6 +97,10 @@ def test_domains_are_chosen_by_the_names_in_the_file(
         options = ["--format", "collapsed", "-o", "-"] if command == "export" else []
         assert call(command, *files, *options, "--domain", "arrays").status == 0
         assert call(command, *files, *options, "--domain", "nothing").status == 2
+    pytest.importorskip("jinja2")
+    page = tmp_path / "page.html"
+    assert call("report", path, "-o", page, "--domain", "nothing").status == 2
+    assert call("report", path, "-o", page, "--domain", "arrays").status == 0
 
 
 def test_json_by_line(call: Caller, new: Path) -> None:

@@ -65,6 +65,11 @@ def lines_of(data: dict[str, Any], view: int = 0) -> dict[str, dict[str, int]]:
     return {names[row["label"]]: row for row in rows}
 
 
+def facts_of(page: str) -> dict[str, str]:
+    """Return the summary's texts by their titles."""
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+
+
 def test_the_flame_graph_adds_up(new_file: Path, tmp_path: Path) -> None:
     data = data_of(page_of(new_file, folder=tmp_path))
     whole = data["views"][0]
@@ -192,6 +197,54 @@ def test_many_domains_are_all_in_the_page(tmp_path: Path) -> None:
     assert sizes[0] == sum(sizes[1:]) == 210_000
 
 
+def test_some_domains_alone(new_file: Path, tmp_path: Path) -> None:
+    page = page_of(new_file, "--domain", "numpy", folder=tmp_path)
+    assert facts_of(page)["Domains"] == "numpy"
+    data = data_of(page)
+    (view,) = data["views"]
+    assert (view["callers"]["size"][0], view["inverted"]["count"][0]) == (2000, 1)
+    assert list(lines_of(data)) == ["array.py:5", "main.py:4"]
+    traces = [trace(1000 * domain, ("a.py", domain), domain=domain) for domain in range(1, 4)]
+    file = write_snapshot(tmp_path / "d.ctm", traces)
+    page = page_of(file, "--domain", "3", "--domain", "domain 1", folder=tmp_path)
+    assert facts_of(page)["Domains"] == "domain 1, domain 3"
+    views = data_of(page)["views"]
+    assert [(view["name"], view["callers"]["size"][0]) for view in views] == [
+        ("domain 1, domain 3", 4000),
+        ("domain 3", 3000),
+        ("domain 1", 1000),
+    ]
+    assert "Domains" not in facts_of(page_of(file, folder=tmp_path))
+
+
+def test_a_domain_that_came_or_went(old_file: Path, new_file: Path, tmp_path: Path) -> None:
+    def sizes(*files: Path) -> tuple[int, int]:
+        data = data_of(page_of(*files, "--domain", "numpy", folder=tmp_path))
+        assert "array.py:5" in lines_of(data)
+        (view,) = data["views"]
+        return view["callers"]["size"][0], view["callers"]["old"][0]
+
+    assert sizes(old_file, new_file) == (2000, 0)
+    assert sizes(new_file, old_file) == (0, 2000)
+    files = (old_file, new_file, old_file)
+    series = data_of(page_of(*files, "--domain", "numpy", folder=tmp_path))["series"]
+    assert series["totals"] == [0, 2000, 0]
+    result = run_report(old_file, old_file, "--domain", "numpy", folder=tmp_path)
+    line = f"ctracemalloc report: {old_file}: nothing is selected of 11 traces\n"
+    assert (result.returncode, result.stderr) == (1, line)
+    assert run_report(new_file, "--domain", "nowhere", folder=tmp_path).returncode == 2
+
+
+def test_the_peak_of_all_domains_is_not_that_of_some(tmp_path: Path) -> None:
+    code = "import ctracemalloc as t; t.start(); kept = [0] * 99; t.take_snapshot().dump('a.ctm')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    whole = facts_of(page_of("a.ctm", folder=tmp_path))
+    narrowed = facts_of(page_of("a.ctm", "--domain", "python", folder=tmp_path))
+    assert whole.keys() - narrowed.keys() == {"Peak"}
+    del whole["Peak"]
+    assert narrowed == {**whole, "Domains": "python"}
+
+
 def test_folds_name_what_is_in_them(tmp_path: Path) -> None:
     traces = [trace(100 + number, (f"small{number}.py", 1)) for number in range(2000)]
     traces += [trace(10_000_000, ("main.py", 2))]
@@ -210,7 +263,7 @@ def test_the_summary_says_what_was_run(tmp_path: Path) -> None:
     program = ("-c", "kept = '<b>'", "a b")
     subprocess.run([*command, *program], cwd=tmp_path, check=True)
     page = page_of("run.ctm", folder=tmp_path)
-    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    facts = facts_of(page)
     assert {"Live now", "Blocks", "Peak", "Frames a trace", "Process", "Taken"} <= set(facts)
     assert facts["Traces missing"] == "0"
     assert facts["Python"] == sys.version.split()[0]

@@ -12,7 +12,7 @@ from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.outputs import check_output, writing
 from ctracemalloc.cli.progress import working
-from ctracemalloc.cli.selection import nothing
+from ctracemalloc.cli.selection import add_domain, asked_domains, nothing, of_domains
 from ctracemalloc.cli.snapshots import open_comparable
 from ctracemalloc.report.groups import total_of
 
@@ -25,6 +25,7 @@ examples:
   ctracemalloc report app.ctm                         writes app.html
   ctracemalloc report before.ctm after.ctm -o growth.html
   ctracemalloc report series/ -o series.html          snapshots of 'run --every'
+  ctracemalloc report app.ctm --domain numpy          of arrays alone
 """
 
 
@@ -39,6 +40,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--no-source", action="store_true", help="leave out the source of the lines"
     )
+    add_domain(parser)
     return parser
 
 
@@ -53,9 +55,16 @@ def main(arguments: Sequence[str]) -> int:
         reason = nothing(path, snapshot, total_of(snapshot))
         if reason:
             raise CommandError(reason)
-    title = options.title or Path(paths[-1]).name
+    domains = asked_domains(options)
+    parts = [of_domains(snapshot, domains) for snapshot in snapshots]
+    # One alone may have nothing of a domain that came or went.
+    fullest = max(map(total_of, parts), key=lambda total: total.count)
+    reason = nothing(paths[-1], snapshots[-1], fullest)
+    if reason:
+        raise CommandError(reason)
+    names = [Path(path).name for path in paths]
     with working("drawing"):
-        page = _build(title, snapshots, paths, not options.no_source)
+        page = _build(options.title or names[-1], parts, names, not options.no_source, domains)
     with writing(output) as file:
         # Lone surrogates of file names have no bytes in UTF-8.
         file.write(page.encode("utf-8", "replace"))
@@ -79,11 +88,17 @@ def _expand(given: str) -> list[str]:
     return found
 
 
-def _build(title: str, snapshots: Sequence[Snapshot], paths: Sequence[str], source: bool) -> str:
+def _build(
+    title: str,
+    snapshots: Sequence[Snapshot],
+    names: Sequence[str],
+    with_source: bool,
+    domains: set[int],
+) -> str:
     try:
         from ctracemalloc.report.page import build_page
     except ModuleNotFoundError as error:
         raise CommandError(
             f"reports need {error.name}: install it with 'pip install jinja2'"
         ) from error
-    return build_page(title, snapshots, [Path(path).name for path in paths], with_source=source)
+    return build_page(title, snapshots, names, with_source=with_source, domains=domains)

@@ -45,6 +45,11 @@ def add_selection(parser: Parser) -> None:
         action="store_true",
         help="--filter and --exclude look at all frames, not only at the one that allocated",
     )
+    add_domain(parser)
+
+
+def add_domain(parser: Parser) -> None:
+    """Add the option of domains alone."""
     parser.add_argument(
         "--domain",
         metavar="DOMAIN",
@@ -61,17 +66,25 @@ def select(snapshot: Snapshot, options: argparse.Namespace) -> Snapshot:
     """Return a snapshot of the traces that the options of `add_selection` leave; files are to be
     read before, since they name domains.
     """
-    # On its own, since one inclusive filter that matches is enough for a trace to be kept.
-    domains = [DomainFilter(True, domain) for text in options.domain for domain in _domains(text)]
     names = [
         _filter(is_kept, pattern, options.all_frames)
         for is_kept, patterns in ((True, options.filter), (False, options.exclude))
         for pattern in patterns
     ]
-    for filters in (domains, names):
-        if filters:
-            snapshot = _kept(snapshot, filters)
-    return snapshot
+    # One after the other, since one inclusive filter that matches is enough for a trace to be kept.
+    return _kept(of_domains(snapshot, asked_domains(options)), names)
+
+
+def asked_domains(options: argparse.Namespace) -> set[int]:
+    """Return the domains that the option of `add_domain` asks for, none if it is not there; files
+    are to be read before.
+    """
+    return {domain for text in options.domain for domain in _domains(text)}
+
+
+def of_domains(snapshot: Snapshot, domains: set[int]) -> Snapshot:
+    """Return a snapshot of the traces in these domains; in all if none is asked for."""
+    return _kept(snapshot, [DomainFilter(True, domain) for domain in sorted(domains)])
 
 
 def nothing(path: str, snapshot: Snapshot, selected: Total) -> str | None:
@@ -95,6 +108,8 @@ def _filter(is_kept: bool, pattern: tuple[str, str], all_frames: bool) -> Filter
 
 
 def _kept(snapshot: Snapshot, filters: list[DomainFilter] | list[Filter]) -> Snapshot:
+    if not filters:
+        return snapshot
     table = as_table(snapshot.traces._traces)
     specs = [spec for spec in map(engine_spec, filters) if spec is not None]
     assert table is not None, "what was read from a file"

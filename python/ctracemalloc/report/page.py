@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -61,11 +61,17 @@ class _View(NamedTuple):
 
 
 def build_page(
-    title: str, snapshots: Sequence[Snapshot], names: Sequence[str], *, with_source: bool
+    title: str,
+    snapshots: Sequence[Snapshot],
+    names: Sequence[str],
+    *,
+    with_source: bool,
+    domains: Collection[int] = (),
 ) -> str:
     """Return the page for one snapshot, for two that are compared, or for a series.
 
-    A series is shown as its last snapshot, compared with the first, and a time line.
+    A series is shown as its last snapshot, compared with the first, and a time line. `domains` are
+    those that the snapshots were narrowed to, if they were.
     """
     snapshot = snapshots[-1]
     old = snapshots[0] if len(snapshots) > 1 else None
@@ -74,7 +80,8 @@ def build_page(
     sources: dict[int, dict[int, str]] = {}
     without_source = 0
     folded_frames = folded_size = 0
-    for number, (name, part, old_part) in enumerate(_views(snapshot, old)):
+    only = ", ".join(domain_name(domain) for domain in sorted(domains))
+    for number, (name, part, old_part) in enumerate(_views(snapshot, old, only)):
         callers, folded = flame_columns(part, old_part, labels, inverted=False)
         inverted, _ = flame_columns(part, old_part, labels, inverted=True)
         lines = line_columns(part, old_part, labels)
@@ -100,7 +107,7 @@ def build_page(
         series=len(snapshots) > 2,
         several_domains=len(views) > 1,
         modules=len(data["modules"]),
-        summary=_summary(snapshot, old),
+        summary=_summary(snapshot, old, only),
         smallest=f"{SMALLEST_SHARE:.1%}",
         levels=f"{MOST_LEVELS:,}",
         folded=f"{count_of(folded_frames, 'frame')}" if folded_frames else "",
@@ -129,9 +136,9 @@ def _template() -> jinja2.Template:
     return environment.from_string(_static("page.html"))
 
 
-def _views(snapshot: Snapshot, old: Snapshot | None) -> list[_View]:
+def _views(snapshot: Snapshot, old: Snapshot | None, only: str) -> list[_View]:
     """Return everything, and where there are several domains, the largest ones each alone."""
-    everything = _View("all domains", snapshot, old)
+    everything = _View(only or "all domains", snapshot, old)
     sizes: dict[int, int] = {}
     for part in (snapshot, old):
         for domain, total in ({} if part is None else totals_by_domain(part)).items():
@@ -175,7 +182,7 @@ def _sources(
     return sources, without
 
 
-def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
+def _summary(snapshot: Snapshot, old: Snapshot | None, only: str) -> list[Item]:
     total = total_of(snapshot)
     items = [
         Item(_SIZE_TITLES[snapshot.kind], human_size(total.size)),
@@ -184,12 +191,15 @@ def _summary(snapshot: Snapshot, old: Snapshot | None) -> list[Item]:
     if old is not None:
         change = total.size - total_of(old).size
         items.insert(1, Item("Change", f"{'+' if change > 0 else ''}{human_size(change)}"))
+    if only:
+        items.append(Item("Domains", only))
     table = as_table(snapshot.traces._traces)
     if table is None:
         return items
     info = table.info()
     about = said_of(table)
-    if info["peak_bytes"]:
+    # The peak is of all domains together.
+    if info["peak_bytes"] and not only:
         items.append(Item("Peak", human_size(info["peak_bytes"])))
     missing = info["dropped"] + info["lost"]
     if missing or info["time_ns"]:
