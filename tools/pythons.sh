@@ -4,7 +4,8 @@
 #   pythons.sh default           print the version of python3
 #   pythons.sh find VERSION      print the path of a python of that version
 #   pythons.sh release VERSION   print the path of an optimized build, to measure with: the system's own, or one that
-#                                pyenv builds from source with --enable-optimizations --with-lto (about half an hour)
+#                                pyenv builds from source with --enable-optimizations --with-lto (about half an hour);
+#                                from python.org's newest, or where that cannot be reached from a distribution's archive
 #   pythons.sh venv VERSION [REQUIREMENTS]
 #                                print the python of a venv with REQUIREMENTS (default: requirements-dev.txt); make it if absent
 #   pythons.sh chroot            print the path of a Debian sid chroot with the newest pythons; make it if absent
@@ -21,6 +22,7 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 self=$repo/tools/$(basename -- "${BASH_SOURCE[0]}")
 cache=${CTRACEMALLOC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ctracemalloc}
 sid=$cache/sid
+sources=$cache/sources
 
 sid_pythons=(3.13 3.14 3.15)
 sid_packages=(ca-certificates gcc g++ make ninja-build pkg-config libzstd-dev libxxhash-dev libcmocka-dev python3-pip)
@@ -36,6 +38,22 @@ host_packages=(
     libzstd-dev   /usr/include/zstd.h
     libxxhash-dev /usr/include/xxhash.h
     libcmocka-dev /usr/include/cmocka.h
+)
+
+# What a build from source takes from the host, or lacks in its standard library: header, and Debian's package of it
+source_headers=(
+    openssl/ssl.h       libssl-dev
+    zlib.h              zlib1g-dev
+    readline/readline.h libreadline-dev
+    sqlite3.h           libsqlite3-dev
+    lzma.h              liblzma-dev
+    bzlib.h             libbz2-dev
+    ffi.h               libffi-dev
+)
+
+# What a distribution keeps of the source is what python.org has released, byte for byte: pyenv checks that it is.
+declare -A archived_sources=(
+    [3.12.3]=http://archive.ubuntu.com/ubuntu/pool/main/p/python3.12/python3.12_3.12.3.orig.tar.xz
 )
 
 fail() {
@@ -60,10 +78,15 @@ default_version() {
     python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 }
 
+# Reads versions, prints the newest of a minor one, if there is any.
+newest() { # VERSION
+    grep -E "^${1//./\\.}\.[0-9]+$" | sort -V | tail -n 1
+}
+
 find_python() { # VERSION
     local version=$1 full program
     if command -v pyenv >/dev/null; then
-        full=$(pyenv versions --bare | grep -E "^${version//./\\.}\.[0-9]+$" | sort -V | tail -n 1 || true)
+        full=$(pyenv versions --bare | newest "$version") || true
         if [[ $full ]]; then
             program=$(pyenv prefix "$full")/bin/python
             is_python "$program" "$version" && echo "$program" && return
@@ -74,25 +97,58 @@ find_python() { # VERSION
     fail "no python $version here: install it with 'pyenv install $version', or see '$0 chroot'"
 }
 
+need_source_headers() {
+    local at missing=()
+    for ((at = 0; at < ${#source_headers[@]}; at += 2)); do
+        # readline's needs stdio.h before it.
+        "${CC:-gcc}" -E -include stdio.h -include "${source_headers[at]}" -x c /dev/null &>/dev/null ||
+            missing+=("${source_headers[at + 1]}")
+    done
+    ((${#missing[@]} == 0)) || fail "to build a python, install ${missing[*]}"
+}
+
+python_build() { # ARGUMENT...
+    "$(pyenv root)/plugins/python-build/bin/python-build" "$@"
+}
+
+# On all processors. pyenv leaves the source in the cache if it is as released.
+build_from_source() { # FULL_VERSION PREFIX
+    echo "pythons.sh: building python $1 in $2 (log: $2.log)" >&2
+    PYTHON_CONFIGURE_OPTS="--enable-optimizations --with-lto" PYTHON_BUILD_CACHE_PATH=$sources \
+        python_build "$1" "$2" >"$2.log" 2>&1 || { rm -rf "$2" && return 1; }
+}
+
+fetch_archived() { # VERSION: fetches the newest that a distribution has, prints its version
+    local full
+    full=$(printf '%s\n' "${!archived_sources[@]}" | newest "$1")
+    [[ $full ]] && curl -fsSL -o "$sources/Python-$full.tar.xz" "${archived_sources[$full]}" && echo "$full"
+}
+
+build_release() { # VERSION PREFIX
+    local full archived
+    full=$(python_build --definitions 2>/dev/null | newest "$1") ||
+        fail "no optimized python $1 here, and no pyenv that knows how to build one"
+    need_source_headers
+    mkdir -p "$sources"
+    rm -rf "$2"
+    build_from_source "$full" "$2" && return
+    if ! compgen -G "$sources/Python-$full.*" >/dev/null && archived=$(fetch_archived "$1"); then
+        echo "pythons.sh: python $full cannot be fetched: taking ${archived_sources[$archived]}" >&2
+        full=$archived
+        build_from_source "$full" "$2" && return
+    fi
+    fail "python $full was not built: $(tail -n 5 "$2.log")"
+}
+
 # What distributions ship is optimized; what pyenv builds is not, unless it is told to.
 release_python() { # VERSION
-    local version=$1 builder full log prefix=$cache/release-$1 program=/usr/bin/python$1
+    local version=$1 prefix=$cache/release-$1 program=/usr/bin/python$1
     is_python "$program" "$version" && echo "$program" && return
     [[ " ${sid_pythons[*]} " != *" $version "* ]] || fail "an optimized python $version is in the chroot: see '$0 enter'"
     mkdir -p "$cache"
     exec {lock}>"$prefix.lock"
     flock "$lock"
-    if ! is_python "$prefix/bin/python$version" "$version"; then
-        builder=$(pyenv root 2>/dev/null)/plugins/python-build/bin/python-build
-        [[ -x $builder ]] || fail "no optimized python $version here, and no pyenv to build one"
-        full=$("$builder" --definitions | grep -E "^${version//./\\.}\.[0-9]+$" | sort -V | tail -n 1 || true)
-        [[ $full ]] || fail "pyenv knows no python $version"
-        log=$prefix.log
-        rm -rf "$prefix"
-        echo "pythons.sh: building python $full in $prefix (log: $log)" >&2
-        PYTHON_CONFIGURE_OPTS="--enable-optimizations --with-lto" "$builder" "$full" "$prefix" >"$log" 2>&1 ||
-            { rm -rf "$prefix"; fail "python $full was not built: $(tail -n 5 "$log")"; }
-    fi
+    is_python "$prefix/bin/python$version" "$version" || build_release "$version" "$prefix"
     echo "$prefix/bin/python$version"
 }
 
