@@ -107,7 +107,7 @@ def test_what_is_not_as_described_is_passed_over(
     for about in (WRONG, inner):
         snapshot = ours.Snapshot(SnapshotTable(TRACES).with_about(about), 1)
         assert said_of(table_of(snapshot)) == {"other": 5}
-        assert {item.title for item in _summary(snapshot, None)} == {
+        assert {item.title for item in _summary(snapshot, None, "")} == {
             *("Live now", "Blocks", "Frames a trace")
         }
         snapshot.dump(tmp_path / "x.ctm")
@@ -125,5 +125,5 @@ def test_info_and_report_show_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "\x1b" not in shown
     for text in ("python 'a b.py'", "h1", "label run", "nightly"):
         assert text in shown
-    items = _summary(ours.Snapshot.load(tmp_path / "x.ctm"), None)
+    items = _summary(ours.Snapshot.load(tmp_path / "x.ctm"), None, "")
     assert {"python 'a b.py'", "h1", "nightly"} <= {item.text for item in items}
