@@ -2,13 +2,14 @@
 
 #include <string.h>
 
-enum { FIRST_CAPACITY = 256 };
+enum { FIRST_CAPACITY = 256, FIRST_SHIFT = 64 - 8 };
 
 void ctm_address_map_init(struct ctm_address_map *map, struct ctm_pages *pages, size_t item_size)
 {
     memset(map, 0, sizeof *map);
     map->pages = pages;
     map->item_size = item_size;
+    map->shift = FIRST_SHIFT;
 }
 
 static char *item_at(const struct ctm_address_map *map, size_t at)
@@ -16,14 +17,9 @@ static char *item_at(const struct ctm_address_map *map, size_t at)
     return map->items + at * map->item_size;
 }
 
-static size_t home(const struct ctm_address_map *map, uintptr_t address)
-{
-    return ctm_hash_u64(address) & map->mask;
-}
-
 static char *find_room(struct ctm_address_map *map, uintptr_t address)
 {
-    size_t at = home(map, address);
+    size_t at = ctm_address_map_home(map, address);
     while (ctm_address_map_key(item_at(map, at)) != 0) {
         at = (at + 1) & map->mask;
     }
@@ -39,6 +35,7 @@ static int resize(struct ctm_address_map *map, size_t capacity)
     }
     map->items = items;
     map->mask = capacity - 1;
+    map->shift = 64 - (uint32_t)__builtin_ctzll(capacity);
     map->moves++;
     if (old.items != NULL) {
         for (size_t at = 0; at <= old.mask; at++) {
@@ -73,7 +70,7 @@ void ctm_address_map_remove(struct ctm_address_map *map, void *item)
     size_t hole = (size_t)((char *)item - map->items) / map->item_size;
     for (size_t at = (hole + 1) & map->mask; ctm_address_map_key(item_at(map, at)) != 0;
          at = (at + 1) & map->mask) {
-        size_t wanted = home(map, ctm_address_map_key(item_at(map, at)));
+        size_t wanted = ctm_address_map_home(map, ctm_address_map_key(item_at(map, at)));
         if (((at - wanted) & map->mask) >= ((at - hole) & map->mask)) {
             memcpy(item_at(map, hole), item_at(map, at), map->item_size);
             map->moves += at < hole ? 1 : 0; /* around the end */

@@ -13,13 +13,13 @@
 
 #include "base/error.h"
 #include "base/pages.h"
-#include "engine/hash.h"
 
 struct ctm_address_map {
     struct ctm_pages *pages;
     char *items; /* NULL while empty */
     size_t item_size;
-    size_t mask; /* capacity - 1 */
+    size_t mask;    /* capacity - 1 */
+    uint32_t shift; /* 64 - log2(capacity) */
     size_t used;
     /* Changes when an item came to stand further up: who walks down from the end must begin anew.
      * Whatever else is added or removed meanwhile, such a walk misses no item that was there. */
@@ -41,6 +41,13 @@ static inline uintptr_t ctm_address_map_key(const char *item)
     return *(const uintptr_t *)(const void *)item;
 }
 
+/* Where an address belongs. Fibonacci hashing: the high bits of the product depend on every bit of
+ * the key. (Knuth, The Art of Computer Programming, vol. 3, 6.4.) */
+static inline size_t ctm_address_map_home(const struct ctm_address_map *map, uintptr_t address)
+{
+    return (size_t)(address * UINT64_C(0x9E3779B97F4A7C15) >> map->shift);
+}
+
 static inline uint32_t ctm_address_map_capacity(const struct ctm_address_map *map)
 {
     return map->items == NULL ? 0 : (uint32_t)(map->mask + 1);
@@ -60,10 +67,10 @@ static inline void *ctm_address_map_find(const struct ctm_address_map *map, uint
     if (CTM_UNLIKELY(map->items == NULL)) {
         return NULL;
     }
-    for (size_t at = ctm_hash_u64(address) & map->mask;; at = (at + 1) & map->mask) {
+    for (size_t at = ctm_address_map_home(map, address);; at = (at + 1) & map->mask) {
         char *item = map->items + at * item_size;
         uintptr_t key = ctm_address_map_key(item);
-        if (key == address) {
+        if (CTM_LIKELY(key == address)) {
             return item;
         }
         if (key == 0) {

@@ -74,9 +74,11 @@ static void chains_around_the_end_stay_whole(void **state)
     enum { COUNT = 40, FIRST_MASK = 255 };
     struct test_random random = test_random_stream(10);
     uintptr_t addresses[COUNT];
+    struct ctm_address_map empty;
+    ctm_address_map_init(&empty, NULL, sizeof(uintptr_t));
     for (size_t i = 0; i < COUNT;) {
         uintptr_t address = test_random_next(&random) >> 16;
-        if ((ctm_hash_u64(address) & FIRST_MASK) >= FIRST_MASK - 3) {
+        if (ctm_address_map_home(&empty, address) >= FIRST_MASK - 3) {
             addresses[i++] = address;
         }
     }
