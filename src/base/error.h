@@ -16,6 +16,12 @@ enum ctm_error {
 #define CTM_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CTM_NOINLINE __attribute__((noinline))
 #define CTM_ALWAYS_INLINE inline __attribute__((always_inline))
+/* Of whose insides callers make no use. */
+#ifdef __clang__
+#define CTM_OPAQUE CTM_NOINLINE
+#else
+#define CTM_OPAQUE __attribute__((noipa))
+#endif
 /* Out of the way of what calls it. */
 #define CTM_COLD __attribute__((cold, noinline))
 

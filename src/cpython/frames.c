@@ -4,81 +4,20 @@
 
 #include <frameobject.h>
 
+#include "cpython/capture.h"
 #include "cpython/compat.h"
+#include "cpython/interpreter_frame.h"
 
 #include <internal/pycore_code.h>
-#include <internal/pycore_frame.h>
 #include <internal/pycore_interp.h>
 #if PY_VERSION_HEX >= 0x030D0000
 #include <internal/pycore_runtime.h>
-#endif
-#if PY_VERSION_HEX >= 0x030E0000
-#include <internal/pycore_interpframe.h>
 #endif
 
 #include "cpython/lines.h"
 #include "cpython/unicode.h"
 
-typedef _PyInterpreterFrame frame_type;
-
-/* ---- what differs between versions ---- */
-
-static inline PyCodeObject *code_of(const frame_type *frame)
-{
-#if PY_VERSION_HEX >= 0x030E0000
-    /* The low bits of a stack reference are tags. */
-    return (PyCodeObject *)(frame->f_executable.bits & ~(uintptr_t)7);
-#elif PY_VERSION_HEX >= 0x030D0000
-    return (PyCodeObject *)frame->f_executable;
-#else
-    return frame->f_code;
-#endif
-}
-
-static inline uintptr_t instruction_of(const frame_type *frame)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return (uintptr_t)frame->instr_ptr;
-#else
-    return (uintptr_t)frame->prev_instr;
-#endif
-}
-
-/* A frame of the interpreter's own, between Python frames, that no user should see. */
-static inline bool is_shim(const frame_type *frame)
-{
-#if PY_VERSION_HEX >= 0x030E0000
-    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
-#elif PY_VERSION_HEX >= 0x030C0000
-    return frame->owner == FRAME_OWNED_BY_CSTACK;
-#else
-    (void)frame;
-    return false;
-#endif
-}
-
-static inline const frame_type *newest_of(PyThreadState *state)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return state->current_frame;
-#else
-    return state->cframe == NULL ? NULL : state->cframe->current_frame;
-#endif
-}
-
-/*
- * Frames on the stack, incomplete ones included, by the interpreter's own count; 0 or less where it
- * does not keep one that counts Python frames alone.
- */
-static inline int recursion_depth(PyThreadState *state)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return state->py_recursion_limit - state->py_recursion_remaining;
-#else
-    (void)state;
-    return 0;
-#endif
-}
+/* ---- the GIL ---- */
 
 #if PY_VERSION_HEX >= 0x030C0000
 static const void *main_gil;
@@ -122,19 +61,19 @@ static inline uintptr_t first_traceable(const PyCodeObject *code)
 }
 
 /* Pushed, but not yet at its first traceable instruction: the public API hides it, so do we. */
-static inline bool is_incomplete(const frame_type *frame)
+static inline bool is_incomplete(const ctm_frame *frame)
 {
     return frame->owner != FRAME_OWNED_BY_GENERATOR &&
-           instruction_of(frame) < first_traceable(code_of(frame));
+           ctm_frame_instruction(frame) < first_traceable(ctm_frame_code(frame));
 }
 
-static inline bool is_hidden(const frame_type *frame)
+static inline bool is_hidden(const ctm_frame *frame)
 {
-    return is_shim(frame) || is_incomplete(frame);
+    return ctm_frame_is_shim(frame) || is_incomplete(frame);
 }
 
 /* The first frame from here that the public API would show. */
-static inline const frame_type *first_complete(const frame_type *frame)
+static inline const ctm_frame *first_complete(const ctm_frame *frame)
 {
     while (frame != NULL && is_hidden(frame)) {
         frame = frame->previous;
@@ -142,7 +81,7 @@ static inline const frame_type *first_complete(const frame_type *frame)
     return frame;
 }
 
-static uint32_t count_frames(const frame_type *frame)
+static uint32_t count_frames(const ctm_frame *frame)
 {
     uint32_t count = 0;
     while (frame != NULL) {
@@ -239,33 +178,34 @@ add_location(struct ctm_tracer *tracer, const PyCodeObject *code, uintptr_t inst
 }
 
 /* What is known of the instruction at which a frame stands. NULL: no memory. */
-static inline struct ctm_location *locate(struct ctm_tracer *tracer, const frame_type *frame,
+static inline struct ctm_location *locate(struct ctm_tracer *tracer, const ctm_frame *frame,
                                           uintptr_t instruction)
 {
     struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction);
     return CTM_LIKELY(location != NULL) ? location
-                                        : add_location(tracer, code_of(frame), instruction);
+                                        : add_location(tracer, ctm_frame_code(frame), instruction);
 }
 
-static CTM_NOINLINE uint32_t new_child_of(struct ctm_tracer *tracer, struct ctm_location *location,
-                                          uint32_t parent)
+static CTM_NOINLINE struct ctm_spot new_child_of(struct ctm_tracer *tracer,
+                                                 struct ctm_location *location, uint32_t parent)
 {
     uint32_t node;
     if (ctm_stacks_child(&tracer->stacks, parent, location->frame, &node) < 0) {
-        return CTM_NO_CONTEXT;
+        return ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
     }
+    struct ctm_spot spot = ctm_tracer_spot(tracer, node);
     if (location->shown) {
         location->parent = parent;
-        location->node = node;
+        location->spot = spot;
     }
-    return node;
+    return spot;
 }
 
-/* The node of a location under a parent: nearly always the one it had last time. */
-static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *location,
-                                uint32_t parent)
+/* Where a location under a parent leads: nearly always where it led last time. */
+static inline struct ctm_spot child_of(struct ctm_tracer *tracer, struct ctm_location *location,
+                                       uint32_t parent)
 {
-    return CTM_LIKELY(location->parent == parent) ? location->node
+    return CTM_LIKELY(location->parent == parent) ? location->spot
                                                   : new_child_of(tracer, location, parent);
 }
 
@@ -285,14 +225,14 @@ static inline uint32_t child_of(struct ctm_tracer *tracer, struct ctm_location *
  * Count the hidden frames among those with the numbers [low, depth), the oldest frame's number
  * being 0, and find the lowest. False: the stack is not as long as the counter says.
  */
-static bool count_hidden(const frame_type *frame, uint32_t depth, uint32_t low, uint32_t *hidden,
+static bool count_hidden(const ctm_frame *frame, uint32_t depth, uint32_t low, uint32_t *hidden,
                          uint32_t *lowest)
 {
     uint32_t number = depth;
     *hidden = 0;
     *lowest = depth;
     for (; frame != NULL && number > low; frame = frame->previous) {
-        if (!is_shim(frame)) {
+        if (!ctm_frame_is_shim(frame)) {
             number--;
             if (is_incomplete(frame)) {
                 (*hidden)++;
@@ -300,18 +240,18 @@ static bool count_hidden(const frame_type *frame, uint32_t depth, uint32_t low, 
             }
         }
     }
-    while (low == 0 && frame != NULL && is_shim(frame)) {
+    while (low == 0 && frame != NULL && ctm_frame_is_shim(frame)) {
         frame = frame->previous;
     }
     return number == low && (low != 0 || frame == NULL);
 }
 
 /* Hidden frames from the top down to the first that is shown. */
-static uint32_t hidden_above(const frame_type *top, const frame_type *newest)
+static uint32_t hidden_above(const ctm_frame *top, const ctm_frame *newest)
 {
     uint32_t count = 0;
     for (; top != newest; top = top->previous) {
-        count += is_shim(top) ? 0 : 1;
+        count += ctm_frame_is_shim(top) ? 0 : 1;
     }
     return count;
 }
@@ -342,21 +282,10 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
     }
 }
 
-/* Frames that the public API would show of the state's stack, whose newest frame is one of them; 0:
- * that takes depth_of(). */
-static inline uint32_t depth_at_once(struct ctm_walker *walker, PyThreadState *state)
+/* Frames that the public API would show of any stack, of which `newest` is the first. */
+static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const ctm_frame *newest)
 {
-    uint32_t depth = (uint32_t)recursion_depth(state);
-    bool known = CTM_LIKELY(depth - 1 < walker->shown_depth) &&
-                 CTM_LIKELY(walker->state == state) &&
-                 CTM_LIKELY(walker->chunk == state->datastack_chunk);
-    return known ? depth : 0;
-}
-
-/* The same for any stack; `newest` is the first frame that is shown. */
-static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const frame_type *newest)
-{
-    int counted = recursion_depth(state);
+    int counted = ctm_recursion_depth(state);
     if (counted <= 0) {
         return count_frames(newest);
     }
@@ -368,7 +297,7 @@ static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const 
     }
     uint32_t depth = (uint32_t)counted;
     uint32_t low = walker->shown_depth;
-    const frame_type *top = newest_of(state);
+    const ctm_frame *top = ctm_newest_frame(state);
     if (top != newest) {
         uint32_t first = depth - hidden_above(top, newest);
         low = first < low ? first : low;
@@ -412,7 +341,7 @@ struct change {
 
 /* Note what stands at a level; if its frame id changed, then so in *change. CTM_ENOMEM. */
 static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t level,
-                             const frame_type *frame, uintptr_t instruction, struct change *change)
+                             const ctm_frame *frame, uintptr_t instruction, struct change *change)
 {
     struct ctm_place *place = place_at(walker, level);
     struct ctm_level *known = level_at(walker, level);
@@ -438,19 +367,19 @@ static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *trace
 
 /* Whether the next frame that is shown is `caller`. Never wrong when true; false too where more
  * than one is hidden in between, which is rare. */
-static inline bool is_called_by(const frame_type *frame, const frame_type *caller)
+static inline bool is_called_by(const ctm_frame *frame, const ctm_frame *caller)
 {
-    const frame_type *previous = frame->previous;
+    const ctm_frame *previous = frame->previous;
     return CTM_LIKELY(previous == caller) ||
            (previous != NULL && previous->previous == caller && is_hidden(previous));
 }
 
 /* Whether `callee` was called, with no frame in between, by what is remembered at `place`. */
-static inline bool is_under(const frame_type *callee, const struct ctm_place *place)
+static inline bool is_under(const ctm_frame *callee, const struct ctm_place *place)
 {
-    const frame_type *caller = place->frame;
+    const ctm_frame *caller = place->frame;
     return CTM_LIKELY(callee->previous == caller) &&
-           CTM_LIKELY(place->instruction == instruction_of(caller));
+           CTM_LIKELY(place->instruction == ctm_frame_instruction(caller));
 }
 
 /*
@@ -462,9 +391,9 @@ static inline bool is_under(const frame_type *callee, const struct ctm_place *pl
  * much as half a level.
  */
 static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
-                                const frame_type **frame)
+                                const ctm_frame **frame)
 {
-    const frame_type *at = *frame;
+    const ctm_frame *at = *frame;
     for (;;) {
         while (count >= 4 && is_under(at, place) && is_under(place[0].frame, place - 1) &&
                is_under(place[-1].frame, place - 2) && is_under(place[-2].frame, place - 3)) {
@@ -473,7 +402,7 @@ static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
             count -= 4;
         }
         if (count == 0 || !is_called_by(at, place->frame) ||
-            CTM_UNLIKELY(place->instruction != instruction_of(place->frame))) {
+            CTM_UNLIKELY(place->instruction != ctm_frame_instruction(place->frame))) {
             *frame = at;
             return count;
         }
@@ -485,8 +414,8 @@ static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
 
 /* From `frame` at *level down to the first level of [stop, *level) below which something changed,
  * all of them being remembered: becomes *level. Returns the frame there. */
-static inline const frame_type *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
-                                               const frame_type *frame, uint32_t *level)
+static inline const ctm_frame *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
+                                              const ctm_frame *frame, uint32_t *level)
 {
     while (*level > stop) {
         const struct ctm_place *newest = place_at(walker, *level - 1);
@@ -510,7 +439,7 @@ enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
  * *change becomes the lowest of them, if that is lower than what it is.
  */
 static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                 const frame_type *frame, uint32_t level, uint32_t floor,
+                                 const ctm_frame *frame, uint32_t level, uint32_t floor,
                                  struct change *change)
 {
     uint32_t stop = walker->low < floor ? floor : walker->low;
@@ -526,7 +455,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
             return WALK_WRONG_DEPTH;
         }
         level--;
-        if (note_level(walker, tracer, level, frame, instruction_of(frame), change) < 0) {
+        if (note_level(walker, tracer, level, frame, ctm_frame_instruction(frame), change) < 0) {
             return WALK_NO_MEMORY;
         }
     }
@@ -552,7 +481,7 @@ static bool renew_nodes(struct ctm_walker *walker, struct ctm_tracer *tracer, ui
     uint32_t parent = level == base ? root : level_at(walker, level - 1)->node;
     if (change.location != NULL && change.location->parent == parent) {
         /* A call as the last one from there, which spares a look into a large table. */
-        parent = change.location->node;
+        parent = change.location->spot.node;
         level_at(walker, level)->node = parent;
         level++;
     }
@@ -566,12 +495,11 @@ static bool renew_nodes(struct ctm_walker *walker, struct ctm_tracer *tracer, ui
     return true;
 }
 
-static uint32_t forget(struct ctm_walker *walker)
+static void forget(struct ctm_walker *walker)
 {
     walker->low = 0;
     walker->high = 0;
     walker->aim.depth = 0;
-    return CTM_NO_CONTEXT;
 }
 
 /*
@@ -581,7 +509,7 @@ static uint32_t forget(struct ctm_walker *walker)
  * there is no memory, or the depth is wrong and from now on frames are counted.
  */
 static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
-                         const frame_type *frame, uint32_t level, uint32_t base, uint32_t lowest,
+                         const ctm_frame *frame, uint32_t level, uint32_t base, uint32_t lowest,
                          uint32_t top)
 {
     bool same_base = walker->low == base && walker->high > base;
@@ -597,7 +525,7 @@ static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, u
         walker->low = base;
         return true;
     }
-    (void)forget(walker);
+    forget(walker);
     if (end == WALK_WRONG_DEPTH) {
         walker->count_frames = true;
         walker->shown_depth = 0;
@@ -643,17 +571,18 @@ static inline bool aim(struct ctm_walker *walker, const struct ctm_tracer *trace
 }
 
 /*
- * The node of a stack of `depth` frames, those from `level` to the newest being as remembered and
+ * The spot of a stack of `depth` frames, those from `level` to the newest being as remembered and
  * `frame` standing there, but not all of the others.
  *
  * Only callers are remembered. What was remembered at the newest frame's level and above stays: it
  * is verified when calls lead there again, and is then still right if the frames stand where they
  * stood.
  */
-static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                             const struct ctm_capture_options *options,
-                                             const frame_type *newest, const frame_type *frame,
-                                             uint32_t level, uint32_t depth)
+static CTM_NOINLINE struct ctm_spot capture_changed(struct ctm_walker *walker,
+                                                    struct ctm_tracer *tracer,
+                                                    const struct ctm_capture_options *options,
+                                                    const ctm_frame *newest, const ctm_frame *frame,
+                                                    uint32_t level, uint32_t depth)
 {
     uint32_t base = base_of(options, depth);
     uint32_t top = depth - 1;
@@ -661,35 +590,34 @@ static CTM_NOINLINE uint32_t capture_changed(struct ctm_walker *walker, struct c
     walker->aim.depth = 0;
     if (walker->generation != tracer->generation) {
         walker->generation = tracer->generation;
-        (void)forget(walker);
+        forget(walker);
     }
     if (!renew_levels(walker, tracer, root_of(options, base), frame, level, base,
                       lowest_of(options, depth), top)) {
         return walker->count_frames && !counted
                    ? capture_changed(walker, tracer, options, newest, newest,
                                      count_frames(newest) - 1, count_frames(newest))
-                   : CTM_NO_CONTEXT;
+                   : ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
     }
     /* Found now: it moves when others are added. */
-    struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
+    struct ctm_location *location =
+        ctm_locations_find(&tracer->locations, ctm_frame_instruction(newest));
     uint32_t parent = top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
     return child_of(tracer, location, parent);
 }
 
-/*
- * The node of a stack of `depth` frames, with a limit of more than one. Where nothing changed it
- * calls no function, and so has no registers to save: who must, does the rest.
- */
-static CTM_NOINLINE uint32_t capture_window(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                            const struct ctm_capture_options *options,
-                                            const frame_type *newest, struct ctm_location *location,
-                                            uint32_t depth)
+/* Where nothing changed it calls no function, and so has no registers to save: who must, does the
+ * rest. */
+struct ctm_spot ctm_capture_window_hook(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                        const struct ctm_capture_options *options,
+                                        const ctm_frame *newest, struct ctm_location *location,
+                                        uint32_t depth)
 {
     if (CTM_UNLIKELY(walker->aim.depth != depth || walker->generation != tracer->generation) &&
         CTM_UNLIKELY(!aim(walker, tracer, options, depth))) {
         return capture_changed(walker, tracer, options, newest, newest, depth - 1, depth);
     }
-    const frame_type *frame = newest;
+    const ctm_frame *frame = newest;
     uint32_t left = skip_row(walker->aim.newest, walker->aim.count, &frame);
     if (CTM_UNLIKELY(left != 0)) {
         uint32_t level = depth - 1 - walker->aim.count + left;
@@ -701,58 +629,39 @@ static CTM_NOINLINE uint32_t capture_window(struct ctm_walker *walker, struct ct
     return child_of(tracer, location, walker->aim.parent);
 }
 
-/* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */
-static CTM_NOINLINE uint32_t capture_any(struct ctm_walker *walker, PyThreadState *state,
-                                         struct ctm_tracer *tracer,
-                                         const struct ctm_capture_options *options,
-                                         struct ctm_location *location)
+struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
+                                     struct ctm_tracer *tracer,
+                                     const struct ctm_capture_options *options,
+                                     struct ctm_location *location)
 {
-    const frame_type *newest = newest_of(state);
+    const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
     if (location == NULL || !location->shown) {
         newest = first_complete(newest);
         if (newest == NULL) {
-            return CTM_UNKNOWN_NODE;
+            return ctm_tracer_spot(tracer, CTM_UNKNOWN_NODE);
         }
-        location = locate(tracer, newest, instruction_of(newest));
+        location = locate(tracer, newest, ctm_frame_instruction(newest));
         if (location == NULL) {
-            return CTM_NO_CONTEXT;
+            return ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
         }
     }
     if (options->nframe == 1) {
         uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest) - 1 : 0;
         return child_of(tracer, location, root_of(options, left_out));
     }
-    return capture_window(walker, tracer, options, newest, location,
-                          depth_of(walker, state, newest));
+    return ctm_capture_window_hook(walker, tracer, options, newest, location,
+                                   depth_of(walker, state, newest));
 }
 
-uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
-                          struct ctm_tracer *tracer, const struct ctm_capture_options *options)
+void ctm_capture_learn_hook(PyThreadState *state, struct ctm_tracer *tracer, uint32_t node)
 {
-    const frame_type *newest = state == NULL ? NULL : newest_of(state);
-    if (CTM_UNLIKELY(newest == NULL)) {
-        return CTM_UNKNOWN_NODE;
+    const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
+    struct ctm_location *location =
+        newest == NULL ? NULL
+                       : ctm_locations_find(&tracer->locations, ctm_frame_instruction(newest));
+    if (location != NULL && location->parent != CTM_NO_CONTEXT && location->spot.node == node) {
+        location->spot = ctm_tracer_spot(tracer, node);
     }
-    /* An instruction at which all frames are shown tells that this one is, without a look at it;
-     * and only such a location has a parent. */
-    struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction_of(newest));
-    if (CTM_UNLIKELY(location == NULL)) {
-        return capture_any(walker, state, tracer, options, NULL);
-    }
-    if (CTM_LIKELY(options->nframe == 1)) {
-        uint32_t depth = options->total_nframe ? depth_at_once(walker, state) : 1;
-        if (CTM_LIKELY(depth != 0 && location->parent == ctm_stacks_root(depth - 1))) {
-            walker->shown_depth = depth;
-            return location->node;
-        }
-        return capture_any(walker, state, tracer, options, location);
-    }
-    uint32_t depth = location->shown ? depth_at_once(walker, state) : 0;
-    if (CTM_UNLIKELY(depth == 0)) {
-        return capture_any(walker, state, tracer, options, location);
-    }
-    walker->shown_depth = depth;
-    return capture_window(walker, tracer, options, newest, location, depth);
 }
 
 /* ---- set-up ---- */
@@ -778,6 +687,9 @@ void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nfra
     options->nframe = nframe;
     options->stride = stride_for(nframe);
     options->total_nframe = total_nframe;
+    options->kind = nframe > 1     ? CTM_CAPTURE_WINDOW
+                    : total_nframe ? CTM_CAPTURE_NEWEST_AND_DEPTH
+                                   : CTM_CAPTURE_NEWEST;
 }
 
 static size_t rings_size(uint32_t mask)
@@ -805,7 +717,7 @@ int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
     walker->places = places;
     walker->levels = (struct ctm_level *)(places + mask + 1);
     walker->mask = mask;
-    (void)forget(walker);
+    forget(walker);
     return CTM_OK;
 }
 
@@ -833,10 +745,10 @@ static int check_offsets(void)
     if (CHECK(thread_state, current_frame, PyThreadState, current_frame) < 0 ||
         CHECK(thread_state, datastack_chunk, PyThreadState, datastack_chunk) < 0 ||
         CHECK(thread_state, interp, PyThreadState, interp) < 0 ||
-        CHECK(interpreter_frame, previous, frame_type, previous) < 0 ||
-        CHECK(interpreter_frame, executable, frame_type, f_executable) < 0 ||
-        CHECK(interpreter_frame, instr_ptr, frame_type, instr_ptr) < 0 ||
-        CHECK(interpreter_frame, owner, frame_type, owner) < 0 ||
+        CHECK(interpreter_frame, previous, ctm_frame, previous) < 0 ||
+        CHECK(interpreter_frame, executable, ctm_frame, f_executable) < 0 ||
+        CHECK(interpreter_frame, instr_ptr, ctm_frame, instr_ptr) < 0 ||
+        CHECK(interpreter_frame, owner, ctm_frame, owner) < 0 ||
         CHECK(code_object, filename, PyCodeObject, co_filename) < 0 ||
         CHECK(code_object, qualname, PyCodeObject, co_qualname) < 0 ||
         CHECK(code_object, linetable, PyCodeObject, co_linetable) < 0 ||
@@ -877,15 +789,15 @@ static int walk_error(unsigned level, const char *what)
 }
 
 /* Compare one frame of ours with one of the public API's. */
-static int check_frame(unsigned level, const frame_type *ours, PyFrameObject *public_frame)
+static int check_frame(unsigned level, const ctm_frame *ours, PyFrameObject *public_frame)
 {
     PyCodeObject *code = PyFrame_GetCode(public_frame);
     Py_DECREF(code);
-    if (ours == NULL || code_of(ours) != code) {
+    if (ours == NULL || ctm_frame_code(ours) != code) {
         return walk_error(level, "the code object");
     }
     struct ctm_line_cursor cursor = {.line = code->co_firstlineno};
-    uintptr_t instruction = instruction_of(ours);
+    uintptr_t instruction = ctm_frame_instruction(ours);
     uint32_t line =
         instruction < bytecode_of(code)
             ? (uint32_t)code->co_firstlineno
@@ -902,7 +814,7 @@ static int check_frame(unsigned level, const frame_type *ours, PyFrameObject *pu
 static int check_walk(void)
 {
     PyThreadState *state = PyThreadState_Get();
-    const frame_type *ours = first_complete(newest_of(state));
+    const ctm_frame *ours = first_complete(ctm_newest_frame(state));
     PyFrameObject *public_frame = PyThreadState_GetFrame(state);
     int result = 0;
     for (unsigned level = 0; public_frame != NULL && result == 0; level++) {

@@ -20,10 +20,17 @@
 
 #include "engine/tracer.h"
 
+enum ctm_capture_kind {
+    CTM_CAPTURE_NEWEST,           /* one frame */
+    CTM_CAPTURE_NEWEST_AND_DEPTH, /* one frame, with total_nframe */
+    CTM_CAPTURE_WINDOW,           /* more */
+};
+
 struct ctm_capture_options {
     uint32_t nframe;   /* newest frames to keep, 1 to 65535 */
     uint32_t stride;   /* the window's lower end moves in steps of so many levels, a power of two */
     bool total_nframe; /* nodes know the depth of the whole stack */
+    enum ctm_capture_kind kind; /* follows from the others: hooks look at one thing */
 };
 
 /* One level of a remembered stack, in two halves: what every capture verifies, and what is known of
@@ -79,12 +86,9 @@ void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nfra
 CTM_MUST_CHECK int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
                                    const struct ctm_capture_options *options);
 
-/*
- * The node of the calling thread's stack. `state` NULL: no thread state, the unknown node.
- * CTM_NO_CONTEXT when there is no memory.
- */
-uint32_t ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state,
-                          struct ctm_tracer *tracer, const struct ctm_capture_options *options);
+/* After a capture (capture.h) of which the site was not the node's: remember the one that it has by
+ * now. */
+void ctm_capture_learn_hook(PyThreadState *state, struct ctm_tracer *tracer, uint32_t node);
 
 /* Whether who is attached with this state holds the main interpreter's GIL. */
 bool ctm_state_has_main_gil(PyThreadState *state);

@@ -1,9 +1,12 @@
+#define Py_BUILD_CORE_MODULE 1
+
 #include "cpython/hooks.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/gate.h"
+#include "cpython/capture.h"
 #include "cpython/compat.h"
 #include "cpython/frames.h"
 #include "engine/check.h"
@@ -148,17 +151,36 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *s
     return walker;
 }
 
-/* The node of the caller's stack. Gate held, tracing. */
-static inline uint32_t capture(struct thread_local_state *self, PyThreadState *state)
+/* The caller's stack. Gate held, tracing. */
+static inline struct ctm_spot capture(struct thread_local_state *self, PyThreadState *state)
 {
     struct ctm_walker *walker = self->walker;
     if (CTM_UNLIKELY(walker == NULL)) {
         walker = adopt_walker(self);
         if (walker == NULL) {
-            return CTM_NO_CONTEXT;
+            return ctm_tracer_spot(&hooks.tracer, CTM_NO_CONTEXT);
         }
     }
     return ctm_capture_hook(walker, state, &hooks.tracer, &hooks.capture);
+}
+
+/* What to do after a capture whose spot is not known, or a block that is in no array. */
+
+static CTM_NOINLINE void note_new(PyThreadState *state, uintptr_t block, size_t size,
+                                  struct ctm_spot spot)
+{
+    bool known = ctm_tracer_knows_spot(&hooks.tracer, spot); /* not to be asked afterwards */
+    ctm_tracer_allocated_slow_hook(&hooks.tracer, block, size, spot.node);
+    if (!known) {
+        ctm_capture_learn_hook(state, &hooks.tracer, spot.node);
+    }
+}
+
+static CTM_NOINLINE void note_newly_reused(PyThreadState *state, uintptr_t block,
+                                           struct ctm_spot spot)
+{
+    ctm_tracer_reused_hook(&hooks.tracer, block, spot.node);
+    ctm_capture_learn_hook(state, &hooks.tracer, spot.node);
 }
 
 /*
@@ -179,8 +201,10 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *s
                                                     PyThreadState *state, void *block, size_t size)
 {
     if (CTM_LIKELY(hooks.tracer.tracing)) {
-        uint32_t node = capture(self, state);
-        ctm_tracer_allocated_hook(&hooks.tracer, (uintptr_t)block, size, node);
+        struct ctm_spot spot = capture(self, state);
+        if (!ctm_tracer_allocated_at_hook(&hooks.tracer, (uintptr_t)block, size, spot)) {
+            note_new(state, (uintptr_t)block, size, spot);
+        }
         self->last_address = (uintptr_t)block;
         self->last_size = size;
         if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL &&
@@ -393,14 +417,17 @@ static CTM_COLD int note_reused_slow(struct thread_local_state *self, uintptr_t 
     enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
     struct ctm_block known;
     if (hooks.tracer.tracing && ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
-        ctm_tracer_reused_hook(&hooks.tracer, block, capture(self, caller.state));
+        note_newly_reused(caller.state, block, capture(self, caller.state));
     }
     ctm_gate_leave(&hooks.gate, pass);
     return 0;
 }
 
-static CTM_NOINLINE int note_reused(struct thread_local_state *self, uintptr_t block)
+/* Opaque, so that the caller can jump here: were it known that 0 is returned, it would call, and
+ * return 0 itself. */
+static CTM_OPAQUE int note_reused(uintptr_t block)
 {
+    struct thread_local_state *self = &thread_state;
     PyThreadState *state = enter_biased(self, 2);
     if (CTM_UNLIKELY(state == NULL)) {
         return note_reused_slow(self, block);
@@ -408,7 +435,10 @@ static CTM_NOINLINE int note_reused(struct thread_local_state *self, uintptr_t b
     if (CTM_LIKELY(hooks.tracer.tracing)) {
         struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
         if (CTM_LIKELY(dense.entry != NULL)) {
-            ctm_tracer_reused_dense_hook(&hooks.tracer, block, dense, capture(self, state));
+            struct ctm_spot spot = capture(self, state);
+            if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
+                note_newly_reused(state, block, spot);
+            }
         } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
             ctm_gate_leave_biased(&hooks.gate);
             return note_reused_slow(self, block);
@@ -433,10 +463,7 @@ static int ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
         self->last_size = 0;
         return 0;
     }
-    if (CTM_UNLIKELY(self->inside)) {
-        return 0;
-    }
-    return note_reused(self, (uintptr_t)object - ctm_object_preheader(object));
+    return note_reused((uintptr_t)object - ctm_object_preheader(object));
 }
 
 /* The same where another tool had been told of all births and deaths, and goes on being told. */
@@ -461,7 +488,7 @@ static inline int track_inside(struct thread_local_state *self, PyThreadState *s
     if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
         return -2;
     }
-    uint32_t node = capture(self, state);
+    uint32_t node = capture(self, state).node;
     return ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
 }
 

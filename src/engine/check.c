@@ -420,19 +420,23 @@ static const char *check_map(const struct ctm_address_map *map)
                : "address map: items without a mapping";
 }
 
-static const char *check_instruction(const struct ctm_stacks *stacks,
+static const char *check_instruction(const struct ctm_tracer *tracer,
                                      const struct ctm_location *location)
 {
+    const struct ctm_stacks *stacks = &tracer->stacks;
     if (!is_frame(stacks, location->frame)) {
         return "locations: an instruction of no frame";
     }
     if (location->parent == CTM_NO_CONTEXT) {
         return NULL;
     }
-    if (!is_node(stacks, location->node) ||
-        stacks->nodes[location->node].parent != location->parent ||
-        stacks->nodes[location->node].frame != location->frame) {
+    uint32_t node = location->spot.node;
+    if (!is_node(stacks, node) || stacks->nodes[node].parent != location->parent ||
+        stacks->nodes[node].frame != location->frame) {
         return "locations: an instruction remembers a wrong node";
+    }
+    if (location->spot.site >= tracer->sites.capacity) {
+        return "locations: an instruction remembers a site outside the array";
     }
     return NULL;
 }
@@ -449,7 +453,7 @@ static const char *check_locations(const struct ctm_tracer *tracer)
         struct ctm_location location;
         memcpy(&location, instructions->items + i * instructions->item_size, sizeof location);
         if (location.instruction != 0) {
-            broken = check_instruction(&tracer->stacks, &location);
+            broken = check_instruction(tracer, &location);
         }
     }
     return broken;

@@ -11,7 +11,7 @@ struct ctm_location *ctm_locations_add(struct ctm_locations *locations, uintptr_
 {
     struct ctm_location *location = ctm_address_map_add(&locations->instructions, instruction);
     if (location != NULL) {
-        location->frame = frame;
+        location->frame = frame & CTM_FRAME_MAX;
         location->parent = CTM_NO_CONTEXT;
     }
     return location;

@@ -14,19 +14,27 @@
 
 #include "base/error.h"
 #include "engine/address_map.h"
+#include "engine/stacks.h"
 
 /* No node has this id: nothing is remembered yet. */
 #define CTM_NO_CONTEXT UINT32_MAX
 
+/* A stack, and the site that its blocks of domain 0 were counted at last: to be looked at before it
+ * is used (ctm_site_is_of), since sites are given back. */
+struct ctm_spot {
+    uint32_t node;
+    uint32_t site;
+};
+
 struct ctm_location {
     uintptr_t instruction;
-    uint32_t frame;
-    /* The last parent that this instruction was seen under, and its node there: most
+    uint32_t frame : 31;
+    /* For the host: no frame that stands here is one of those that it hides. */
+    uint32_t shown : 1;
+    /* The last parent that this instruction was seen under, and where that led: most
      * instructions are always reached the same way. */
     uint32_t parent;
-    uint32_t node;
-    /* For the host: no frame that stands here is one of those that it hides. */
-    bool shown;
+    struct ctm_spot spot;
 };
 
 struct ctm_owner {

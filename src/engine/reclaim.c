@@ -63,6 +63,19 @@ static uint32_t visit_site(struct ctm_tracer *tracer, uint32_t left)
 
 /* ---- what is remembered ---- */
 
+/* What an instruction remembers of a node may go, and be gone already in part. */
+static void visit_spot(struct ctm_tracer *tracer, struct ctm_location *location)
+{
+    uint32_t node = location->spot.node;
+    if (ctm_context_is_idle(&tracer->stacks.nodes[node])) {
+        location->parent = CTM_NO_CONTEXT;
+        return;
+    }
+    ctm_stacks_see_node(&tracer->stacks, node);
+    /* A site that was given back must not be looked at once the array of sites is shorter. */
+    location->spot = ctm_tracer_spot(tracer, node);
+}
+
 /* An instruction keeps its frame: it belongs to code that lives, and may run again. */
 static uint32_t visit_instruction(struct ctm_tracer *tracer, uint32_t at)
 {
@@ -70,11 +83,7 @@ static uint32_t visit_instruction(struct ctm_tracer *tracer, uint32_t at)
     if (location != NULL) {
         ctm_stacks_see_frame(&tracer->stacks, location->frame);
         if (location->parent != CTM_NO_CONTEXT) {
-            if (ctm_context_is_idle(&tracer->stacks.nodes[location->node])) {
-                location->parent = CTM_NO_CONTEXT;
-            } else {
-                ctm_stacks_see_node(&tracer->stacks, location->node);
-            }
+            visit_spot(tracer, location);
         }
     }
     return 1;

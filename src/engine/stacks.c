@@ -42,6 +42,9 @@ int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
     if (made != UINT32_MAX) {
         stacks->first_free_frame = stacks->frames[made].name;
     } else {
+        if (stacks->frame_length > CTM_FRAME_MAX) {
+            return CTM_ELIMIT;
+        }
         error = ctm_array_reserve(stacks->pages, (void **)&stacks->frames, &stacks->frame_capacity,
                                   stacks->frame_length, sizeof *stacks->frames);
         if (error < 0) {

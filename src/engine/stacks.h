@@ -31,6 +31,7 @@ struct ctm_location_frame {
     uint32_t seen; /* the last cycle in which somebody asked for it, or was seen to need it */
 };
 
+#define CTM_FRAME_MAX UINT32_C(0x7fffffff) /* the largest frame id */
 #define CTM_ROOT_BIT UINT32_C(0x80000000)
 #define CTM_NO_SITE UINT32_C(0)
 
@@ -63,7 +64,7 @@ struct ctm_stacks {
 
 void ctm_stacks_init(struct ctm_stacks *stacks, struct ctm_pages *pages);
 
-/* The id of a frame. CTM_ENOMEM, CTM_ELIMIT. */
+/* The id of a frame. CTM_ENOMEM, CTM_ELIMIT (2^31 frames). */
 CTM_MUST_CHECK int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
                                     uint32_t *id);
 

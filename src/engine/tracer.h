@@ -105,7 +105,8 @@ CTM_MUST_CHECK int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t dom
                                          uintptr_t address, uint64_t size, uint32_t node);
 void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address);
 
-/* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. */
+/* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. A host
+ * that remembers the sites of nodes, so that a table need not be asked, hands over a spot. */
 
 /* What is seldom needed of the functions below. The second returns the block that was there; its
  * site is CTM_NO_SITE if none was. */
@@ -113,23 +114,38 @@ void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address
                                     uint32_t node);
 struct ctm_block ctm_tracer_freed_slow_hook(struct ctm_tracer *tracer, uintptr_t address);
 
-/* The site of a node in domain 0; CTM_NO_SITE: it has none yet, or there is no node. */
-static inline uint32_t ctm_tracer_site_of(const struct ctm_tracer *tracer, uint32_t node)
+/* A node and its site in domain 0; CTM_NO_SITE: it has none yet, or there is no node. */
+static inline struct ctm_spot ctm_tracer_spot(const struct ctm_tracer *tracer, uint32_t node)
 {
-    return CTM_UNLIKELY(node == CTM_NO_CONTEXT) ? CTM_NO_SITE : tracer->stacks.nodes[node].site;
+    return (struct ctm_spot){node, node == CTM_NO_CONTEXT ? CTM_NO_SITE
+                                                          : tracer->stacks.nodes[node].site};
+}
+
+static inline bool ctm_tracer_knows_spot(const struct ctm_tracer *tracer, struct ctm_spot spot)
+{
+    return CTM_LIKELY(ctm_site_is_of(&tracer->sites, spot.site, spot.node));
+}
+
+/* A successful allocation, where nothing is new. False: nothing is noted, and the function below
+ * is needed. */
+static inline bool ctm_tracer_allocated_at_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                                uint64_t size, struct ctm_spot spot)
+{
+    if (!ctm_tracer_knows_spot(tracer, spot) ||
+        CTM_UNLIKELY(!ctm_blocks_put_dense(&tracer->blocks, address, size, spot.site))) {
+        return false;
+    }
+    ctm_sites_gain(&tracer->sites, spot.site, size);
+    return true;
 }
 
 /* A successful allocation. */
 static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_t address,
                                              uint64_t size, uint32_t node)
 {
-    uint32_t site = ctm_tracer_site_of(tracer, node);
-    if (CTM_UNLIKELY(site == CTM_NO_SITE) ||
-        CTM_UNLIKELY(!ctm_blocks_put_dense(&tracer->blocks, address, size, site))) {
+    if (!ctm_tracer_allocated_at_hook(tracer, address, size, ctm_tracer_spot(tracer, node))) {
         ctm_tracer_allocated_slow_hook(tracer, address, size, node);
-        return;
     }
-    ctm_sites_gain(&tracer->sites, site, size);
 }
 
 /*
@@ -163,22 +179,22 @@ void ctm_tracer_restored_hook(struct ctm_tracer *tracer, uintptr_t address, stru
 /* The block at `address`, if it has a trace, was handed to a new object: it is `node`'s now. */
 void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node);
 
-/* The same for a block that is in an array: for a host that captures the stack only then. */
-static inline void ctm_tracer_reused_dense_hook(struct ctm_tracer *tracer, uintptr_t address,
-                                                struct ctm_dense dense, uint32_t node)
+/* The same for a block that is in an array, where nothing is new: for a host that captures the
+ * stack only then. False: nothing is noted, and the function above is needed. */
+static inline bool ctm_tracer_reused_at_hook(struct ctm_tracer *tracer, struct ctm_dense dense,
+                                             struct ctm_spot spot)
 {
-    uint32_t site = ctm_tracer_site_of(tracer, node);
-    if (CTM_UNLIKELY(site == CTM_NO_SITE)) {
-        ctm_tracer_reused_hook(tracer, address, node);
-        return;
+    if (!ctm_tracer_knows_spot(tracer, spot)) {
+        return false;
     }
     struct ctm_block block = ctm_dense_block(dense);
-    if (block.site == site) {
-        ctm_sites_keep(&tracer->sites, site, block.size);
+    if (block.site == spot.site) {
+        ctm_sites_keep(&tracer->sites, spot.site, block.size);
     } else {
-        *dense.entry = site << 4 | (*dense.entry & 15);
-        ctm_sites_pass(&tracer->sites, block.site, site, block.size);
+        *dense.entry = spot.site << 4 | (*dense.entry & 15);
+        ctm_sites_pass(&tracer->sites, block.site, spot.site, block.size);
     }
+    return true;
 }
 
 #endif

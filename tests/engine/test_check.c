@@ -41,8 +41,8 @@ static void populate(struct ctm_tracer *t)
     struct ctm_location *location = ctm_locations_add(&t->locations, OWNER, 1);
     assert_non_null(location);
     location->parent = t->stacks.nodes[parent].parent;
-    location->frame = t->stacks.nodes[parent].frame;
-    location->node = parent;
+    location->frame = t->stacks.nodes[parent].frame & CTM_FRAME_MAX;
+    location->spot.node = parent;
     /* Below the peak, so that some sites have saved values. */
     struct ctm_block old;
     assert_true(ctm_tracer_freed_hook(t, BLOCK, &old));
@@ -243,9 +243,13 @@ static void broken_locations_are_found(void **state)
     assert_non_null(location);
     POKE(&t, location->instruction, 0x12345678,
          "address map: an item is not found, or found twice");
-    POKE(&t, location->frame, 1000, "locations: an instruction of no frame");
-    POKE(&t, location->node, 1000, "locations: an instruction remembers a wrong node");
+    /* A bit-field has no address: it begins behind the key. */
+    poke(&t, (char *)location + sizeof location->instruction, sizeof(uint32_t), 1000,
+         "locations: an instruction of no frame");
+    POKE(&t, location->spot.node, 1000, "locations: an instruction remembers a wrong node");
     POKE(&t, location->parent, 1000, "locations: an instruction remembers a wrong node");
+    POKE(&t, location->spot.site, t.sites.capacity,
+         "locations: an instruction remembers a site outside the array");
     POKE(&t, owner->address, OWNER + 2, "address map: an item is not found, or found twice");
     POKE(&t, t.locations.instructions.used, 0, "address map: the number of items is wrong");
     ctm_tracer_deinit(&t);

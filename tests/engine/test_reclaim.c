@@ -225,17 +225,51 @@ static void instructions_are_remembered_under_new_ids(void **state)
             ctm_locations_add(&tracer.locations, 0x1000 + i, node.frame);
         assert_non_null(location);
         location->parent = node.parent;
-        location->node = nodes[i];
+        location->spot.node = nodes[i];
     }
     assert_non_null(ctm_tracer_add_owner_hook(&tracer, BLOCK + 64));
     reclaim(&tracer);
     const struct ctm_location *kept = ctm_locations_find(&tracer.locations, 0x1000);
-    assert_int_equal(kept->node, node_of(&tracer, "live.py", 2));
+    assert_int_equal(kept->spot.node, node_of(&tracer, "live.py", 2));
     assert_int_not_equal(kept->parent, CTM_NO_CONTEXT);
     /* Its code may run again: the frame is there, a node of it is not. */
     const struct ctm_location *idle = ctm_locations_find(&tracer.locations, 0x1001);
     assert_int_equal(idle->parent, CTM_NO_CONTEXT);
     assert_int_equal(idle->frame, frame_of(&tracer, "idle.py", 3));
+    ctm_tracer_deinit(&tracer);
+}
+
+/* The node is kept for its child, the site that it had is not. */
+static void remembered_sites_are_forgotten_with_them(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 1000, node_of(&tracer, "live.py", 2));
+    uint32_t live = node_of(&tracer, "live.py", 2);
+    uint32_t caller = tracer.stacks.nodes[live].parent;
+    struct ctm_block old;
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 8, caller);
+    assert_true(ctm_tracer_freed_hook(&tracer, BLOCK + 64, &old));
+    ctm_tracer_reset_churn(&tracer);
+    ctm_sites_reset_peak(&tracer.sites);
+    uint32_t nodes[] = {live, caller};
+    for (uintptr_t i = 0; i < 2; i++) {
+        struct ctm_context node = tracer.stacks.nodes[nodes[i]];
+        struct ctm_location *location =
+            ctm_locations_add(&tracer.locations, 0x1000 + i, node.frame);
+        assert_non_null(location);
+        location->parent = node.parent;
+        location->spot = ctm_tracer_spot(&tracer, nodes[i]);
+        assert_true(ctm_tracer_knows_spot(&tracer, location->spot));
+    }
+    reclaim(&tracer);
+    const struct ctm_location *kept = ctm_locations_find(&tracer.locations, 0x1000);
+    assert_true(ctm_tracer_knows_spot(&tracer, kept->spot));
+    const struct ctm_location *siteless = ctm_locations_find(&tracer.locations, 0x1001);
+    assert_int_equal(siteless->spot.node, caller);
+    assert_int_equal(siteless->spot.site, CTM_NO_SITE);
+    assert_false(ctm_tracer_knows_spot(&tracer, siteless->spot));
     ctm_tracer_deinit(&tracer);
 }
 
@@ -297,7 +331,7 @@ static void instructions_may_remember_in_the_middle(void **state)
                 ctm_locations_add(&tracer.locations, 0x1000 + line, context.frame);
             assert_non_null(location);
             location->parent = context.parent;
-            location->node = node;
+            location->spot.node = node;
             ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
             check(&tracer);
         } while (tracer.reclaim.pass == pass && tracer.locations.instructions.used < 100);
@@ -444,6 +478,7 @@ int main(void)
         cmocka_unit_test(churn_is_folded_into_line_then_file_then_one_row),
         cmocka_unit_test(what_was_at_the_peak_stays_until_the_next),
         cmocka_unit_test(instructions_are_remembered_under_new_ids),
+        cmocka_unit_test(remembered_sites_are_forgotten_with_them),
         cmocka_unit_test(the_stack_in_hand_is_kept),
         cmocka_unit_test(instructions_may_remember_in_the_middle),
         cmocka_unit_test(threads_forget_when_nodes_are_given_back),

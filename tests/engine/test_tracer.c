@@ -161,6 +161,48 @@ static void a_reused_block_is_the_new_lines(void **state)
     close_fixture(&f);
 }
 
+static struct ctm_dense dense_of(struct fixture *f, uintptr_t address)
+{
+    struct ctm_dense dense = ctm_blocks_dense(&f->tracer.blocks, address);
+    assert_non_null(dense.entry);
+    return dense;
+}
+
+static void a_spot_spares_the_look_for_a_site(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = node_of(&f.tracer, "a.py", 1);
+    uint32_t b = node_of(&f.tracer, "b.py", 1);
+    struct ctm_spot unknown = ctm_tracer_spot(&f.tracer, a);
+    struct ctm_spot none = ctm_tracer_spot(&f.tracer, CTM_NO_CONTEXT);
+    assert_false(ctm_tracer_allocated_at_hook(&f.tracer, BLOCK, 24, unknown));
+    assert_false(ctm_tracer_allocated_at_hook(&f.tracer, BLOCK, 24, none));
+    assert_false(has_block(&f, BLOCK));
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK, 24, a);
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 32, 24, b);
+    struct ctm_spot at_a = ctm_tracer_spot(&f.tracer, a);
+    struct ctm_spot at_b = ctm_tracer_spot(&f.tracer, b);
+    assert_true(ctm_tracer_allocated_at_hook(&f.tracer, BLOCK + 64, 30, at_a));
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, a)), 54);
+    /* The site of another node. */
+    struct ctm_spot mixed = {.node = a, .site = at_b.site};
+    assert_false(ctm_tracer_allocated_at_hook(&f.tracer, BLOCK + 96, 30, mixed));
+    assert_false(ctm_tracer_reused_at_hook(&f.tracer, dense_of(&f, BLOCK), mixed));
+    /* In no array. */
+    assert_false(ctm_tracer_allocated_at_hook(&f.tracer, BLOCK + 96, 4000, at_a));
+    assert_false(has_block(&f, BLOCK + 96));
+
+    assert_true(ctm_tracer_reused_at_hook(&f.tracer, dense_of(&f, BLOCK), at_a));
+    assert_int_equal(churn_of(&f.tracer, a).reused_bytes, 24);
+    assert_true(ctm_tracer_reused_at_hook(&f.tracer, dense_of(&f, BLOCK), at_b));
+    assert_int_equal(churn_of(&f.tracer, b).reused_bytes, 24);
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, a)), 30);
+    assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, b)), 48);
+    close_fixture(&f);
+}
+
 static void what_has_no_stack_is_dropped(void **state)
 {
     (void)state;
@@ -426,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_realloc_is_a_free_and_an_allocation),
         cmocka_unit_test(a_missed_free_is_counted),
         cmocka_unit_test(a_reused_block_is_the_new_lines),
+        cmocka_unit_test(a_spot_spares_the_look_for_a_site),
         cmocka_unit_test(what_has_no_stack_is_dropped),
         cmocka_unit_test(what_cannot_be_put_back_is_dropped),
         cmocka_unit_test(domains_have_sites_of_their_own),

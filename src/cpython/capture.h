@@ -1,0 +1,78 @@
+/*
+ * The capture of the calling thread's stack, as far as it is done at once: most captures with a
+ * limit of one frame, and the begin of those with more. Inline, since on this path a call costs as
+ * much as a dozen instructions.
+ *
+ * For sources that define Py_BUILD_CORE_MODULE before they include anything.
+ */
+#ifndef CTM_CPYTHON_CAPTURE_H
+#define CTM_CPYTHON_CAPTURE_H
+
+#include "cpython/frames.h"
+#include "cpython/interpreter_frame.h"
+
+/* Frames that the public API would show of the state's stack, whose newest frame is one of them; 0:
+ * that takes a look at frames. */
+static inline uint32_t ctm_depth_at_once(struct ctm_walker *walker, PyThreadState *state)
+{
+    uint32_t depth = (uint32_t)ctm_recursion_depth(state);
+    bool known = CTM_LIKELY(depth - 1 < walker->shown_depth) &&
+                 CTM_LIKELY(walker->state == state) &&
+                 CTM_LIKELY(walker->chunk == state->datastack_chunk);
+    return known ? depth : 0;
+}
+
+/* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */
+struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
+                                     struct ctm_tracer *tracer,
+                                     const struct ctm_capture_options *options,
+                                     struct ctm_location *location);
+
+/* A stack of `depth` frames, `location` being that of the newest, with a limit of more than one. */
+struct ctm_spot ctm_capture_window_hook(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                        const struct ctm_capture_options *options,
+                                        const ctm_frame *newest, struct ctm_location *location,
+                                        uint32_t depth);
+
+/*
+ * The calling thread's stack. `state` NULL: no thread state, the unknown node. Of the node
+ * CTM_NO_CONTEXT when there is no memory.
+ */
+static CTM_ALWAYS_INLINE struct ctm_spot ctm_capture_hook(struct ctm_walker *walker,
+                                                          PyThreadState *state,
+                                                          struct ctm_tracer *tracer,
+                                                          const struct ctm_capture_options *options)
+{
+    const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
+    if (CTM_UNLIKELY(newest == NULL)) {
+        return ctm_capture_any_hook(walker, state, tracer, options, NULL);
+    }
+    /* An instruction at which all frames are shown tells that this one is, without a look at it;
+     * and only such a location has a parent. */
+    struct ctm_location *location =
+        ctm_locations_find(&tracer->locations, ctm_frame_instruction(newest));
+    if (CTM_UNLIKELY(location == NULL)) {
+        return ctm_capture_any_hook(walker, state, tracer, options, NULL);
+    }
+    if (CTM_LIKELY(options->kind == CTM_CAPTURE_NEWEST_AND_DEPTH)) {
+        uint32_t depth = ctm_depth_at_once(walker, state);
+        if (CTM_LIKELY(depth != 0) && CTM_LIKELY(location->parent == ctm_stacks_root(depth - 1))) {
+            walker->shown_depth = depth;
+            return location->spot;
+        }
+        return ctm_capture_any_hook(walker, state, tracer, options, location);
+    }
+    if (options->kind == CTM_CAPTURE_NEWEST) {
+        return CTM_LIKELY(location->parent == ctm_stacks_root(0))
+                   ? location->spot
+                   : ctm_capture_any_hook(walker, state, tracer, options, location);
+    }
+    uint32_t depth = location->shown ? ctm_depth_at_once(walker, state) : 0;
+    if (CTM_UNLIKELY(depth == 0)) {
+        return ctm_capture_any_hook(walker, state, tracer, options, location);
+    }
+    walker->shown_depth = depth;
+    return ctm_capture_window_hook(walker, tracer, options, newest, location, depth);
+}
+
+#endif

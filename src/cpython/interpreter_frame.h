@@ -1,0 +1,78 @@
+/*
+ * The interpreter's frames, as far as their layout differs between versions: private structures, of
+ * which a running interpreter's are compared with these before the first start (ctm_frames_check).
+ *
+ * For sources that define Py_BUILD_CORE_MODULE before they include anything.
+ */
+#ifndef CTM_CPYTHON_INTERPRETER_FRAME_H
+#define CTM_CPYTHON_INTERPRETER_FRAME_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <internal/pycore_frame.h>
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe.h>
+#endif
+
+typedef _PyInterpreterFrame ctm_frame;
+
+static inline PyCodeObject *ctm_frame_code(const ctm_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    /* The low bits of a stack reference are tags. */
+    return (PyCodeObject *)(frame->f_executable.bits & ~(uintptr_t)7);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (PyCodeObject *)frame->f_executable;
+#else
+    return frame->f_code;
+#endif
+}
+
+static inline uintptr_t ctm_frame_instruction(const ctm_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return (uintptr_t)frame->instr_ptr;
+#else
+    return (uintptr_t)frame->prev_instr;
+#endif
+}
+
+/* A frame of the interpreter's own, between Python frames, that no user should see. */
+static inline bool ctm_frame_is_shim(const ctm_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return frame->owner == FRAME_OWNED_BY_CSTACK;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+static inline const ctm_frame *ctm_newest_frame(PyThreadState *state)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return state->current_frame;
+#else
+    return state->cframe == NULL ? NULL : state->cframe->current_frame;
+#endif
+}
+
+/*
+ * Frames on the stack, incomplete ones included, by the interpreter's own count; 0 or less where it
+ * does not keep one that counts Python frames alone.
+ */
+static inline int ctm_recursion_depth(PyThreadState *state)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return state->py_recursion_limit - state->py_recursion_remaining;
+#else
+    (void)state;
+    return 0;
+#endif
+}
+
+#endif
