@@ -932,7 +932,8 @@ void ctm_hooks_reset_churn(void)
 struct ctm_memory ctm_hooks_memory(void)
 {
     enum ctm_pass pass = enter();
-    struct ctm_memory memory = {hooks.tracer.sites.current_bytes, hooks.tracer.sites.peak_bytes};
+    struct ctm_memory memory = {ctm_sites_current_bytes(&hooks.tracer.sites),
+                                hooks.tracer.sites.peak_bytes};
     ctm_gate_leave(&hooks.gate, pass);
     return memory;
 }

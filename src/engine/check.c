@@ -344,13 +344,12 @@ static const char *compare_counters(const struct ctm_sites *sites, const struct 
         current_bytes += ctm_site_live_bytes(site);
         peak_bytes += ctm_site_peak_bytes(sites, id);
     }
-    if (current_bytes != sites->current_bytes) {
-        return "sites: the current memory is not the sum of the sites";
-    }
     if (peak_bytes != sites->peak_bytes) {
         return "sites: the composition of the peak does not add up to it";
     }
-    return sites->current_bytes > sites->peak_bytes ? "sites: more than the peak" : NULL;
+    return current_bytes == ctm_sites_current_bytes(sites)
+               ? NULL
+               : "sites: the current memory is not the sum of the sites";
 }
 
 static const char *check_counters(const struct ctm_tracer *tracer)
@@ -463,7 +462,7 @@ static bool is_empty(const struct ctm_tracer *tracer)
 {
     return tracer->pages.length == 0 && tracer->pages.mappings == NULL &&
            tracer->names.length == 0 && tracer->stacks.node_length == 0 &&
-           tracer->sites.length == 0 && tracer->sites.current_bytes == 0 &&
+           tracer->sites.length == 0 && tracer->sites.room_bytes == 0 &&
            tracer->sites.peak_bytes == 0 && tracer->blocks.leaves == NULL &&
            tracer->locations.owners.items == NULL && tracer->locations.instructions.items == NULL;
 }

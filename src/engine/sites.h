@@ -68,10 +68,10 @@ struct ctm_sites {
     uint32_t capacity;
     uint32_t first_free;           /* id of a site to be used again; it knows the next; 0: none */
     struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
-    uint64_t current_bytes;
     uint64_t peak_bytes;
-    uint64_t epoch; /* at least 1: a new site's stamp is 0 */
-    bool away;      /* something was saved since the peak */
+    uint64_t room_bytes; /* that the current memory is below the peak */
+    uint64_t epoch;      /* at least 1: a new site's stamp is 0 */
+    bool away;           /* something was saved since the peak */
 };
 
 /* CTM_ENOMEM. */
@@ -98,6 +98,11 @@ void ctm_sites_reset_peak(struct ctm_sites *sites);
 
 /* Forget what was allocated and reused, live or not. Linear in sites. */
 void ctm_sites_reset_churn(struct ctm_sites *sites);
+
+static inline uint64_t ctm_sites_current_bytes(const struct ctm_sites *sites)
+{
+    return sites->peak_bytes - sites->room_bytes;
+}
 
 /* How many blocks are live in all. Linear in sites: no event counts them. */
 uint64_t ctm_sites_live_blocks(const struct ctm_sites *sites);
@@ -184,9 +189,11 @@ static inline void ctm_site_save(struct ctm_sites *sites, uint32_t site)
     }
 }
 
+/* What is current becomes the peak, be it below or above, where the room has wrapped around. */
 static inline void ctm_sites_new_peak(struct ctm_sites *sites)
 {
-    sites->peak_bytes = sites->current_bytes;
+    sites->peak_bytes -= sites->room_bytes;
+    sites->room_bytes = 0;
     if (sites->away) {
         sites->away = false;
         sites->epoch++;
@@ -196,8 +203,7 @@ static inline void ctm_sites_new_peak(struct ctm_sites *sites)
 /* What is live in all grows by a block of a site, whose counters do not have it yet. */
 static inline void ctm_sites_grow(struct ctm_sites *sites, uint32_t site, uint64_t size)
 {
-    sites->current_bytes += size;
-    if (sites->current_bytes > sites->peak_bytes) {
+    if (CTM_UNLIKELY(__builtin_sub_overflow(sites->room_bytes, size, &sites->room_bytes))) {
         ctm_sites_new_peak(sites);
     } else {
         ctm_site_save(sites, site);
@@ -218,7 +224,7 @@ static inline void ctm_sites_lose(struct ctm_sites *sites, uint32_t site, uint64
 {
     struct ctm_site *s = &sites->items[site];
     ctm_site_save(sites, site);
-    sites->current_bytes -= size;
+    sites->room_bytes += size;
     s->lost_bytes += size;
     s->lost_blocks++;
 }

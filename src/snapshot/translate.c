@@ -456,7 +456,7 @@ struct ctm_info ctm_translation_info(const struct ctm_translation *t, enum ctm_k
     const struct ctm_tracer *tracer = t->tracer;
     return (struct ctm_info){
         .time_ns = ctm_os_wall_clock(),
-        .current_bytes = tracer->sites.current_bytes,
+        .current_bytes = ctm_sites_current_bytes(&tracer->sites),
         .peak_bytes = tracer->sites.peak_bytes,
         .dropped = tracer->dropped,
         .lost = tracer->lost,

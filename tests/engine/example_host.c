@@ -271,7 +271,7 @@ int main(void)
     enum ctm_pass pass = ctm_gate_enter(&gate, is_main);
     print_sites();
     const uint64_t item_bytes = sizeof(struct item) + 10;
-    bool right = tracer.sites.current_bytes == 100 * item_bytes &&
+    bool right = ctm_sites_current_bytes(&tracer.sites) == 100 * item_bytes &&
                  ctm_sites_live_blocks(&tracer.sites) == 200 &&
                  tracer.sites.peak_bytes == 150 * item_bytes + 64000 &&
                  sum_at_peak("make_item") == 150 * item_bytes &&

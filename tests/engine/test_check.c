@@ -182,7 +182,7 @@ static void broken_sites_are_found(void **state)
          "sites: a site's counters are not the sums of its blocks");
     POKE(&t, s->items[plain].stamp, s->epoch + 1, "sites: a stamp that cannot be");
     POKE(&t, s->away, false, "sites: a stamp that cannot be");
-    POKE(&t, s->current_bytes, 1, "sites: the current memory is not the sum of the sites");
+    POKE(&t, s->room_bytes, 1, "sites: the current memory is not the sum of the sites");
     POKE(&t, s->peak_bytes, s->peak_bytes + 1,
          "sites: the composition of the peak does not add up to it");
     uint32_t saved = t.stacks.nodes[1].site;

@@ -177,7 +177,8 @@ static void look(struct actor *actor)
     (void)note(actor, LOOKED, 0);
     memset(answer, 0, sizeof *answer);
     answer->at_peak.bytes = sites->peak_bytes;
-    answer->current = (struct world_sum){sites->current_bytes, ctm_sites_live_blocks(sites)};
+    answer->current =
+        (struct world_sum){ctm_sites_current_bytes(sites), ctm_sites_live_blocks(sites)};
     for (uint32_t stack = 0; stack < STACKS; stack++) {
         uint32_t site = scene->tracer.stacks.nodes[scene->nodes[stack]].site;
         if (site != CTM_NO_SITE) {

@@ -103,7 +103,7 @@ static void the_peak_is_what_lived_then(void **state)
     ctm_sites_gain(&f.sites, b, 60); /* 110 */
     uint32_t c = new_site(&f, 3);
     ctm_sites_gain(&f.sites, c, 40); /* 150 again: the first time counts */
-    assert_int_equal(f.sites.current_bytes, 150);
+    assert_int_equal(ctm_sites_current_bytes(&f.sites), 150);
     assert_int_equal(f.sites.peak_bytes, 150);
     assert_at_peak(&f, a, 100, 1);
     assert_at_peak(&f, b, 50, 1);
@@ -173,7 +173,7 @@ static void reuse_is_no_allocation(void **state)
     assert_live(&f, b, 10, 1);
     assert_churn(&f, a, (struct ctm_churn){10, 1, 20, 2});
     assert_churn(&f, b, (struct ctm_churn){0, 0, 10, 1});
-    assert_int_equal(f.sites.current_bytes, 10);
+    assert_int_equal(ctm_sites_current_bytes(&f.sites), 10);
     assert_int_equal(ctm_sites_live_blocks(&f.sites), 1);
     ctm_sites_lose(&f.sites, b, 10);
     assert_live(&f, b, 0, 0);
@@ -211,7 +211,7 @@ static void a_restored_block_was_never_lost(void **state)
     ctm_sites_restore(&f.sites, a, 10);
     assert_live(&f, a, 10, 1);
     assert_churn(&f, a, (struct ctm_churn){0});
-    assert_int_equal(f.sites.current_bytes, 18);
+    assert_int_equal(ctm_sites_current_bytes(&f.sites), 18);
     ctm_pages_deinit(&f.pages);
 }
 
@@ -245,7 +245,7 @@ static void reset_churn_is_counted_from_zero(void **state)
         ctm_sites_keep(&f.sites, b, 5);
         assert_churn(&f, a, (struct ctm_churn){100, 1, 130, 2});
         assert_churn(&f, b, (struct ctm_churn){0, 0, 35, 2});
-        assert_int_equal(f.sites.current_bytes, 135);
+        assert_int_equal(ctm_sites_current_bytes(&f.sites), 135);
         assert_int_equal(ctm_sites_live_blocks(&f.sites), 3);
     }
     assert_at_peak(&f, a, 130, 2);

@@ -80,17 +80,17 @@ static void a_realloc_is_a_free_and_an_allocation(void **state)
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 100, node);
     assert_true(ctm_tracer_freed_hook(&f.tracer, BLOCK, &old));
     assert_int_equal(old.size, 100);
-    assert_int_equal(f.tracer.sites.current_bytes, 0);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 0);
     assert_false(ctm_tracer_freed_hook(&f.tracer, BLOCK, &old));
     ctm_tracer_allocated_hook(&f.tracer, BLOCK + 512, 200, node);
-    assert_int_equal(f.tracer.sites.current_bytes, 200);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 200);
     assert_int_equal(f.tracer.sites.peak_bytes, 200);
     assert_int_equal(churn_of(&f.tracer, node).total_bytes, 300);
     assert_int_equal(churn_of(&f.tracer, node).total_blocks, 2);
     /* One that fails leaves all as it was. */
     assert_true(ctm_tracer_freed_hook(&f.tracer, BLOCK + 512, &old));
     ctm_tracer_restored_hook(&f.tracer, BLOCK + 512, old);
-    assert_int_equal(f.tracer.sites.current_bytes, 200);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 200);
     assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
     assert_int_equal(churn_of(&f.tracer, node).total_blocks, 2);
     assert_int_equal(f.tracer.missed_frees, 0);
@@ -108,18 +108,18 @@ static void a_missed_free_is_counted(void **state)
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 4000, b);
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 16, a);
     assert_int_equal(f.tracer.missed_frees, 2);
-    assert_int_equal(f.tracer.sites.current_bytes, 16);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 16);
     assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
     assert_int_equal(f.tracer.sites.peak_bytes, 4000);
     /* To report a block of domain 0 anew is no missed free. */
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 0, BLOCK, 20, b), CTM_OK);
     assert_int_equal(f.tracer.missed_frees, 2);
-    assert_int_equal(f.tracer.sites.current_bytes, 20);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 20);
     /* A block that was put back where somebody else's is by now. */
     struct ctm_block old = {.size = 8, .site = f.tracer.stacks.nodes[a].site};
     ctm_tracer_restored_hook(&f.tracer, BLOCK, old);
     assert_int_equal(f.tracer.missed_frees, 3);
-    assert_int_equal(f.tracer.sites.current_bytes, 8);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 8);
     close_fixture(&f);
 }
 
@@ -241,7 +241,7 @@ static void what_cannot_be_put_back_is_dropped(void **state)
     test_refuse_next(&f.refusal, SIZE_MAX);
     ctm_tracer_restored_hook(&f.tracer, BLOCK, old);
     assert_int_equal(f.tracer.dropped, 1);
-    assert_int_equal(f.tracer.sites.current_bytes, 512);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 512);
     assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
     assert_false(ctm_tracer_freed_hook(&f.tracer, BLOCK, &old));
     f.refusal.first = 0;
@@ -257,13 +257,13 @@ static void domains_have_sites_of_their_own(void **state)
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 16, a);
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 389047, BLOCK, 1000, a), CTM_OK);
     assert_int_equal(ctm_tracer_track_hook(&f.tracer, 389047, BLOCK, 2000, a), CTM_OK);
-    assert_int_equal(f.tracer.sites.current_bytes, 2016);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 2016);
     assert_int_equal(f.tracer.missed_frees, 0);
     assert_int_equal(ctm_site_live_bytes(site_of(&f.tracer, a)), 16);
     ctm_tracer_untrack_hook(&f.tracer, 1, BLOCK);
-    assert_int_equal(f.tracer.sites.current_bytes, 2016);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 2016);
     ctm_tracer_untrack_hook(&f.tracer, 389047, BLOCK);
-    assert_int_equal(f.tracer.sites.current_bytes, 16);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 16);
     ctm_tracer_untrack_hook(&f.tracer, 0, BLOCK);
     assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 0);
     assert_int_equal(f.tracer.sites.peak_bytes, 2016);
@@ -386,7 +386,7 @@ static void stop_gives_all_memory_back(void **state)
     ctm_tracer_stop(&f.tracer);
     assert_int_equal(ctm_tracer_start(&f.tracer), CTM_OK);
     assert_int_equal(f.tracer.lost + f.tracer.dropped + f.tracer.missed_frees, 0);
-    assert_int_equal(f.tracer.sites.current_bytes, 0);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 0);
     close_fixture(&f);
 }
 

@@ -290,7 +290,7 @@ static void what_is_freed_is_gone(void **state)
         for (size_t i = 0; i < p.end; i++) {
             world_untrack(&w, i);
         }
-        assert_int_equal(w.tracer.sites.current_bytes, 0);
+        assert_int_equal(ctm_sites_current_bytes(&w.tracer.sites), 0);
         assert_int_equal(ctm_sites_live_blocks(&w.tracer.sites), 0);
         assert_int_equal(w.tracer.blocks.hash.used, 0);
         assert_int_equal(w.tracer.blocks.wide.used, 0);

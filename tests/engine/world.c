@@ -306,7 +306,7 @@ static bool was_dropped(struct world *w)
 static void compare_counters(const struct world *w)
 {
     const struct ctm_tracer *tracer = &w->tracer;
-    assert_int_equal(tracer->sites.current_bytes, w->current.bytes);
+    assert_int_equal(ctm_sites_current_bytes(&tracer->sites), w->current.bytes);
     assert_int_equal(ctm_sites_live_blocks(&tracer->sites), w->current.blocks);
     assert_int_equal(tracer->sites.peak_bytes, w->at_peak.bytes);
     assert_int_equal(tracer->dropped, w->dropped);
