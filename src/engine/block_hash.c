@@ -6,8 +6,6 @@
 
 enum { FIRST_CAPACITY = 1024 };
 
-#define ADDRESS_MASK (CTM_HASHED_LIMIT - 1)
-
 void ctm_block_hash_init(struct ctm_block_hash *hash, struct ctm_pages *pages)
 {
     memset(hash, 0, sizeof *hash);
@@ -23,7 +21,7 @@ static size_t home(uint64_t address, size_t capacity)
 
 static void insert(struct ctm_hashed_block *entries, size_t capacity, struct ctm_hashed_block entry)
 {
-    size_t at = home(entry.key & ADDRESS_MASK, capacity);
+    size_t at = home(ctm_hashed_address(&entry), capacity);
     while (entries[at].value != 0) {
         at = at + 1 == capacity ? 0 : at + 1;
     }
@@ -35,6 +33,11 @@ static int resize(struct ctm_block_hash *hash, size_t capacity)
     struct ctm_hashed_block *entries = ctm_pages_map(hash->pages, capacity * sizeof *entries);
     if (entries == NULL) {
         return CTM_ENOMEM;
+    }
+    if (hash->capacity == 0) {
+        /* Few blocks come so far: their places are looked at, but not written to. Pages that are
+         * only looked at count as resident here, and not where the kernel counts the process's. */
+        memset(entries, 0, capacity * sizeof *entries);
     }
     for (size_t i = 0; i < hash->capacity; i++) {
         if (hash->entries[i].value != 0) {
@@ -61,20 +64,24 @@ int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address, uint64_t s
             return error;
         }
     }
-    struct ctm_hashed_block entry = {.key = address | size << 48, .value = size >> 16 << 32 | site};
-    insert(hash->entries, hash->capacity, entry);
+    if (hash->newest.value != 0) {
+        insert(hash->entries, hash->capacity, hash->newest);
+    }
+    hash->newest.key = address | size << 48;
+    hash->newest.value = size >> 16 << 32 | site;
     hash->used++;
     return CTM_OK;
 }
 
-struct ctm_hashed_block *ctm_block_hash_find(const struct ctm_block_hash *hash, uint64_t address)
+struct ctm_hashed_block *ctm_block_hash_find_older(const struct ctm_block_hash *hash,
+                                                   uint64_t address)
 {
     if (hash->used == 0) {
         return NULL;
     }
     size_t at = home(address, hash->capacity);
     while (hash->entries[at].value != 0) {
-        if ((hash->entries[at].key & ADDRESS_MASK) == address) {
+        if (ctm_hashed_address(&hash->entries[at]) == address) {
             return &hash->entries[at];
         }
         at = at + 1 == hash->capacity ? 0 : at + 1;
@@ -82,7 +89,8 @@ struct ctm_hashed_block *ctm_block_hash_find(const struct ctm_block_hash *hash, 
     return NULL;
 }
 
-void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block *entry)
+/* Close the gap that an entry leaves. */
+static void take_out(struct ctm_block_hash *hash, const struct ctm_hashed_block *entry)
 {
     size_t capacity = hash->capacity;
     size_t hole = (size_t)(entry - hash->entries);
@@ -92,7 +100,7 @@ void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block 
         if (hash->entries[at].value == 0) {
             break;
         }
-        size_t wanted = home(hash->entries[at].key & ADDRESS_MASK, capacity);
+        size_t wanted = home(ctm_hashed_address(&hash->entries[at]), capacity);
         /* Move it back if its home is not between the hole and here, cyclically. */
         size_t from_home = at >= wanted ? at - wanted : at + capacity - wanted;
         size_t from_hole = at >= hole ? at - hole : at + capacity - hole;
@@ -102,8 +110,18 @@ void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block 
         }
     }
     hash->entries[hole] = (struct ctm_hashed_block){0, 0};
+}
+
+void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block *entry)
+{
+    if (entry == &hash->newest) {
+        *entry = (struct ctm_hashed_block){0, 0};
+    } else {
+        take_out(hash, entry);
+    }
     hash->used--;
-    if (hash->used < capacity / 8 && capacity > FIRST_CAPACITY) {
+    size_t capacity = hash->capacity;
+    if (CTM_UNLIKELY(hash->used < capacity / 8) && capacity > FIRST_CAPACITY) {
         /* Without memory it stays as it is. */
         (void)resize(hash, capacity / 4 > FIRST_CAPACITY ? capacity / 4 : FIRST_CAPACITY);
     }

@@ -5,7 +5,8 @@
  * no tombstones. Capacity grows by an eighth at a load of 5/6, so that a table that grows never
  * costs more than 22 bytes a block, apart from the moment itself. Entries stand nearly in the order
  * of their hashes at any capacity, so that growing is two walks through memory side by side. At a
- * load of 1/8 the table becomes smaller. Guarded by the tracer's gate.
+ * load of 1/8 the table becomes smaller. The block that was added last waits outside until the next
+ * one comes: most large blocks do not live that long. Guarded by the tracer's gate.
  */
 #ifndef CTM_ENGINE_BLOCK_HASH_H
 #define CTM_ENGINE_BLOCK_HASH_H
@@ -25,10 +26,11 @@ struct ctm_hashed_block {
 };
 
 struct ctm_block_hash {
-    struct ctm_pages *pages;
+    struct ctm_hashed_block newest; /* not among `entries` */
     struct ctm_hashed_block *entries;
-    size_t capacity; /* under 2^32 */
-    size_t used;
+    size_t capacity; /* of `entries`, under 2^32 */
+    size_t used;     /* with the newest */
+    struct ctm_pages *pages;
 };
 
 #define CTM_HASHED_LIMIT (UINT64_C(1) << 48)
@@ -38,9 +40,15 @@ void ctm_block_hash_init(struct ctm_block_hash *hash, struct ctm_pages *pages);
 /* Insert an address that is not there. CTM_ENOMEM, CTM_ELIMIT. */
 CTM_MUST_CHECK int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address, uint64_t size,
                                       uint32_t site);
-/* The entry of an address, or NULL. Valid until the next add or remove. */
-struct ctm_hashed_block *ctm_block_hash_find(const struct ctm_block_hash *hash, uint64_t address);
+/* The entry of an address that is not the newest's, or NULL. */
+struct ctm_hashed_block *ctm_block_hash_find_older(const struct ctm_block_hash *hash,
+                                                   uint64_t address);
 void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block *entry);
+
+static inline uint64_t ctm_hashed_address(const struct ctm_hashed_block *entry)
+{
+    return entry->key & (CTM_HASHED_LIMIT - 1);
+}
 
 static inline uint64_t ctm_hashed_size(const struct ctm_hashed_block *entry)
 {
@@ -50,6 +58,17 @@ static inline uint64_t ctm_hashed_size(const struct ctm_hashed_block *entry)
 static inline uint32_t ctm_hashed_site(const struct ctm_hashed_block *entry)
 {
     return (uint32_t)entry->value;
+}
+
+/* The entry of an address, or NULL. Valid until the next add or remove. */
+static inline struct ctm_hashed_block *ctm_block_hash_find(const struct ctm_block_hash *hash,
+                                                           uint64_t address)
+{
+    if (ctm_hashed_address(&hash->newest) == address && hash->newest.value != 0) {
+        /* As const as the entries are, which are behind a pointer. */
+        return (struct ctm_hashed_block *)(uintptr_t)&hash->newest;
+    }
+    return ctm_block_hash_find_older(hash, address);
 }
 
 #endif

@@ -42,8 +42,9 @@ static struct ctm_page *make_page(struct ctm_blocks *blocks, uintptr_t address)
         (*leaf)->next = blocks->newest_leaf;
         blocks->newest_leaf = *leaf;
     }
-    struct ctm_page *page = ctm_blocks_page(blocks, address);
-    size_t group = (size_t)(page - (*leaf)->pages) / CTM_GROUP_PAGES;
+    size_t number = ((uint64_t)address >> CTM_PAGE_BITS) & ((1u << CTM_LEAF_BITS) - 1);
+    struct ctm_page *page = &(*leaf)->pages[number];
+    size_t group = number / CTM_GROUP_PAGES;
     (*leaf)->used_groups[group / 64] |= UINT64_C(1) << group % 64;
     return page;
 }
@@ -73,21 +74,15 @@ static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uint32_
 static int add_wide(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site)
 {
     struct ctm_block old;
-    return ctm_blocks_put_domain(blocks, 0, address, size, site, &old);
+    int error = ctm_blocks_put_domain(blocks, 0, address, size, site, &old);
+    blocks->odd += error == CTM_OK ? 1 : 0;
+    return error;
 }
 
-/* Note a block at an address that has none. */
-static int add(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site)
+/* Note a block at an address under 2^48, which is in `page` and has none. */
+static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t address, uint64_t size,
+               uint32_t site)
 {
-    if (address >= CTM_HASHED_LIMIT) {
-        int error = add_wide(blocks, address, size, site);
-        blocks->odd += error == CTM_OK ? 1 : 0;
-        return error;
-    }
-    struct ctm_page *page = make_page(blocks, address);
-    if (page == NULL) {
-        return CTM_ENOMEM;
-    }
     if (size - 1 < CTM_SMALL_MAX) {
         uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
         uint32_t slot = ctm_page_slot(address, grain);
@@ -101,17 +96,6 @@ static int add(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint
                                         : add_wide(blocks, address, size, site);
     page->hashed = (uint16_t)(page->hashed + (error == CTM_OK ? 1 : 0));
     return error;
-}
-
-int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site,
-                   struct ctm_block *old, bool *had_old)
-{
-    *had_old = (ctm_blocks_take(blocks, address, old) & CTM_TAKEN_BLOCK) != 0;
-    int error = add(blocks, address, size, site);
-    if (error < 0) {
-        return error;
-    }
-    return *had_old ? 1 : 0;
 }
 
 static uint32_t *find_entry(const struct ctm_page *page, uintptr_t address)
@@ -143,40 +127,64 @@ static struct ctm_block read_wide(const struct ctm_wide_block *entry)
 }
 
 /* Remove a block of domain 0 from the hash table that it is in, if it is in one. */
-static bool take_hashed(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
+static bool take_hashed(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t address,
+                        struct ctm_block *out)
 {
     struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
-    if (hashed == NULL) {
-        return ctm_blocks_take_domain(blocks, 0, address, out);
+    if (hashed != NULL) {
+        *out = read_hashed(hashed);
+        ctm_block_hash_remove(&blocks->hash, hashed);
+    } else if (blocks->odd != 0 && ctm_blocks_take_domain(blocks, 0, address, out)) {
+        blocks->odd--;
+    } else {
+        return false;
     }
-    *out = read_hashed(hashed);
-    ctm_block_hash_remove(&blocks->hash, hashed);
+    if (page != NULL) {
+        page->hashed--;
+    }
     return true;
+}
+
+/* Remove the block of domain 0 at `address`, which is in `page`, if there is one. */
+static inline bool take_from(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t address,
+                             struct ctm_block *out)
+{
+    uint32_t *entry = find_entry(page, address);
+    if (entry != NULL) {
+        *out = read_entry(page, *entry);
+        *entry = 0;
+        page->live--;
+        return true;
+    }
+    size_t elsewhere = page == NULL ? blocks->odd : page->hashed;
+    return elsewhere != 0 && take_hashed(blocks, page, address, out);
 }
 
 unsigned ctm_blocks_take(struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
 {
     struct ctm_page *page = ctm_blocks_page(blocks, address);
     unsigned watched = page != NULL && page->watched != 0 ? CTM_TAKEN_WATCHED : CTM_TAKEN_NOTHING;
-    uint32_t *entry = find_entry(page, address);
-    if (entry != NULL) {
-        *out = read_entry(page, *entry);
-        *entry = 0;
-        page->live--;
-        return watched | CTM_TAKEN_BLOCK;
-    }
-    if (page == NULL) {
-        if (blocks->odd == 0 || !ctm_blocks_take_domain(blocks, 0, address, out)) {
-            return CTM_TAKEN_NOTHING;
+    return watched | (take_from(blocks, page, address, out) ? CTM_TAKEN_BLOCK : CTM_TAKEN_NOTHING);
+}
+
+int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, uint32_t site,
+                   struct ctm_block *old, bool *had_old)
+{
+    struct ctm_page *page = NULL;
+    *had_old = false;
+    if (address < CTM_HASHED_LIMIT) {
+        page = make_page(blocks, address);
+        if (page == NULL) {
+            return CTM_ENOMEM;
         }
-        blocks->odd--;
-        return CTM_TAKEN_BLOCK;
     }
-    if (page->hashed == 0 || !take_hashed(blocks, address, out)) {
-        return watched;
+    *had_old = take_from(blocks, page, address, old);
+    int error = page == NULL ? add_wide(blocks, address, size, site)
+                             : add(blocks, page, address, size, site);
+    if (error < 0) {
+        return error;
     }
-    page->hashed--;
-    return watched | CTM_TAKEN_BLOCK;
+    return *had_old ? 1 : 0;
 }
 
 bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
@@ -301,6 +309,9 @@ void ctm_blocks_each(const struct ctm_blocks *blocks,
                 each_in_group(&leaf->pages[group * CTM_GROUP_PAGES], visit, context);
             }
         }
+    }
+    if (blocks->hash.newest.value != 0) {
+        visit(context, read_hashed(&blocks->hash.newest));
     }
     for (size_t i = 0; i < blocks->hash.capacity; i++) {
         if (blocks->hash.entries[i].value != 0) {

@@ -61,7 +61,7 @@ struct ctm_blocks {
     struct ctm_arena *arena;
     struct ctm_block_hash hash;
     struct ctm_wide_hash wide;
-    size_t odd; /* blocks of domain 0 in `wide` that no page counts: addresses over 48 bits */
+    size_t odd; /* blocks of domain 0 in `wide` */
 };
 
 /* What is known of a freed address. */

@@ -112,12 +112,18 @@ static const char *check_dense(const struct ctm_tracer *tracer, size_t *hashed, 
     return listed == NULL && leaves == 0 ? NULL : "blocks: the list of leaves is not whole";
 }
 
+/* Each entry in turn, the newest at last. */
+static const struct ctm_hashed_block *hashed_at(const struct ctm_block_hash *hash, size_t at)
+{
+    return at == hash->capacity ? &hash->newest : &hash->entries[at];
+}
+
 static const char *check_hash(const struct ctm_tracer *tracer)
 {
     const struct ctm_block_hash *hash = &tracer->blocks.hash;
     size_t used = 0;
-    for (size_t i = 0; i < hash->capacity; i++) {
-        const struct ctm_hashed_block *entry = &hash->entries[i];
+    for (size_t i = 0; i <= hash->capacity; i++) {
+        const struct ctm_hashed_block *entry = hashed_at(hash, i);
         if (entry->value == 0) {
             if (entry->key != 0) {
                 return "block hash: an empty entry with a key";
@@ -125,7 +131,7 @@ static const char *check_hash(const struct ctm_tracer *tracer)
             continue;
         }
         used++;
-        if (ctm_block_hash_find(hash, entry->key & (CTM_HASHED_LIMIT - 1)) != entry) {
+        if (ctm_block_hash_find(hash, ctm_hashed_address(entry)) != entry) {
             return "block hash: an entry is not found, or found twice";
         }
     }
@@ -156,9 +162,9 @@ static const char *check_wide(const struct ctm_tracer *tracer)
             ctm_site_domain(&tracer->sites.items[entry->site]) != entry->domain) {
             return "wide hash: a block of another domain's site";
         }
-        if (entry->domain == 0 && entry->address >= CTM_HASHED_LIMIT) {
-            odd++;
-        } else if (entry->domain == 0 && entry->size < CTM_HASHED_LIMIT) {
+        odd += entry->domain == 0 ? 1 : 0;
+        if (entry->domain == 0 && entry->address < CTM_HASHED_LIMIT &&
+            entry->size < CTM_HASHED_LIMIT) {
             return "wide hash: a block that belongs elsewhere";
         }
     }
@@ -208,10 +214,10 @@ static const char *check_page_counts(const struct ctm_tracer *tracer, size_t has
     }
     const char *broken = NULL;
     size_t length = 0;
-    for (size_t i = 0; i < blocks->hash.capacity; i++) {
-        const struct ctm_hashed_block *entry = &blocks->hash.entries[i];
+    for (size_t i = 0; i <= blocks->hash.capacity; i++) {
+        const struct ctm_hashed_block *entry = hashed_at(&blocks->hash, i);
         if (entry->value != 0) {
-            list[length++] = ctm_blocks_page(blocks, entry->key & (CTM_HASHED_LIMIT - 1));
+            list[length++] = ctm_blocks_page(blocks, ctm_hashed_address(entry));
         }
     }
     for (size_t i = 0; i < blocks->wide.capacity; i++) {

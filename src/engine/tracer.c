@@ -250,7 +250,8 @@ void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr
 {
     struct ctm_block old;
     if (domain == 0) {
-        (void)ctm_tracer_freed_hook(tracer, address, &old);
+        /* A library's own block, most of which are large: it is in no array. */
+        (void)ctm_tracer_freed_slow_hook(tracer, address);
     } else if (ctm_blocks_take_domain(&tracer->blocks, domain, address, &old)) {
         ctm_sites_lose(&tracer->sites, old.site, old.size);
     }

@@ -66,6 +66,46 @@ static void every_bit_comes_back(void **state)
     }
 }
 
+static size_t inside_table(const struct ctm_block_hash *hash)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < hash->capacity; i++) {
+        count += hash->entries[i].value != 0 ? 1 : 0;
+    }
+    return count;
+}
+
+/* Blocks that go in the opposite order of their coming, or in the same, or at once. */
+static void the_newest_waits_outside(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 };
+    for (int order = 0; order < 3; order++) {
+        struct fixture f;
+        open_fixture(&f);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            assert_int_equal(ctm_block_hash_add(&f.hash, i, 100 + i, 1 + i), CTM_OK);
+            assert_int_equal(f.hash.used, order == 2 ? 1 : i + 1);
+            assert_int_equal(inside_table(&f.hash), f.hash.used - 1);
+            assert_holds(&f.hash, i, 100 + i, 1 + i);
+            if (order == 2) {
+                ctm_block_hash_remove(&f.hash, ctm_block_hash_find(&f.hash, i));
+                assert_null(ctm_block_hash_find(&f.hash, i));
+            }
+        }
+        for (uint32_t gone = 0; order != 2 && gone < COUNT; gone++) {
+            uint32_t i = order == 0 ? gone : COUNT - 1 - gone;
+            assert_holds(&f.hash, i, 100 + i, 1 + i);
+            ctm_block_hash_remove(&f.hash, ctm_block_hash_find(&f.hash, i));
+            assert_null(ctm_block_hash_find(&f.hash, i));
+            assert_int_equal(f.hash.used, COUNT - 1 - gone);
+        }
+        assert_int_equal(inside_table(&f.hash), 0);
+        assert_int_equal(f.hash.newest.key | f.hash.newest.value, 0);
+        ctm_pages_deinit(&f.pages);
+    }
+}
+
 /* Addresses whose home is among the last places: chains around the end, at any capacity. */
 static void chains_around_the_end_stay_whole(void **state)
 {
@@ -108,6 +148,7 @@ static void chains_around_the_end_stay_whole(void **state)
         for (size_t i = 0; i < f.hash.capacity; i++) {
             assert_true(f.hash.entries[i].key == 0 && f.hash.entries[i].value == 0);
         }
+        assert_int_equal(f.hash.newest.key | f.hash.newest.value, 0);
         ctm_pages_deinit(&f.pages);
     }
 }
@@ -231,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_table_becomes_small),
         cmocka_unit_test(every_bit_comes_back),
+        cmocka_unit_test(the_newest_waits_outside),
         cmocka_unit_test(chains_around_the_end_stay_whole),
         cmocka_unit_test(random_operations_agree_with_a_list),
         cmocka_unit_test(growing_wastes_little),

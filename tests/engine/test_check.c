@@ -213,7 +213,7 @@ static void broken_blocks_are_found(void **state)
     POKE(&t, leaf->next, (uintptr_t)leaf, "blocks: the list of leaves is not whole");
     POKE(&t, b->leaves[0], (uintptr_t)watched, "blocks: a leaf without a mapping");
     POKE(&t, b->leaves, (uintptr_t)watched, "blocks: leaves without a mapping");
-    POKE(&t, b->odd, 2, "wide hash: the number of entries is wrong");
+    POKE(&t, b->odd, 9, "wide hash: the number of entries is wrong");
 
     struct ctm_hashed_block *hashed = some_hashed(&t);
     POKE(&t, hashed->key, hashed->key + 1, "block hash: an entry is not found, or found twice");
