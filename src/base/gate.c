@@ -18,7 +18,11 @@ static void init_bias(struct ctm_gate *gate, bool allowed)
     /* ThreadSanitizer does not see the ordering that membarrier gives. */
     gate->can_bias = allowed && BIAS_KNOWN_TO_TOOLS && ctm_os_barrier_init();
     gate->calm = 0;
+    gate->alone = 0;
+    gate->last = NULL;
+    gate->inside = NULL;
     atomic_store(&gate->owner_in, 0);
+    atomic_store(&gate->reserved, NULL);
     atomic_store(&gate->biased, gate->can_bias ? 1 : 0);
 }
 
@@ -29,40 +33,109 @@ void ctm_gate_init(struct ctm_gate *gate)
     init_bias(gate, true);
 }
 
-static void revoke_bias(struct ctm_gate *gate)
+static void wait_until_out(_Atomic uint32_t *in)
 {
-    if (atomic_load_explicit(&gate->biased, memory_order_relaxed) == 0) {
-        return;
-    }
-    atomic_store_explicit(&gate->biased, 0, memory_order_relaxed);
     ctm_os_barrier();
-    while (atomic_load_explicit(&gate->owner_in, memory_order_acquire) != 0) {
+    while (atomic_load_explicit(in, memory_order_acquire) != 0) {
         ctm_os_yield();
     }
 }
 
-enum ctm_pass ctm_gate_enter_slow(struct ctm_gate *gate, bool owner)
+static void revoke_bias(struct ctm_gate *gate)
+{
+    if (atomic_load_explicit(&gate->biased, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&gate->biased, 0, memory_order_relaxed);
+        wait_until_out(&gate->owner_in);
+    }
+}
+
+static void revoke_reservation(struct ctm_gate *gate)
+{
+    struct ctm_seat *seat = atomic_load_explicit(&gate->reserved, memory_order_relaxed);
+    if (seat != NULL) {
+        atomic_store_explicit(&gate->reserved, NULL, memory_order_relaxed);
+        wait_until_out(&seat->in);
+    }
+}
+
+static void reserve(struct ctm_gate *gate, struct ctm_seat *seat)
+{
+    /* The seat may have been another thread's, caught half-way in by a fork. */
+    atomic_store_explicit(&seat->in, 0, memory_order_relaxed);
+    atomic_store_explicit(&gate->reserved, seat, memory_order_relaxed);
+}
+
+static void count_entry(struct ctm_gate *gate, const struct ctm_seat *seat)
+{
+    if (seat != gate->last) {
+        gate->last = seat;
+        gate->alone = 0;
+    }
+    gate->alone += gate->alone < CTM_GATE_ALONE ? 1 : 0;
+}
+
+/* The caller holds the mutex, and is inside when this returns. */
+static void settle(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
+{
+    struct ctm_seat *reserved = atomic_load_explicit(&gate->reserved, memory_order_relaxed);
+    if (reserved != NULL && reserved != seat) {
+        revoke_reservation(gate);
+    }
+    count_entry(gate, seat);
+    if (!owner) {
+        revoke_bias(gate);
+        gate->calm = 0;
+        if (seat != NULL && gate->alone >= CTM_GATE_ALONE && gate->can_bias) {
+            reserve(gate, seat);
+        }
+    } else if (++gate->calm >= CTM_GATE_CALM && gate->can_bias) {
+        /* No other thread is the owner, and who is not waits for the mutex: nothing to revoke. A
+         * reservation is the caller's own. */
+        atomic_store_explicit(&gate->reserved, NULL, memory_order_relaxed);
+        atomic_store_explicit(&gate->biased, 1, memory_order_relaxed);
+    }
+}
+
+/* Into the gate by reservation: for the thread of the seat alone. Both sides as in
+ * ctm_gate_enter_biased. */
+static bool enter_reserved(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
+{
+    atomic_store_explicit(&seat->in, 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&gate->reserved, memory_order_acquire) == seat) {
+        gate->calm = owner ? gate->calm + 1 : 0;
+        if (gate->calm < CTM_GATE_CALM) {
+            gate->inside = seat;
+            return true;
+        }
+    }
+    atomic_store_explicit(&seat->in, 0, memory_order_release);
+    return false;
+}
+
+enum ctm_pass ctm_gate_enter_mutex(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
 {
     if (atomic_load_explicit(&gate->forking, memory_order_acquire) &&
         pthread_equal(atomic_load(&gate->fork_thread), pthread_self())) {
         return CTM_PASS_FORK;
     }
     pthread_mutex_lock(&gate->mutex);
-    if (owner) {
-        /* No other thread is the owner, and who is not waits for the mutex: nothing to revoke. */
-        if (++gate->calm >= CTM_GATE_CALM && gate->can_bias) {
-            atomic_store_explicit(&gate->biased, 1, memory_order_relaxed);
-        }
-    } else {
-        revoke_bias(gate);
-        gate->calm = 0;
-    }
+    settle(gate, owner, seat);
     return CTM_PASS_MUTEX;
+}
+
+enum ctm_pass ctm_gate_enter_slow(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
+{
+    return seat != NULL && enter_reserved(gate, owner, seat)
+               ? CTM_PASS_RESERVED
+               : ctm_gate_enter_mutex(gate, owner, seat);
 }
 
 void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass)
 {
-    if (pass == CTM_PASS_MUTEX) {
+    if (pass == CTM_PASS_RESERVED) {
+        atomic_store_explicit(&gate->inside->in, 0, memory_order_release);
+    } else if (pass == CTM_PASS_MUTEX) {
         pthread_mutex_unlock(&gate->mutex);
     }
 }
@@ -72,6 +145,7 @@ void ctm_gate_never_bias(struct ctm_gate *gate)
     pthread_mutex_lock(&gate->mutex);
     gate->can_bias = false;
     revoke_bias(gate);
+    revoke_reservation(gate);
     pthread_mutex_unlock(&gate->mutex);
 }
 
@@ -79,6 +153,7 @@ void ctm_gate_fork_prepare(struct ctm_gate *gate)
 {
     pthread_mutex_lock(&gate->mutex);
     revoke_bias(gate);
+    revoke_reservation(gate);
     gate->calm = 0;
     atomic_store(&gate->fork_thread, pthread_self());
     atomic_store_explicit(&gate->forking, true, memory_order_release);

@@ -9,6 +9,11 @@
  * CTM_GATE_CALM undisturbed entries the owner takes the bias back. (Biased locking: Kawachiya,
  * Koseki, Onodera, "Lock Reservation", OOPSLA 2002; the asymmetric barrier is membarrier(2).)
  *
+ * A thread that gives the host's lock up again and again, and comes in meanwhile, would keep the
+ * bias away for good. If nobody else came for CTM_GATE_ALONE entries the gate is *reserved* for it
+ * instead: it enters by the same protocol with a seat of its own, as owner or not, until another
+ * thread comes, or until it has been calm as the owner for so long that the bias comes back.
+ *
  * Where the kernel has no such barrier, or once ctm_gate_never_bias was called because the host
  * has more than one lock, the gate is a plain mutex for all.
  *
@@ -24,25 +29,43 @@
 
 #include "base/error.h"
 
-enum { CTM_GATE_CALM = 4096 };
+enum {
+    CTM_GATE_CALM = 4096,
+    /* A reservation that is revoked at once has cost a barrier, worth a hundred mutexes. */
+    CTM_GATE_ALONE = 512,
+};
 
 /* How a thread came in: to be handed to ctm_gate_leave. */
-enum ctm_pass { CTM_PASS_BIASED, CTM_PASS_MUTEX, CTM_PASS_FORK };
+enum ctm_pass { CTM_PASS_BIASED, CTM_PASS_RESERVED, CTM_PASS_MUTEX, CTM_PASS_FORK };
+
+/* One for each thread. It may be handed to another thread once its own came to an end and somebody
+ * else, or nobody in particular, was inside since. Its memory stays as long as the gate. */
+struct ctm_seat {
+    _Atomic uint32_t in; /* its thread is inside by reservation; written by that thread alone */
+};
 
 struct ctm_gate {
     _Atomic uint32_t biased;   /* written under `mutex` */
     _Atomic uint32_t owner_in; /* the owner is inside by bias; written by the owner alone */
-    uint32_t calm;        /* the owner's entries by mutex since the last other; under `mutex` */
-    bool can_bias;        /* under `mutex` */
-    _Atomic bool forking; /* `fork_thread` holds the gate over a fork */
+    /* For whom the gate is reserved; not NULL: it is not biased. Written under `mutex`. */
+    _Atomic(struct ctm_seat *) reserved;
+    uint32_t calm; /* the owner's entries by other ways since the last other; guarded by the gate */
+    uint32_t alone; /* entries by mutex of `last` since the last other; under `mutex` */
+    const struct ctm_seat *last;
+    struct ctm_seat *inside; /* who is, by reservation; guarded by the gate */
+    bool can_bias;           /* under `mutex` */
+    _Atomic bool forking;    /* `fork_thread` holds the gate over a fork */
     _Atomic pthread_t fork_thread;
     pthread_mutex_t mutex;
 };
 
 void ctm_gate_init(struct ctm_gate *gate);
 
-/* The slow ways in. `owner`: the caller is the owner (see above). */
-enum ctm_pass ctm_gate_enter_slow(struct ctm_gate *gate, bool owner);
+/* The slow ways in. `owner`: the caller is the owner (see above). `seat`: the calling thread's, or
+ * NULL: the gate will not be reserved for it. */
+enum ctm_pass ctm_gate_enter_slow(struct ctm_gate *gate, bool owner, struct ctm_seat *seat);
+/* The same by mutex in any case: for a long stay, so that who waits can sleep. */
+enum ctm_pass ctm_gate_enter_mutex(struct ctm_gate *gate, bool owner, struct ctm_seat *seat);
 void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass);
 
 /* From now on the gate is a mutex for everybody. The caller is not inside. */
@@ -72,10 +95,10 @@ static inline void ctm_gate_leave_biased(struct ctm_gate *gate)
     atomic_store_explicit(&gate->owner_in, 0, memory_order_release);
 }
 
-static inline enum ctm_pass ctm_gate_enter(struct ctm_gate *gate, bool owner)
+static inline enum ctm_pass ctm_gate_enter(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
 {
     return owner && ctm_gate_enter_biased(gate) ? CTM_PASS_BIASED
-                                                : ctm_gate_enter_slow(gate, owner);
+                                                : ctm_gate_enter_slow(gate, owner, seat);
 }
 
 static inline void ctm_gate_leave(struct ctm_gate *gate, enum ctm_pass pass)

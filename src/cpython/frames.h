@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/gate.h"
 #include "engine/tracer.h"
 
 enum ctm_capture_kind {
@@ -76,6 +77,7 @@ struct ctm_walker {
      * this thread has freed it. */
     PyThreadState *attached;
     const PyInterpreterState *attached_interp; /* whose it is: `attached` may be gone */
+    struct ctm_seat seat;                      /* of the thread at the hooks' gate */
 };
 
 void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,

@@ -112,6 +112,16 @@ static inline struct caller who_calls(const struct thread_local_state *self, int
     return caller;
 }
 
+static inline struct ctm_seat *seat_of(const struct thread_local_state *self)
+{
+    return self->walker == NULL ? NULL : &self->walker->seat;
+}
+
+static inline enum ctm_pass enter_as(const struct thread_local_state *self, struct caller caller)
+{
+    return ctm_gate_enter(&hooks.gate, caller.owner, seat_of(self));
+}
+
 /*
  * The state whose frames may be read. Gate held. The interpreter's end frees the states of detached
  * threads, and their frames, under the threads that still run: it has said so before, under the
@@ -197,6 +207,9 @@ static inline PyThreadState *enter_biased(const struct thread_local_state *self,
 
 /* ---- what hooks note ---- */
 
+/* Their slow ways are not marked as cold: a loop over large arrays, which numpy works on without
+ * the GIL, goes no other. */
+
 static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *self, int domain,
                                                     PyThreadState *state, void *block, size_t size)
 {
@@ -215,11 +228,11 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *s
     }
 }
 
-static CTM_COLD void note_allocated_slow(struct thread_local_state *self, int domain, void *block,
-                                         size_t size)
+static CTM_NOINLINE void note_allocated_slow(struct thread_local_state *self, int domain,
+                                             void *block, size_t size)
 {
     struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    enum ctm_pass pass = enter_as(self, caller);
     note_allocated_inside(self, domain, readable_state(caller), block, size);
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -254,12 +267,12 @@ static CTM_ALWAYS_INLINE void note_freed_inside(void *block, struct removed *rem
     }
 }
 
-static CTM_COLD struct removed note_freed_slow(const struct thread_local_state *self, int domain,
-                                               void *block)
+static CTM_NOINLINE struct removed note_freed_slow(const struct thread_local_state *self,
+                                                   int domain, void *block)
 {
     struct removed removed = {.had_trace = false};
     struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    enum ctm_pass pass = enter_as(self, caller);
     note_freed_inside(block, &removed);
     ctm_gate_leave(&hooks.gate, pass);
     return removed;
@@ -281,7 +294,7 @@ static CTM_COLD void note_restored(const struct thread_local_state *self, int do
                                    const struct removed *removed)
 {
     struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    enum ctm_pass pass = enter_as(self, caller);
     if (hooks.tracer.tracing && removed->era == hooks.tracer.era) {
         if (removed->given_back == hooks.tracer.reclaim.sites) {
             ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
@@ -411,10 +424,10 @@ static const PyMemAllocatorEx our_functions[DOMAINS] = {
     {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
-static CTM_COLD int note_reused_slow(struct thread_local_state *self, uintptr_t block)
+static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, uintptr_t block)
 {
     struct caller caller = who_calls(self, 2);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    enum ctm_pass pass = enter_as(self, caller);
     struct ctm_block known;
     if (hooks.tracer.tracing && ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
         note_newly_reused(caller.state, block, capture(self, caller.state));
@@ -492,11 +505,11 @@ static inline int track_inside(struct thread_local_state *self, PyThreadState *s
     return ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
 }
 
-static CTM_COLD int track_slow(struct thread_local_state *self, unsigned int domain,
-                               uintptr_t address, size_t size)
+static CTM_NOINLINE int track_slow(struct thread_local_state *self, unsigned int domain,
+                                   uintptr_t address, size_t size)
 {
     struct caller caller = who_calls(self, 0);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    enum ctm_pass pass = enter_as(self, caller);
     int result = track_inside(self, readable_state(caller), domain, address, size);
     ctm_gate_leave(&hooks.gate, pass);
     return result;
@@ -526,11 +539,11 @@ static inline int untrack_inside(unsigned int domain, uintptr_t address)
     return 0;
 }
 
-static CTM_COLD int untrack_slow(const struct thread_local_state *self, unsigned int domain,
-                                 uintptr_t address)
+static CTM_NOINLINE int untrack_slow(const struct thread_local_state *self, unsigned int domain,
+                                     uintptr_t address)
 {
     struct caller caller = who_calls(self, 0);
-    enum ctm_pass pass = ctm_gate_enter(&hooks.gate, caller.owner);
+    enum ctm_pass pass = enter_as(self, caller);
     int result = untrack_inside(domain, address);
     ctm_gate_leave(&hooks.gate, pass);
     return result;
@@ -680,7 +693,7 @@ static void unhook_references(void)
 static void thread_ended(void *walker_pointer)
 {
     struct ctm_walker *walker = walker_pointer;
-    enum ctm_pass pass = ctm_gate_enter_slow(&hooks.gate, false);
+    enum ctm_pass pass = ctm_gate_enter_mutex(&hooks.gate, false, NULL);
     thread_state.walker = NULL;
     walker->next_unused = hooks.unused;
     hooks.unused = walker;
@@ -724,7 +737,7 @@ static void at_exit(void)
             PyMem_SetAllocator(domain_ids[domain], &before);
         }
     }
-    enum ctm_pass pass = ctm_gate_enter_slow(&hooks.gate, false);
+    enum ctm_pass pass = ctm_gate_enter_mutex(&hooks.gate, false, NULL);
     ctm_tracer_stop(&hooks.tracer);
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -758,7 +771,8 @@ int ctm_hooks_init(void)
  * mutex, not the bias: who waits for a long call should sleep. */
 static enum ctm_pass enter(void)
 {
-    return ctm_gate_enter_slow(&hooks.gate, ctm_state_has_main_gil(PyThreadState_Get()));
+    return ctm_gate_enter_mutex(&hooks.gate, ctm_state_has_main_gil(PyThreadState_Get()),
+                                seat_of(&thread_state));
 }
 
 static int start_tracer(const struct ctm_start_options *options)

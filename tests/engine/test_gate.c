@@ -9,11 +9,16 @@
 #include "base/platform.h"
 #include "sanitizer.h"
 
-static enum ctm_pass pass_through(struct ctm_gate *gate, bool owner)
+static enum ctm_pass pass_seated(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
 {
-    enum ctm_pass pass = ctm_gate_enter(gate, owner);
+    enum ctm_pass pass = ctm_gate_enter(gate, owner, seat);
     ctm_gate_leave(gate, pass);
     return pass;
+}
+
+static enum ctm_pass pass_through(struct ctm_gate *gate, bool owner)
+{
+    return pass_seated(gate, owner, NULL);
 }
 
 /* How the owner comes in when nobody disturbed it. */
@@ -53,14 +58,109 @@ static void the_bias_comes_back_after_calm(void **state)
     assert_int_equal(pass_through(&gate, true), CTM_PASS_MUTEX);
 }
 
+/* How a thread comes in for which the gate is reserved. */
+static enum ctm_pass reserved_pass(const struct ctm_gate *gate)
+{
+    return gate->can_bias ? CTM_PASS_RESERVED : CTM_PASS_MUTEX;
+}
+
+/* Until the gate is reserved for a thread that gives the host's lock up at each third entry. */
+static void stay_alone(struct ctm_gate *gate, struct ctm_seat *seat)
+{
+    for (int i = 0; i < CTM_GATE_ALONE + 3; i++) {
+        (void)pass_seated(gate, i % 3 != 0, seat);
+    }
+    assert_int_equal(pass_seated(gate, true, seat), reserved_pass(gate));
+}
+
+static void a_thread_alone_has_the_gate_reserved(void **state)
+{
+    (void)state;
+    struct ctm_gate gate;
+    struct ctm_seat seat = {0};
+    struct ctm_seat other = {0};
+    ctm_gate_init(&gate);
+    assert_int_equal(pass_seated(&gate, false, &seat), CTM_PASS_MUTEX);
+    for (int i = 2; i < CTM_GATE_ALONE; i++) {
+        assert_int_equal(pass_seated(&gate, i % 2 == 0, &seat), CTM_PASS_MUTEX);
+    }
+    /* Another one in between: the count begins anew. */
+    assert_int_equal(pass_seated(&gate, false, &other), CTM_PASS_MUTEX);
+    for (int i = 0; i < CTM_GATE_ALONE - 1; i++) {
+        assert_int_equal(pass_seated(&gate, i % 2 == 0, &seat), CTM_PASS_MUTEX);
+    }
+    assert_int_equal(pass_seated(&gate, true, &seat), CTM_PASS_MUTEX); /* alone, but the owner */
+    assert_int_equal(pass_seated(&gate, false, &seat), CTM_PASS_MUTEX);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(pass_seated(&gate, i % 2 == 0, &seat), reserved_pass(&gate));
+    }
+    /* Others are not let in by it, whatever they are. */
+    assert_int_equal(pass_seated(&gate, true, &other), CTM_PASS_MUTEX);
+    assert_int_equal(pass_seated(&gate, true, &seat), CTM_PASS_MUTEX);
+    for (int i = 0; i < 3; i++) {
+        struct ctm_seat *visitors[] = {&other, NULL, NULL};
+        stay_alone(&gate, &seat);
+        assert_int_equal(pass_seated(&gate, i == 2, visitors[i]), CTM_PASS_MUTEX);
+        assert_int_equal(pass_seated(&gate, false, &seat), CTM_PASS_MUTEX);
+        assert_int_equal(pass_seated(&gate, true, &seat), CTM_PASS_MUTEX);
+    }
+}
+
+static void the_owners_bias_comes_back_after_a_reservation(void **state)
+{
+    (void)state;
+    struct ctm_gate gate;
+    struct ctm_seat seat = {0};
+    struct ctm_seat other = {0};
+    ctm_gate_init(&gate);
+    stay_alone(&gate, &seat);
+    assert_int_equal(pass_seated(&gate, false, &seat), reserved_pass(&gate));
+    for (int i = 0; i < CTM_GATE_CALM - 1; i++) {
+        assert_int_equal(pass_seated(&gate, true, &seat), reserved_pass(&gate));
+    }
+    assert_int_equal(pass_seated(&gate, true, &seat), CTM_PASS_MUTEX);
+    assert_int_equal(pass_seated(&gate, true, &seat), calm_pass(&gate));
+    assert_int_equal(pass_seated(&gate, true, &other), calm_pass(&gate));
+    /* The reservation was over, but who had it last is believed to be alone again. */
+    assert_int_equal(pass_seated(&gate, false, &seat), CTM_PASS_MUTEX);
+    assert_int_equal(pass_seated(&gate, true, &seat), reserved_pass(&gate));
+    assert_int_equal(pass_seated(&gate, true, &other), CTM_PASS_MUTEX);
+    assert_int_equal(pass_seated(&gate, true, &seat), CTM_PASS_MUTEX);
+}
+
+/* For a long stay: who has a reservation keeps it, others take it away. */
+static void who_wants_the_mutex_gets_it(void **state)
+{
+    (void)state;
+    struct ctm_gate gate;
+    struct ctm_seat seat = {0};
+    ctm_gate_init(&gate);
+    for (int owner = 0; owner < 2; owner++) {
+        stay_alone(&gate, &seat);
+        enum ctm_pass pass = ctm_gate_enter_mutex(&gate, owner == 1, &seat);
+        assert_int_equal(pass, CTM_PASS_MUTEX);
+        ctm_gate_leave(&gate, pass);
+        assert_int_equal(pass_seated(&gate, true, &seat), reserved_pass(&gate));
+        pass = ctm_gate_enter_mutex(&gate, owner == 1, NULL);
+        assert_int_equal(pass, CTM_PASS_MUTEX);
+        ctm_gate_leave(&gate, pass);
+        assert_int_equal(pass_seated(&gate, true, &seat), CTM_PASS_MUTEX);
+    }
+}
+
 static void a_gate_told_so_never_biases(void **state)
 {
     (void)state;
     struct ctm_gate gate;
     ctm_gate_init(&gate);
+    struct ctm_seat seat = {0};
+    stay_alone(&gate, &seat);
     ctm_gate_never_bias(&gate);
     for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
         assert_int_equal(pass_through(&gate, true), CTM_PASS_MUTEX);
+    }
+    for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
+        assert_int_equal(pass_seated(&gate, i % 2 == 0, &seat), CTM_PASS_MUTEX);
     }
     ctm_gate_never_bias(&gate);
     ctm_gate_fork_prepare(&gate);
@@ -81,7 +181,7 @@ static void *visit(void *context)
 {
     struct visitor *visitor = context;
     atomic_store(&visitor->started, true);
-    enum ctm_pass pass = ctm_gate_enter(visitor->gate, visitor->owner);
+    enum ctm_pass pass = ctm_gate_enter(visitor->gate, visitor->owner, NULL);
     atomic_store(&visitor->inside, true);
     ctm_gate_leave(visitor->gate, pass);
     return NULL;
@@ -103,16 +203,21 @@ static void start_and_see_it_wait(pthread_t *thread, struct visitor *visitor)
 static void each_waits_for_the_other(void **state)
 {
     (void)state;
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; round < 8; round++) {
         struct ctm_gate gate;
+        struct ctm_seat seat = {0};
         ctm_gate_init(&gate);
         bool owner = round % 2 == 0;
         struct visitor visitor = {.gate = &gate, .owner = !owner};
-        if (round >= 2) {
+        if (round >= 4) {
+            stay_alone(&gate, &seat);
+            visitor.owner = round >= 6; /* an owner comes while the other thread is detached */
+        } else if (round >= 2) {
             ctm_gate_never_bias(&gate);
         }
         pthread_t thread;
-        enum ctm_pass pass = ctm_gate_enter(&gate, owner);
+        enum ctm_pass pass = ctm_gate_enter(&gate, owner, &seat);
+        assert_true(round < 4 || pass == reserved_pass(&gate));
         start_and_see_it_wait(&thread, &visitor);
         ctm_gate_leave(&gate, pass);
         assert_int_equal(pthread_join(thread, NULL), 0);
@@ -129,15 +234,23 @@ static void *stop_biasing(void *context)
     return NULL;
 }
 
-static void never_bias_waits_for_the_owner(void **state)
+static void never_bias_waits_for_who_is_inside(void **state)
 {
     (void)state;
-    struct ctm_gate gate;
-    ctm_gate_init(&gate);
-    struct visitor visitor = {.gate = &gate};
-    pthread_t thread;
-    enum ctm_pass pass = ctm_gate_enter(&gate, true);
-    if (pass == CTM_PASS_BIASED) {
+    for (int round = 0; round < 2; round++) {
+        struct ctm_gate gate;
+        struct ctm_seat seat = {0};
+        ctm_gate_init(&gate);
+        if (!gate.can_bias) {
+            return;
+        }
+        if (round == 1) {
+            stay_alone(&gate, &seat);
+        }
+        struct visitor visitor = {.gate = &gate};
+        pthread_t thread;
+        enum ctm_pass pass = ctm_gate_enter(&gate, round == 0, &seat);
+        assert_int_equal(pass, round == 0 ? CTM_PASS_BIASED : CTM_PASS_RESERVED);
         assert_int_equal(pthread_create(&thread, NULL, stop_biasing, &visitor), 0);
         while (!atomic_load(&visitor.started)) {
             ctm_os_yield();
@@ -149,8 +262,6 @@ static void never_bias_waits_for_the_owner(void **state)
         ctm_gate_leave(&gate, pass);
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_true(atomic_load(&visitor.inside));
-    } else {
-        ctm_gate_leave(&gate, pass);
     }
 }
 
@@ -187,7 +298,12 @@ static void the_child_of_a_fork_has_a_gate_of_its_own(void **state)
         if (child == 0) {
             /* An owner on another thread may have been caught here, on its way to the mutex. */
             atomic_store(&gate.owner_in, 1);
+            struct ctm_seat seat = {.in = 1}; /* or on its way to its seat, another's now */
             ctm_gate_fork_child(&gate);
+            for (int i = 0; i < CTM_GATE_ALONE; i++) {
+                enum ctm_pass pass = ctm_gate_enter_mutex(&gate, false, &seat);
+                ctm_gate_leave(&gate, pass);
+            }
             bool right = pass_through(&gate, false) == CTM_PASS_MUTEX &&
                          pass_through(&gate, true) == CTM_PASS_MUTEX &&
                          (round == 0 || !gate.can_bias);
@@ -207,9 +323,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_owner_comes_in_free_of_charge),
         cmocka_unit_test(the_bias_comes_back_after_calm),
+        cmocka_unit_test(a_thread_alone_has_the_gate_reserved),
+        cmocka_unit_test(the_owners_bias_comes_back_after_a_reservation),
+        cmocka_unit_test(who_wants_the_mutex_gets_it),
         cmocka_unit_test(a_gate_told_so_never_biases),
         cmocka_unit_test(each_waits_for_the_other),
-        cmocka_unit_test(never_bias_waits_for_the_owner),
+        cmocka_unit_test(never_bias_waits_for_who_is_inside),
         cmocka_unit_test(over_a_fork_the_forking_thread_is_inside),
         cmocka_unit_test(the_child_of_a_fork_has_a_gate_of_its_own),
     };

@@ -16,7 +16,14 @@
 #include "base/gate.h"
 #include "sanitizer.h"
 
-enum { OWNERS = 3, OTHERS = 2, USUAL_TURNS = 200, TURN = 3 * CTM_GATE_CALM, FORKS = 100 };
+enum {
+    OWNERS = 3,
+    OTHERS = 2,
+    USUAL_TURNS = 200,
+    TURN = 3 * CTM_GATE_CALM,
+    STRETCH = 16, /* entries between two of a thread that gives the host's lock up now and then */
+    FORKS = 100,
+};
 
 struct shared {
     struct ctm_gate gate;
@@ -26,11 +33,13 @@ struct shared {
     uint64_t twin;
     uint64_t torn;   /* times that `entries` and `twin` differed */
     uint64_t biased; /* entries by bias */
+    uint64_t reserved;
     _Atomic int owners_left;
 };
 
 struct worker {
     struct shared *shared;
+    struct ctm_seat seat;
     uint64_t entries; /* of this thread */
     pthread_t thread;
 };
@@ -49,11 +58,12 @@ static void inside(struct shared *shared, enum ctm_pass pass)
     }
     *twin = count + 1;
     shared->biased += pass == CTM_PASS_BIASED ? 1 : 0;
+    shared->reserved += pass == CTM_PASS_RESERVED ? 1 : 0;
 }
 
 static void pass_through(struct worker *worker, bool owner)
 {
-    enum ctm_pass pass = ctm_gate_enter(&worker->shared->gate, owner);
+    enum ctm_pass pass = ctm_gate_enter(&worker->shared->gate, owner, &worker->seat);
     inside(worker->shared, pass);
     ctm_gate_leave(&worker->shared->gate, pass);
     worker->entries++;
@@ -66,10 +76,15 @@ static void *be_owner(void *context)
     for (int turn = 0; turn < shared->turns; turn++) {
         pthread_mutex_lock(&shared->host_lock);
         for (int i = 0; i < TURN; i++) {
+            if (turn % 2 == 0 && i % STRETCH == 0) {
+                pthread_mutex_unlock(&shared->host_lock);
+                pass_through(worker, false); /* the same thread, detached */
+                pthread_mutex_lock(&shared->host_lock);
+            }
             pass_through(worker, true);
         }
         pthread_mutex_unlock(&shared->host_lock);
-        pass_through(worker, false); /* the same thread, detached */
+        pass_through(worker, false);
     }
     atomic_fetch_sub(&shared->owners_left, 1);
     return NULL;
@@ -167,8 +182,8 @@ static int run(bool bias, int turns)
         pthread_join(workers[i].thread, NULL);
         entries += workers[i].entries;
     }
-    printf("%llu entries, %llu by bias\n", (unsigned long long)entries,
-           (unsigned long long)shared.biased);
+    printf("%llu entries, %llu by bias, %llu by reservation\n", (unsigned long long)entries,
+           (unsigned long long)shared.biased, (unsigned long long)shared.reserved);
     fflush(stdout); /* what is in the buffer would be the next child's, too */
     if (shared.entries != entries || shared.twin != entries || shared.torn != 0) {
         fprintf(stderr, "two were inside at once: %llu and %llu of %llu, torn %llu\n",
@@ -176,8 +191,9 @@ static int run(bool bias, int turns)
                 (unsigned long long)entries, (unsigned long long)shared.torn);
         failures++;
     }
-    if ((shared.biased != 0) != (bias && shared.gate.can_bias)) {
-        fprintf(stderr, "the bias was used where it must not be, or never\n");
+    bool allowed = bias && shared.gate.can_bias;
+    if ((shared.biased != 0) != allowed || (shared.reserved != 0) != allowed) {
+        fprintf(stderr, "bias or reservations were used where they must not be, or never\n");
         failures++;
     }
     return failures;

@@ -145,6 +145,7 @@ struct actor {
     pthread_t thread;
     uint32_t number;
     bool owner;
+    struct ctm_seat seat;
     struct test_random random;
     struct ctm_block blocks[PLACES_EACH]; /* what this thread knows of its own; site 0: none */
 };
@@ -233,7 +234,7 @@ static void step(struct actor *actor)
 static void run_burst(struct actor *actor, size_t steps)
 {
     for (size_t i = 0; i < steps; i++) {
-        enum ctm_pass pass = ctm_gate_enter(&actor->scene->gate, actor->owner);
+        enum ctm_pass pass = ctm_gate_enter(&actor->scene->gate, actor->owner, &actor->seat);
         step(actor);
         ctm_gate_leave(&actor->scene->gate, pass);
     }
