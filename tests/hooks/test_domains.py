@@ -29,8 +29,8 @@ LINKINGS = {
 
 LOAD = """
 import ctypes, sys
-def load(path):
-    library = ctypes.CDLL(path)
+def load(path, kind=ctypes.CDLL):   # which gives the GIL up for each call; PyDLL holds it
+    library = kind(path)
     for name in ("report", "report_by_pointer"):
         getattr(library, name).argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
     library.withdraw.argtypes = [ctypes.c_uint, ctypes.c_size_t]
@@ -323,6 +323,129 @@ assert foreign() == []
 """,
         reporters["default"],
         str(CALLS),
+    )
+
+
+def test_reports_with_the_gil_and_without_it_in_all_mixtures(
+    run: Run, reporters: dict[str, str]
+) -> None:
+    # So many of each in turn that the holder of the GIL, and then the one thread that there is,
+    # comes to the tables in each of the ways that there are.
+    run(
+        LOAD
+        + """
+detached, attached = load(sys.argv[1]), load(sys.argv[1], ctypes.PyDLL)
+t.start(2)
+def report_detached(address):
+    return detached.report(7, address, 10)
+def report_attached(address):
+    return attached.report(8, address, 20)
+def expected(domain, report, size, count):
+    line = report.__code__.co_firstlineno + 1
+    return {(domain, size, line): count} if count else {}
+def found():
+    counts = {}
+    for domain, size, frames, *_ in t._get_traces():
+        if domain in (7, 8):
+            assert len(frames) == 2 and frames[0][0] == "<string>", frames
+            key = domain, size, frames[0][1]
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+for with_gil, without, rounds in ((1, 0, 6000), (0, 1, 1500), (1, 1, 1500), (40, 1, 60),
+                                  (6000, 1, 3), (1, 40, 60)):
+    results = set()
+    for number in range(rounds):
+        for i in range(without):
+            results.add(report_detached(number << 24 | i << 4))
+        for i in range(with_gil):
+            results.add(report_attached(number << 24 | i << 4))
+    assert results == {0}
+    assert found() == {
+        **expected(7, report_detached, 10, without * rounds),
+        **expected(8, report_attached, 20, with_gil * rounds),
+    }, (with_gil, without, found())
+    for number in range(rounds):   # the other way around
+        for i in range(without):
+            results.add(attached.withdraw(7, number << 24 | i << 4))
+        for i in range(with_gil):
+            results.add(detached.withdraw(8, number << 24 | i << 4))
+    assert results == {0}
+    assert found() == {}
+assert t.get_dropped() == 0
+""",
+        reporters["default"],
+    )
+
+
+def test_reports_while_another_thread_is_inside(run: Run, reporters: dict[str, str]) -> None:
+    """A snapshot stays inside for long; those who report meanwhile wait, and nothing is lost."""
+    run(
+        LOAD
+        + """
+import threading
+detached, attached = load(sys.argv[1]), load(sys.argv[1], ctypes.PyDLL)
+t.start()
+blocks = [bytes(600) for _ in range(50_000)]
+CALLS, KEPT = 20_000, 7
+results = {}
+def report(library, domain):
+    mine = results[domain] = set()
+    for i in range(CALLS):
+        mine.add(library.report(domain, 16 * i, 1 + i))
+        if i >= KEPT:
+            mine.add(library.withdraw(domain, 16 * i))
+threads = [threading.Thread(target=report, args=(library, domain))
+           for domain, library in enumerate([detached, attached] * 2, start=11)]
+threads.append(threading.Thread(target=detached.hammer_in_threads, args=(7, 2, CALLS)))
+for thread in threads:
+    thread.start()
+snapshots = 0
+while any(thread.is_alive() for thread in threads):
+    # Each is of one moment: of the blocks that come and go, no thread has two at once.
+    domains = [trace.domain for trace in t.take_snapshot().traces]
+    assert all(domains.count(domain) <= KEPT + 1 for domain in range(11, 15))
+    snapshots += 1
+assert snapshots > 0
+assert all(found == {0} for found in results.values()), results
+kept = [(domain, 1 + i) for domain in range(11, 15) for i in range(KEPT)]
+assert foreign() == sorted([(7, 3)] * 32 * 2 + kept), foreign()
+assert t.get_dropped() == 0
+""",
+        reporters["default"],
+    )
+
+
+def test_a_thread_that_reported_alone_ends(run: Run, reporters: dict[str, str]) -> None:
+    run(
+        LOAD
+        + """
+import os, threading
+detached, attached = load(sys.argv[1]), load(sys.argv[1], ctypes.PyDLL)
+t.start()
+results = set()
+def report(library, domain):
+    for i in range(2000):
+        results.add(library.report(domain, 16 * i, 10))
+        results.add(library.withdraw(domain, 16 * i))
+for number in range(5):
+    for library in (detached, attached):
+        thread = threading.Thread(target=report, args=(library, 7))
+        thread.start()
+        thread.join()
+        assert attached.report(8, number, 10) == 0
+        assert detached.report(9, number, 10) == 0
+child = os.fork()   # while this thread, or the last one, comes in by a way of its own
+report(detached, 7)
+thread = threading.Thread(target=report, args=(detached, 7))
+thread.start()
+thread.join()
+right = results == {0} and foreign() == sorted([(8, 10)] * 5 + [(9, 10)] * 5)
+if child == 0:
+    os._exit(0 if right else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert right, (results, foreign())
+""",
+        reporters["default"],
     )
 
 
