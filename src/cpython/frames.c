@@ -332,6 +332,26 @@ static inline struct ctm_level *level_at(const struct ctm_walker *walker, uint32
     return &walker->levels[level & walker->mask];
 }
 
+/*
+ * What is remembered of a level, those below it being in one row from there down. A level that lies
+ * past the ring's end stands a second time behind it, so that no depth has a row in two pieces.
+ */
+static inline struct ctm_place *row_from(const struct ctm_walker *walker, uint32_t level)
+{
+    struct ctm_place *place = place_at(walker, level);
+    return CTM_LIKELY(level <= walker->mask) ? place : place + walker->mask + 1;
+}
+
+static inline void set_place(struct ctm_walker *walker, uint32_t level, const ctm_frame *frame,
+                             uintptr_t instruction)
+{
+    struct ctm_place *place = place_at(walker, level);
+    *place = (struct ctm_place){frame, instruction};
+    if (CTM_UNLIKELY(level > walker->mask)) {
+        place[walker->mask + 1] = *place;
+    }
+}
+
 /* The lowest level of which the node must be found anew. */
 struct change {
     uint32_t level;
@@ -343,18 +363,17 @@ struct change {
 static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t level,
                              const ctm_frame *frame, uintptr_t instruction, struct change *change)
 {
-    struct ctm_place *place = place_at(walker, level);
     struct ctm_level *known = level_at(walker, level);
     bool remembered = remembers(walker, level);
-    place->frame = frame;
-    if (remembered && place->instruction == instruction) {
+    bool same = remembered && place_at(walker, level)->instruction == instruction;
+    set_place(walker, level, frame, instruction);
+    if (same) {
         return CTM_OK;
     }
     struct ctm_location *location = locate(tracer, frame, instruction);
     if (location == NULL) {
         return CTM_ENOMEM;
     }
-    place->instruction = instruction;
     change->location = NULL; /* it may just have moved */
     if (!remembered || known->frame_id != location->frame) {
         known->frame_id = location->frame;
@@ -417,17 +436,7 @@ static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
 static inline const ctm_frame *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
                                               const ctm_frame *frame, uint32_t *level)
 {
-    while (*level > stop) {
-        const struct ctm_place *newest = place_at(walker, *level - 1);
-        uint32_t to_ring_start = (uint32_t)(newest - walker->places) + 1;
-        uint32_t to_stop = *level - stop;
-        uint32_t count = to_stop < to_ring_start ? to_stop : to_ring_start;
-        uint32_t left = skip_row(newest, count, &frame);
-        *level -= count - left;
-        if (left != 0) {
-            break;
-        }
-    }
+    *level = stop + skip_row(row_from(walker, *level - 1), *level - stop, &frame);
     return frame;
 }
 
@@ -551,7 +560,7 @@ static inline uint32_t lowest_of(const struct ctm_capture_options *options, uint
 
 /*
  * Prepare to verify the callers in a stack of `depth` frames, as often as there are captures at
- * this depth. False: not all of them are remembered, or not in one row.
+ * this depth. False: not all of them are remembered.
  */
 static inline bool aim(struct ctm_walker *walker, const struct ctm_tracer *tracer,
                        const struct ctm_capture_options *options, uint32_t depth)
@@ -559,13 +568,12 @@ static inline bool aim(struct ctm_walker *walker, const struct ctm_tracer *trace
     uint32_t base = base_of(options, depth);
     uint32_t top = depth - 1;
     uint32_t count = top - lowest_of(options, depth);
-    if (walker->generation != tracer->generation || walker->low != base || walker->high < top ||
-        ((top - 1) & walker->mask) + 1 < count) {
+    if (walker->generation != tracer->generation || walker->low != base || walker->high < top) {
         return false;
     }
     walker->aim.depth = depth;
     walker->aim.count = count;
-    walker->aim.newest = count == 0 ? walker->places : place_at(walker, top - 1);
+    walker->aim.newest = count == 0 ? walker->places : row_from(walker, top - 1);
     walker->aim.parent = top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
     return true;
 }
@@ -668,7 +676,7 @@ void ctm_capture_learn_hook(PyThreadState *state, struct ctm_tracer *tracer, uin
 
 enum {
     LARGEST_STRIDE = 16,
-    LEAST_RING = 256, /* levels: most stacks fit without an end of the ring in them */
+    LEAST_RING = 256, /* levels: most stacks have none past the ring's end */
 };
 
 /* The largest power of two that neither the window nor LARGEST_STRIDE is below. */
@@ -694,7 +702,7 @@ void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nfra
 
 static size_t rings_size(uint32_t mask)
 {
-    return ((size_t)mask + 1) * (sizeof(struct ctm_place) + sizeof(struct ctm_level));
+    return ((size_t)mask + 1) * (2 * sizeof(struct ctm_place) + sizeof(struct ctm_level));
 }
 
 int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
@@ -715,7 +723,7 @@ int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
     }
     ctm_pages_unmap(pages, walker->places, rings_size(walker->mask));
     walker->places = places;
-    walker->levels = (struct ctm_level *)(places + mask + 1);
+    walker->levels = (struct ctm_level *)(places + 2 * ((size_t)mask + 1));
     walker->mask = mask;
     forget(walker);
     return CTM_OK;

@@ -58,9 +58,9 @@ struct ctm_aim {
 struct ctm_walker {
     struct ctm_walker *next; /* in the list of all walkers */
     struct ctm_walker *next_unused;
-    struct ctm_place *places; /* a ring; level 0 is the oldest frame of the thread */
+    struct ctm_place *places; /* a ring, twice; level 0 is the oldest frame of the thread */
     struct ctm_level *levels; /* a ring of the same length, in the same mapping */
-    uint32_t mask;            /* of the rings */
+    uint32_t mask;            /* of a ring */
     uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
     uint32_t high;
     struct ctm_aim aim;

@@ -52,6 +52,28 @@ SITUATIONS = {
                 if rng.random() < 0.5: return
         for _ in range(30): walk([60])
     """,
+    "past_the_end_of_the_ring": """
+        # 256 levels are remembered in a ring.
+        def down(n):
+            check()
+            if n: down(n - 1)
+            check()
+        down(300)
+        async def link(n):
+            if n: await link(n - 1)
+            while True:
+                check()
+                await Pause()
+        class Pause:
+            def __await__(self): yield
+        chains = [link(n) for n in (20, 20, 20, 19)]
+        def at(n):
+            if n: at(n - 1)
+            else:
+                for chain in chains: chain.send(None)
+        for n in range(220, 260): at(n)
+        for n in range(260, 220, -3): at(n)
+    """,
     "changes_below_the_window": """
         def deep(n):
             if n: deep(n - 1)
