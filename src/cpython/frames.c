@@ -440,6 +440,28 @@ static inline const ctm_frame *skip_unchanged(const struct ctm_walker *walker, u
     return frame;
 }
 
+/*
+ * The same for callers that are other frames than those remembered, but stand at the same
+ * instructions, as those of coroutines in turn do: so much for their nodes. Ends at a frame that is
+ * remembered, too: from there on the above is faster.
+ */
+static inline const ctm_frame *replace_frames(struct ctm_walker *walker, uint32_t stop,
+                                              const ctm_frame *frame, uint32_t *level)
+{
+    while (*level > stop) {
+        const ctm_frame *caller = frame->previous;
+        const struct ctm_place *place = place_at(walker, *level - 1);
+        if (caller == NULL || caller == place->frame ||
+            place->instruction != ctm_frame_instruction(caller) || is_hidden(caller)) {
+            break;
+        }
+        (*level)--;
+        set_place(walker, *level, caller, place->instruction);
+        frame = caller;
+    }
+    return frame;
+}
+
 /* How a walk over the levels below the newest frame ended. */
 enum walk_end { WALK_DONE, WALK_WRONG_DEPTH, WALK_NO_MEMORY };
 
@@ -455,6 +477,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
     while (level > floor) {
         if (remembers(walker, level - 1)) {
             frame = skip_unchanged(walker, stop, frame, &level);
+            frame = replace_frames(walker, stop, frame, &level);
             if (level == floor) {
                 break;
             }

@@ -278,6 +278,45 @@ def test_as_the_public_api_walks(run: Run, situation: str, limit: int) -> None:
     run(CHECK + textwrap.dedent(SITUATIONS[situation]), str(limit))
 
 
+CHAINS = """
+import random, sys
+LIMIT = int(sys.argv[1])
+t.start(LIMIT)
+def compare(block):
+    frame = sys._getframe(1)
+    expected = []
+    while frame is not None:
+        expected.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    frames = t._get_object_traceback(block)
+    assert frames == tuple(expected[:LIMIT]), (frames, expected)
+TEXT = "text" * 200
+def link(n, kind):
+    if n and kind >> n % 3 & 1:
+        yield from link(n - 1, kind)
+    elif n:
+        yield from link(n - 1, kind)
+    while True:
+        block = TEXT + TEXT; compare(block)
+        yield
+chains = [link(n, kind) for n in (8, 9) for kind in (0, 0, 1, 2, 5, 7)]
+rng = random.Random(3)
+orders = [rng.choices(chains, k=5) for _ in range(100)]
+def at(n, order):
+    if n: return at(n - 1, order)
+    for chain in order: chain.send(None)
+at(0, chains)
+for order in orders:
+    for depth in (0, 2, 240, 245): at(depth, order)
+"""
+
+
+@pytest.mark.parametrize("limit", [1, 5, 25])
+def test_the_first_allocation_after_a_switch(run: Run, limit: int) -> None:
+    """No allocation before it has looked at the chain of generators that was switched to."""
+    run(CHAINS, str(limit))
+
+
 @pytest.mark.parametrize("limit", [1, 25])
 def test_greenlets(run: Run, limit: int) -> None:
     """Each greenlet has a data stack of its own and begins at its starter's recursion depth."""
