@@ -189,11 +189,10 @@ static inline struct ctm_location *locate(struct ctm_tracer *tracer, const ctm_f
 static CTM_NOINLINE struct ctm_spot new_child_of(struct ctm_tracer *tracer,
                                                  struct ctm_location *location, uint32_t parent)
 {
-    uint32_t node;
-    if (ctm_stacks_child(&tracer->stacks, parent, location->frame, &node) < 0) {
+    struct ctm_spot spot;
+    if (ctm_stacks_spot(&tracer->stacks, parent, location->frame, &spot) < 0) {
         return ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
     }
-    struct ctm_spot spot = ctm_tracer_spot(tracer, node);
     if (location->shown) {
         location->parent = parent;
         location->spot = spot;
@@ -686,6 +685,10 @@ struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *s
 
 void ctm_capture_learn_hook(PyThreadState *state, struct ctm_tracer *tracer, uint32_t node)
 {
+    if (node == CTM_NO_CONTEXT) {
+        return;
+    }
+    ctm_stacks_learn_site(&tracer->stacks, node);
     const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
     struct ctm_location *location =
         newest == NULL ? NULL

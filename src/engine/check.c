@@ -165,14 +165,6 @@ static const char *check_node(const struct ctm_tracer *tracer, uint32_t id)
 {
     const struct ctm_stacks *stacks = &tracer->stacks;
     const struct ctm_context *node = &stacks->nodes[id];
-    struct ctm_pages none = {.refuse = refuse_all};
-    struct ctm_stacks copy = *stacks;
-    copy.pages = &none;
-    copy.node_index.pages = &none;
-    copy.node_length = copy.node_capacity;
-    copy.first_free_node = UINT32_MAX;
-    copy.cycle = node->seen;
-    uint32_t found;
     uint32_t oldest = node->parent;
     for (uint32_t left = stacks->node_length; left > 0 && is_node(stacks, oldest); left--) {
         oldest = stacks->nodes[oldest].parent;
@@ -183,7 +175,7 @@ static const char *check_node(const struct ctm_tracer *tracer, uint32_t id)
     if (node->site != CTM_NO_SITE && !site_is_nodes(tracer, node->site, id)) {
         return "stacks: a node's site is not its own";
     }
-    if (ctm_stacks_child(&copy, node->parent, node->frame, &found) < 0 || found != id) {
+    if (ctm_stacks_find(stacks, node->parent, node->frame) != id) {
         return "stacks: a node is not found, or found twice";
     }
     return NULL;
@@ -440,6 +432,33 @@ static const char *check_instruction(const struct ctm_tracer *tracer,
     return NULL;
 }
 
+static const char *check_edges(const struct ctm_tracer *tracer)
+{
+    const struct ctm_stacks *stacks = &tracer->stacks;
+    if (stacks->edges == NULL) {
+        return NULL;
+    }
+    if (!ctm_check_owns_mapping(stacks->pages, stacks->edges,
+                                CTM_EDGE_COUNT * sizeof *stacks->edges)) {
+        return "edges: without a mapping";
+    }
+    for (size_t i = 0; i < CTM_EDGE_COUNT; i++) {
+        const struct ctm_edge *edge = &stacks->edges[i];
+        uint32_t node = edge->spot.node;
+        if (edge->key == UINT64_MAX) {
+            continue;
+        }
+        if (!is_node(stacks, node) || edge != ctm_edges_place(stacks->edges, edge->key) ||
+            ctm_edge_key(stacks->nodes[node].parent, stacks->nodes[node].frame) != edge->key) {
+            return "edges: one leads to a wrong node";
+        }
+        if (edge->spot.site >= tracer->sites.capacity) {
+            return "edges: one leads to a site outside the array";
+        }
+    }
+    return NULL;
+}
+
 static const char *check_locations(const struct ctm_tracer *tracer)
 {
     const struct ctm_address_map *instructions = &tracer->locations.instructions;
@@ -496,6 +515,9 @@ const char *ctm_tracer_check(const struct ctm_tracer *tracer)
     }
     if (broken == NULL) {
         broken = ctm_check_blocks(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_edges(tracer);
     }
     if (broken == NULL) {
         broken = check_locations(tracer);

@@ -19,13 +19,6 @@
 /* No node has this id: nothing is remembered yet. */
 #define CTM_NO_CONTEXT UINT32_MAX
 
-/* A stack, and the site that its blocks of domain 0 were counted at last: to be looked at before it
- * is used (ctm_site_is_of), since sites are given back. */
-struct ctm_spot {
-    uint32_t node;
-    uint32_t site;
-};
-
 struct ctm_location {
     uintptr_t instruction;
     uint32_t frame : 31;

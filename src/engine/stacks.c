@@ -59,8 +59,7 @@ int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
     return CTM_OK;
 }
 
-static CTM_NOINLINE int add_node(struct ctm_stacks *stacks, uint64_t hash, uint32_t parent,
-                                 uint32_t frame, uint32_t *node)
+static int add_node(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
 {
     int error = ctm_index_reserve(&stacks->node_index);
     if (error < 0) {
@@ -85,27 +84,65 @@ static CTM_NOINLINE int add_node(struct ctm_stacks *stacks, uint64_t hash, uint3
     if (!ctm_stacks_is_root(parent)) {
         ctm_stacks_use(stacks, parent);
     }
-    ctm_index_put(&stacks->node_index, hash, made);
+    ctm_index_put(&stacks->node_index, ctm_hash_pair(parent, frame), made);
     *node = made;
     return CTM_OK;
 }
 
-/* Looks for the node itself, and calls a function only to make it: so it has no registers to save
- * where the node is there. */
-int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
+uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame)
 {
     uint64_t hash = ctm_hash_pair(parent, frame);
     uint32_t probe = 0;
     uint32_t found;
-    while ((found = ctm_index_next(&stacks->node_index, hash, &probe)) != UINT32_MAX) {
-        const struct ctm_context *known = &stacks->nodes[found];
-        if (CTM_LIKELY(known->parent == parent && known->frame == frame)) {
-            ctm_stacks_see_node(stacks, found);
-            *node = found;
-            return CTM_OK;
+    do {
+        found = ctm_index_next(&stacks->node_index, hash, &probe);
+    } while (found != UINT32_MAX &&
+             (stacks->nodes[found].parent != parent || stacks->nodes[found].frame != frame));
+    return found;
+}
+
+int ctm_stacks_child_slow(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
+                          struct ctm_spot *spot)
+{
+    if (CTM_UNLIKELY(stacks->edges == NULL)) {
+        stacks->edges = ctm_edges_new(stacks->pages);
+        if (stacks->edges == NULL) {
+            return CTM_ENOMEM;
         }
     }
-    return add_node(stacks, hash, parent, frame, node);
+    uint32_t node = ctm_stacks_find(stacks, parent, frame);
+    if (node != UINT32_MAX) {
+        ctm_stacks_see_node(stacks, node);
+    } else {
+        int error = add_node(stacks, parent, frame, &node);
+        if (error < 0) {
+            return error;
+        }
+    }
+    *spot = (struct ctm_spot){node, stacks->nodes[node].site};
+    uint64_t key = ctm_edge_key(parent, frame);
+    *ctm_edges_place(stacks->edges, key) = (struct ctm_edge){key, *spot};
+    return CTM_OK;
+}
+
+int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame, uint32_t *node)
+{
+    struct ctm_spot spot;
+    int error = ctm_stacks_spot(stacks, parent, frame, &spot);
+    if (error == CTM_OK) {
+        *node = spot.node;
+    }
+    return error;
+}
+
+void ctm_stacks_learn_site(struct ctm_stacks *stacks, uint32_t node)
+{
+    const struct ctm_context *known = &stacks->nodes[node];
+    struct ctm_edge *edge =
+        ctm_edges_place(stacks->edges, ctm_edge_key(known->parent, known->frame));
+    if (edge->spot.node == node) {
+        edge->spot.site = known->site;
+    }
 }
 
 uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node)

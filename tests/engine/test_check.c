@@ -233,6 +233,27 @@ static void broken_blocks_are_found(void **state)
     ctm_tracer_deinit(&t);
 }
 
+static void broken_edges_are_found(void **state)
+{
+    (void)state;
+    struct ctm_tracer t;
+    populate(&t);
+    uint32_t node = t.stacks.node_length - 1;
+    const struct ctm_context *context = &t.stacks.nodes[node];
+    uint32_t found;
+    assert_int_equal(ctm_stacks_child(&t.stacks, context->parent, context->frame, &found), CTM_OK);
+    assert_int_equal(found, node);
+    uint64_t key = ctm_edge_key(context->parent, context->frame);
+    struct ctm_edge *edge = ctm_edges_place(t.stacks.edges, key);
+    assert_true(edge->key == key);
+    POKE(&t, edge->key, key + 1, "edges: one leads to a wrong node");
+    POKE(&t, edge->spot.node, node - 1, "edges: one leads to a wrong node");
+    POKE(&t, edge->spot.node, t.stacks.node_length, "edges: one leads to a wrong node");
+    POKE(&t, edge->spot.site, t.sites.capacity, "edges: one leads to a site outside the array");
+    POKE(&t, t.stacks.edges, (uintptr_t)t.stacks.edges + 16, "edges: without a mapping");
+    ctm_tracer_deinit(&t);
+}
+
 static void broken_locations_are_found(void **state)
 {
     (void)state;
@@ -258,11 +279,9 @@ static void broken_locations_are_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broken_memory_is_found),
-        cmocka_unit_test(broken_stacks_are_found),
-        cmocka_unit_test(broken_folded_rows_are_found),
-        cmocka_unit_test(broken_sites_are_found),
-        cmocka_unit_test(broken_blocks_are_found),
+        cmocka_unit_test(broken_memory_is_found),       cmocka_unit_test(broken_stacks_are_found),
+        cmocka_unit_test(broken_folded_rows_are_found), cmocka_unit_test(broken_sites_are_found),
+        cmocka_unit_test(broken_blocks_are_found),      cmocka_unit_test(broken_edges_are_found),
         cmocka_unit_test(broken_locations_are_found),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);

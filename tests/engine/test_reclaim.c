@@ -273,6 +273,26 @@ static void remembered_sites_are_forgotten_with_them(void **state)
     ctm_tracer_deinit(&tracer);
 }
 
+/* What an edge leads to is asked for again, so that nodes in use are seen to be. */
+static void edges_are_forgotten_once_sites_are_gone(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    ctm_tracer_allocated_hook(&tracer, BLOCK, 1000, node_of(&tracer, "live.py", 2));
+    churn(&tracer, "dead.py", 1, 8);
+    uint32_t dead = node_of(&tracer, "dead.py", 1);
+    struct ctm_context context = tracer.stacks.nodes[dead];
+    uint64_t key = ctm_edge_key(context.parent, context.frame);
+    ctm_stacks_learn_site(&tracer.stacks, dead);
+    const struct ctm_edge *edge = ctm_edges_place(tracer.stacks.edges, key);
+    assert_true(edge->key == key);
+    assert_true(ctm_tracer_knows_spot(&tracer, edge->spot));
+    reclaim(&tracer);
+    assert_true(edge->key != key);
+    ctm_tracer_deinit(&tracer);
+}
+
 /* Steps, until the one that begins `pass`. */
 static void step_until(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
 {
@@ -479,6 +499,7 @@ int main(void)
         cmocka_unit_test(what_was_at_the_peak_stays_until_the_next),
         cmocka_unit_test(instructions_are_remembered_under_new_ids),
         cmocka_unit_test(remembered_sites_are_forgotten_with_them),
+        cmocka_unit_test(edges_are_forgotten_once_sites_are_gone),
         cmocka_unit_test(the_stack_in_hand_is_kept),
         cmocka_unit_test(instructions_may_remember_in_the_middle),
         cmocka_unit_test(threads_forget_when_nodes_are_given_back),
