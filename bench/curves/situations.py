@@ -72,17 +72,18 @@ def in_recursion(depth: int) -> "Timed":
     """Allocations on the way down and up of a recursion, one at each level."""
     sys.setrecursionlimit(depth + 1000)
 
-    def dive(left: int) -> None:
+    # A count of the levels would allocate one more block at most of them: large integers.
+    def dive(levels: "repeat[None]") -> None:
         object()
-        if left:
-            dive(left - 1)
+        for _ in levels:
+            dive(levels)
         object()
 
     def timed(count: int) -> float:
         passes = max(1, round(count / (2 * depth)))
         start = clock()
         for _ in range(passes):
-            dive(depth - 1)
+            dive(repeat(None, depth - 1))
         return (clock() - start) * count / (passes * 2 * depth)
 
     return timed
