@@ -286,6 +286,36 @@ static void a_site_that_is_none_is_of_no_node(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+static void what_lies_behind_the_end_does_not_count(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    ctm_sites_gain(&f.sites, new_site(&f, 1), 10);
+    struct ctm_site *behind = &f.sites.items[f.sites.length];
+    behind->gained_blocks = 5;
+    ctm_sites_reset_churn(&f.sites);
+    assert_int_equal(behind->received_blocks, 0);
+    assert_int_equal(ctm_sites_live_blocks(&f.sites), 1);
+    ctm_pages_deinit(&f.pages);
+}
+
+static void a_climb_ends_an_epoch_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    uint32_t a = new_site(&f, 1);
+    ctm_sites_gain(&f.sites, a, 10);
+    assert_int_equal(f.sites.epoch, 1);
+    ctm_sites_lose(&f.sites, a, 10);
+    for (int i = 0; i < 5; i++) {
+        ctm_sites_gain(&f.sites, a, 11);
+        assert_int_equal(f.sites.epoch, 2);
+    }
+    ctm_pages_deinit(&f.pages);
+}
+
 static void a_refusal_loses_nothing(void **state)
 {
     (void)state;
@@ -345,6 +375,8 @@ int main(void)
         cmocka_unit_test(a_restored_block_was_never_lost),
         cmocka_unit_test(reset_churn_is_counted_from_zero),
         cmocka_unit_test(a_site_that_is_none_is_of_no_node),
+        cmocka_unit_test(what_lies_behind_the_end_does_not_count),
+        cmocka_unit_test(a_climb_ends_an_epoch_once),
         cmocka_unit_test(a_refusal_loses_nothing),
         cmocka_unit_test(sites_have_a_limit),
     };
