@@ -4,8 +4,8 @@
 
 enum { PAGE_BYTES = 1 << CTM_PAGE_BITS };
 
-#define R(grain) ((65536 + (grain)-1) / (grain))
-const uint32_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1] = {
+#define R(grain) ((32768 + (grain)-1) / (grain))
+const uint16_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1] = {
     0,     R(1),  R(2),  R(3),  R(4),  R(5),  R(6),  R(7),  R(8),  R(9),  R(10),
     R(11), R(12), R(13), R(14), R(15), R(16), R(17), R(18), R(19), R(20), R(21),
     R(22), R(23), R(24), R(25), R(26), R(27), R(28), R(29), R(30), R(31), R(32),
@@ -66,7 +66,8 @@ static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uint32_
         ctm_arena_free(blocks->arena, page->entries, entry_bytes(page->grain));
     }
     page->entries = entries;
-    page->grain = (uint16_t)grain;
+    page->grain = (uint8_t)grain;
+    page->reciprocal = ctm_grain_reciprocal[grain];
     return true;
 }
 
@@ -85,7 +86,7 @@ static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t addre
 {
     if (size - 1 < CTM_SMALL_MAX) {
         uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
-        uint32_t slot = ctm_page_slot(address, grain);
+        uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
         if (slot != UINT32_MAX && claim_page(blocks, page, grain)) {
             page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
             page->live++;
@@ -103,7 +104,7 @@ static uint32_t *find_entry(const struct ctm_page *page, uintptr_t address)
     if (page == NULL || page->live == 0) {
         return NULL;
     }
-    uint32_t slot = ctm_page_slot(address, page->grain);
+    uint32_t slot = ctm_page_slot(address, page->grain, page->reciprocal);
     if (slot == UINT32_MAX || page->entries[slot] == 0) {
         return NULL;
     }
@@ -267,6 +268,9 @@ int ctm_blocks_watch(struct ctm_blocks *blocks, uintptr_t address)
     struct ctm_page *page = make_page(blocks, address);
     if (page == NULL) {
         return CTM_ENOMEM;
+    }
+    if (page->watched == CTM_WATCHED_MAX) {
+        return CTM_ELIMIT;
     }
     page->watched++;
     return CTM_OK;

@@ -35,16 +35,18 @@ enum {
     CTM_ADDRESS_BITS = 48,
     CTM_LEAF_BITS = 16, /* pages under one leaf: 1 GiB of addresses */
     CTM_LEAF_COUNT = 1 << (CTM_ADDRESS_BITS - CTM_PAGE_BITS - CTM_LEAF_BITS),
-    CTM_GROUP_PAGES = 256, /* whose records fill one page of memory */
+    CTM_WATCHED_MAX = UINT8_MAX, /* in one page */
+    CTM_GROUP_PAGES = 256,       /* whose records fill one page of memory */
     CTM_LEAF_GROUPS = (1 << CTM_LEAF_BITS) / CTM_GROUP_PAGES,
 };
 
 struct ctm_page {
-    uint32_t *entries; /* by slot: site << 4 | slack; 0: no block. NULL while grain is 0 */
-    uint16_t grain;    /* size class of `entries`, in units of 16 bytes */
-    uint16_t live;     /* entries that hold a block */
-    uint16_t hashed;   /* blocks of domain 0 that start here and are in one of the hash tables */
-    uint16_t watched;  /* addresses in this page that are watched */
+    uint32_t *entries;   /* by slot: site << 4 | slack; 0: no block. NULL while grain is 0 */
+    uint16_t live;       /* entries that hold a block */
+    uint16_t hashed;     /* blocks of domain 0 that start here and are in one of the hash tables */
+    uint16_t reciprocal; /* of the grain: see ctm_grain_reciprocal. Here it is a load less far */
+    uint8_t grain;       /* size class of `entries`, in units of 16 bytes */
+    uint8_t watched;     /* addresses in this page that are watched */
 };
 
 /* The pages of 1 GiB of addresses. Which groups of them were ever used is on record, so that a pass
@@ -100,8 +102,8 @@ bool ctm_blocks_get_domain(const struct ctm_blocks *blocks, uint32_t domain, uin
 
 /*
  * Watch an address of the host's: ctm_blocks_take says CTM_TAKEN_WATCHED for each free in its
- * page, so that the caller looks it up. CTM_ENOMEM. Addresses over 48 bits cannot be watched:
- * CTM_EINVAL.
+ * page, so that the caller looks it up. CTM_ENOMEM; CTM_ELIMIT: too many in one page. Addresses
+ * over 48 bits cannot be watched: CTM_EINVAL.
  */
 CTM_MUST_CHECK int ctm_blocks_watch(struct ctm_blocks *blocks, uintptr_t address);
 void ctm_blocks_unwatch(struct ctm_blocks *blocks, uintptr_t address);
@@ -112,18 +114,18 @@ void ctm_blocks_each(const struct ctm_blocks *blocks,
 
 /* ---- the hot path, inline ---- */
 
-/* ceil(2^16 / grain): (n * reciprocal) >> 16 is n / grain for each n a page can hold. */
-extern const uint32_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1];
+/* ceil(2^15 / grain): (n * reciprocal) >> 15 is n / grain for each n a page can hold. */
+extern const uint16_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1];
 
 /* Slot of an address in a page of this class, or UINT32_MAX if it is not on the page's grid. */
-static inline uint32_t ctm_page_slot(uintptr_t address, uint32_t grain)
+static inline uint32_t ctm_page_slot(uintptr_t address, uint32_t grain, uint32_t reciprocal)
 {
     uint32_t offset = (uint32_t)(address & ((1u << CTM_PAGE_BITS) - 1));
     uint32_t from_first = offset - CTM_POOL_HEADER;
     /* Rotated: an offset between two units, or inside the header, becomes a number above 2^27,
-     * which no slot of 16 bits times a class is equal to. */
+     * which no slot of 17 bits times a class is equal to. */
     uint32_t units = from_first >> CTM_GRAIN_BITS | from_first << (32 - CTM_GRAIN_BITS);
-    uint32_t slot = (units * ctm_grain_reciprocal[grain]) >> 16;
+    uint32_t slot = (units * reciprocal) >> 15;
     return CTM_LIKELY(slot * grain == units) ? slot : UINT32_MAX;
 }
 
@@ -151,7 +153,7 @@ static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks,
     struct ctm_page *page = ctm_blocks_page(blocks, address);
     struct ctm_dense dense = {page, NULL, 0};
     if (CTM_LIKELY(page != NULL && page->live != 0)) {
-        uint32_t slot = ctm_page_slot(address, page->grain);
+        uint32_t slot = ctm_page_slot(address, page->grain, page->reciprocal);
         if (CTM_LIKELY(slot != UINT32_MAX && page->entries[slot] != 0)) {
             dense.entry = &page->entries[slot];
             dense.class_size = (uint32_t)page->grain << CTM_GRAIN_BITS;
@@ -178,7 +180,7 @@ static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr
     if (CTM_UNLIKELY(page == NULL || page->grain != grain || page->hashed != 0)) {
         return false;
     }
-    uint32_t slot = ctm_page_slot(address, grain);
+    uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
     if (CTM_UNLIKELY(slot == UINT32_MAX || page->entries[slot] != 0)) {
         return false;
     }

@@ -19,6 +19,7 @@ static const char *check_page(const struct ctm_tracer *tracer, const struct ctm_
     }
     uint32_t slots = ((1u << CTM_PAGE_BITS) - CTM_POOL_HEADER) / (grain << CTM_GRAIN_BITS) + 1;
     if (grain > CTM_SMALL_MAX >> CTM_GRAIN_BITS ||
+        page->reciprocal != ctm_grain_reciprocal[grain] ||
         !ctm_check_is_mapped(&tracer->pages, page->entries, slots * sizeof *page->entries)) {
         return "blocks: a page's class or array is wrong";
     }
@@ -29,7 +30,8 @@ static const char *check_page(const struct ctm_tracer *tracer, const struct ctm_
         }
         live++;
         uintptr_t address = slot_address(number, slot, grain);
-        if (address >> CTM_PAGE_BITS != number || ctm_page_slot(address, grain) != slot) {
+        if (address >> CTM_PAGE_BITS != number ||
+            ctm_page_slot(address, grain, page->reciprocal) != slot) {
             return "blocks: a dense entry past its page";
         }
         if (ctm_block_hash_find(&blocks->hash, address) != NULL ||

@@ -186,6 +186,21 @@ static void blocks_off_the_grid_live_beside_the_pool(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+static void a_page_has_a_limit_of_watched_addresses(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    for (uintptr_t i = 0; i < CTM_WATCHED_MAX; i++) {
+        assert_int_equal(ctm_blocks_watch(&f.blocks, POOL + 16 * i), CTM_OK);
+    }
+    assert_int_equal(ctm_blocks_watch(&f.blocks, POOL + 16 * CTM_WATCHED_MAX), CTM_ELIMIT);
+    ctm_blocks_unwatch(&f.blocks, POOL);
+    assert_int_equal(ctm_blocks_watch(&f.blocks, POOL), CTM_OK);
+    assert_int_equal(ctm_blocks_page(&f.blocks, POOL)->watched, CTM_WATCHED_MAX);
+    ctm_pages_deinit(&f.pages);
+}
+
 static void an_empty_page_takes_another_class(void **state)
 {
     (void)state;
@@ -407,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_block_replaces_what_was_at_its_address),
         cmocka_unit_test(a_moved_block_keeps_its_size),
         cmocka_unit_test(domains_are_apart),
+        cmocka_unit_test(a_page_has_a_limit_of_watched_addresses),
         cmocka_unit_test(frees_in_a_watched_page_are_told),
         cmocka_unit_test(what_has_no_memory_is_not_there),
         cmocka_unit_test(visiting_touches_only_what_was_used),

@@ -205,6 +205,7 @@ static void broken_blocks_are_found(void **state)
     POKE(&t, page->entries[0], 0, "blocks: a page's number of live entries is wrong");
     POKE(&t, page->grain, 0, "blocks: a page of no class");
     POKE(&t, page->grain, 33, "blocks: a page's class or array is wrong");
+    POKE(&t, page->reciprocal, 1, "blocks: a page's class or array is wrong");
     POKE(&t, page->hashed, 0, "blocks: a page's number of hashed blocks is wrong");
     POKE(&t, watched->watched, 0, "blocks: a page's number of watched addresses is wrong");
     POKE(&t, page->entries[0], 0x10000 << 4 | 2, "blocks: a block of no site");
