@@ -317,6 +317,16 @@ class Statistic(StatisticFields):
 
     __slots__: tuple[str, ...] = ()
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether all that the place counted is in it.
+
+        False only of a churn that is not exact (`Snapshot.is_exact`): some of what the place
+        counted may stand under its file, line 0, or under `<given back>`. Told by the traces that
+        filters left in the snapshot.
+        """
+        return True
+
     def __init__(self, traceback: Traceback, size: int, count: int) -> None:
         self.traceback = traceback
         self.size = size
@@ -354,6 +364,17 @@ class Statistic(StatisticFields):
 
     def _sort_key(self) -> tuple[Any, ...]:
         return (self.size, self.count, self.traceback)
+
+
+class InexactStatistic(Statistic):
+    """A statistic of a place that counted more than is known of it."""
+
+    __slots__: tuple[str, ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        """False."""
+        return False
 
 
 class StatisticDiff(StatisticDiffFields):

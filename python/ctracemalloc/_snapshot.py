@@ -46,8 +46,8 @@ class Snapshot:
 
         False: of a churn, what stacks counted that were given back was too much to be kept by line
         (`start(churn_lines=...)`). Some of it stands under its file, line 0, or under
-        `<given back>`, so that the statistics of single lines may say too little. Their sum is
-        exact in any case.
+        `<given back>`, so that the statistics of single lines may say too little; each says so
+        (`Statistic.is_exact`). Their sum is exact in any case.
         """
         traces = self.traces._traces
         if not isinstance(traces, SnapshotTable) or traces.kind() not in ("churn", "reuse"):
@@ -149,6 +149,14 @@ class Snapshot:
         `json.decoder`; it is read off the name of the file.
         """
         check_key(key_type, cumulative)
+        statistics = self._statistics(key_type, cumulative)
+        if not self.is_exact:
+            from ctracemalloc._exactness import mark_inexact
+
+            mark_inexact(statistics, self._statistics("lineno", False), key_type, cumulative)
+        return statistics
+
+    def _statistics(self, key_type: str, cumulative: bool) -> list[Statistic]:
         table = _table_for(self.traces._traces, key_type, cumulative)
         if table is not None:
             try:

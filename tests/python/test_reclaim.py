@@ -141,6 +141,30 @@ ctracemalloc.take_snapshot(at="churn").dump(sys.argv[1])
 inexact = [churn, churn.filter_traces(OURS), Snapshot.load(sys.argv[1]), copy.copy(churn)]
 inexact += [pickle.loads(pickle.dumps(churn)), Snapshot.merge(churn, churn)]
 inexact += [ctracemalloc.take_snapshot(at="reuse")]
+
+def exactness(snapshot, key_type, cumulative=False):
+    statistics = snapshot.statistics(key_type, cumulative)
+    assert statistics == snapshot._statistics(key_type, cumulative)
+    return {{(s.traceback[-1].filename, s.traceback[-1].lineno): s.is_exact for s in statistics}}
+
+by_line = exactness(churn, "lineno")
+left_over = {{name for name, line in by_line if line == 0}}
+assert left_over and "<given back>" not in left_over, left_over
+assert {{name for (name, _), exact in by_line.items() if not exact}} == left_over
+assert set(by_line.values()) == {{True, False}}
+assert set(exactness(churn, "traceback").values()) == {{True, False}}
+assert set(exactness(churn, "filename").values()) == {{True}}
+assert set(exactness(churn, "module").values()) == {{True}}
+assert set(exactness(churn, "lineno", True).values()) == {{False}}
+# What a filter leaves of one line does not tell of its file.
+name, line = next(place for place in by_line if place[0] in left_over and place[1] != 0)
+one = churn.filter_traces([Filter(True, name, line)])
+assert exactness(one, "lineno") == {{(name, line): False}}
+pickled = pickle.loads(pickle.dumps(churn.statistics("lineno")))
+assert pickled == churn.statistics("lineno")
+assert [s.is_exact for s in pickled] == [s.is_exact for s in churn.statistics("lineno")]
+assert repr(pickled[0]).startswith("<Statistic ")
+assert all(s.is_exact for s in ctracemalloc.take_snapshot().statistics("lineno"))
 assert [snapshot.is_exact for snapshot in inexact] == [False] * len(inexact), inexact
 assert ctracemalloc.take_snapshot().is_exact
 assert ctracemalloc.take_snapshot(at="peak").is_exact
