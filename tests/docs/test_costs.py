@@ -48,15 +48,7 @@ def test_figures_come_from_both_tables(monkeypatch: pytest.MonkeyPatch, tmp_path
         "| --- | ---: | ---: | ---: |",
         "| ctracemalloc, 1 frame | 1.41x | 1.10x | 4.0 |",
         "| stdlib | 4.23x | 1.32x | 96.5 |",
-        "| memray | 3.2x (*) |  |  |",
     ]
-
-
-def test_a_measured_figure_goes_before_one_from_elsewhere(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    found = table(monkeypatch, tmp_path, OVERHEAD.format("memray"))
-    assert found[5:] == ["| memray | 4.23x | 1.32x |  |"]
 
 
 def test_a_page_without_figures_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,8 +14,6 @@ BEGIN: Final = "<!-- costs: written by tools/site/costs.py -->"
 END: Final = "<!-- costs: end -->"
 # Of one million of them, the memory that the tracer takes for each.
 BLOCKS: Final = "1,000,000 objects of 16 bytes"
-# Not among the figures of the benchmarks: see the README's remark.
-ELSEWHERE: Final = {"memray": ("3.2x (*)", "", "")}
 
 
 def section(text: str, benchmark: str) -> str:
@@ -55,8 +53,6 @@ def costs() -> str:
     sizes = bytes_by_configuration(text)
     measured = first_table(section(text, "overhead"))
     rows = {row[""]: (row["time"], row["peak RSS"], sizes.get(row[""], "")) for row in measured}
-    for name, row in ELSEWHERE.items():
-        rows.setdefault(name, row)
     programs, rounds = ({row[title] for row in measured} for title in ("programs", "rounds"))
     return "\n".join(
         [
