@@ -667,9 +667,12 @@ struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *s
     const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
     if (location == NULL || !location->shown) {
         newest = first_complete(newest);
-        if (newest == NULL) {
-            return ctm_tracer_spot(tracer, CTM_UNKNOWN_NODE);
-        }
+        location = NULL;
+    }
+    if (newest == NULL) {
+        return ctm_tracer_spot(tracer, CTM_UNKNOWN_NODE);
+    }
+    if (location == NULL) {
         location = locate(tracer, newest, ctm_frame_instruction(newest));
         if (location == NULL) {
             return ctm_tracer_spot(tracer, CTM_NO_CONTEXT);

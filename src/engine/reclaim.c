@@ -226,10 +226,10 @@ static void begin_pass(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
         /* All sites that go in this cycle are gone; and whatever is asked for from now on will be
          * asked of the nodes themselves, which are given back unless this cycle saw them. */
         ctm_edges_clear(tracer->stacks.edges);
-        begin_map(reclaim, map_of(tracer));
+        begin_map(reclaim, &tracer->locations.instructions);
         break;
     case CTM_RECLAIM_OWNERS:
-        begin_map(reclaim, map_of(tracer));
+        begin_map(reclaim, &tracer->locations.owners);
         break;
     case CTM_RECLAIM_FOLDED:
         reclaim->left = tracer->folded.length;
