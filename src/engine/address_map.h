@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/pages.h"
+#include "engine/hash.h"
 
 struct ctm_address_map {
     struct ctm_pages *pages;
@@ -41,11 +42,10 @@ static inline uintptr_t ctm_address_map_key(const char *item)
     return *(const uintptr_t *)(const void *)item;
 }
 
-/* Where an address belongs. Fibonacci hashing: the high bits of the product depend on every bit of
- * the key. (Knuth, The Art of Computer Programming, vol. 3, 6.4.) */
+/* Where an address belongs. */
 static inline size_t ctm_address_map_home(const struct ctm_address_map *map, uintptr_t address)
 {
-    return (size_t)(address * UINT64_C(0x9E3779B97F4A7C15) >> map->shift);
+    return (size_t)(ctm_hash_product(address) >> map->shift);
 }
 
 static inline uint32_t ctm_address_map_capacity(const struct ctm_address_map *map)

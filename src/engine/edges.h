@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/pages.h"
+#include "engine/hash.h"
 
 /* A stack's node, and the site that its blocks of domain 0 were counted at last: to be looked at
  * before it is used (ctm_site_is_of), since sites are given back. */
@@ -37,10 +38,10 @@ static inline uint64_t ctm_edge_key(uint32_t parent, uint32_t frame)
     return (uint64_t)parent << 32 | frame;
 }
 
-/* Where an edge is, if it is there. (Fibonacci hashing, as in address_map.h.) */
+/* Where an edge is, if it is there. */
 static inline struct ctm_edge *ctm_edges_place(struct ctm_edge *edges, uint64_t key)
 {
-    return &edges[key * UINT64_C(0x9E3779B97F4A7C15) >> (64 - CTM_EDGE_BITS)];
+    return &edges[ctm_hash_product(key) >> (64 - CTM_EDGE_BITS)];
 }
 
 #endif

@@ -4,13 +4,17 @@
 
 #include <stdint.h>
 
-/*
- * Fibonacci hashing with the halves of the product folded: the high bits depend on every bit of
- * the key. (Knuth, The Art of Computer Programming, vol. 3, 6.4.)
- */
+/* Fibonacci hashing: the high bits of the product depend on every bit of the key. (Knuth, The Art
+ * of Computer Programming, vol. 3, 6.4.) */
+static inline uint64_t ctm_hash_product(uint64_t key)
+{
+    return key * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* With the halves of the product folded. */
 static inline uint64_t ctm_hash_u64(uint64_t key)
 {
-    key *= UINT64_C(0x9E3779B97F4A7C15);
+    key = ctm_hash_product(key);
     return key ^ (key >> 32);
 }
 
