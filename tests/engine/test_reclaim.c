@@ -59,6 +59,18 @@ static void churn(struct ctm_tracer *tracer, const char *file, uint32_t line, ui
     assert_true(ctm_tracer_freed_hook(tracer, BLOCK, &old));
 }
 
+/* Let an instruction lead to a node, and return where it leads. */
+static struct ctm_spot remember(struct ctm_tracer *tracer, uintptr_t instruction, uint32_t node)
+{
+    struct ctm_context context = tracer->stacks.nodes[node];
+    struct ctm_location *location =
+        ctm_locations_add(&tracer->locations, instruction, context.frame);
+    assert_non_null(location);
+    location->parent = context.parent;
+    location->spot = ctm_tracer_spot(tracer, node);
+    return location->spot;
+}
+
 static bool is_place(const struct ctm_tracer *tracer, uint32_t file, uint32_t line,
                      const char *wanted_file, uint32_t wanted_line)
 {
@@ -220,12 +232,7 @@ static void instructions_are_remembered_under_new_ids(void **state)
     uint32_t dead = node_of(&tracer, "idle.py", 3);
     uint32_t nodes[] = {live, dead};
     for (uintptr_t i = 0; i < 2; i++) {
-        struct ctm_context node = tracer.stacks.nodes[nodes[i]];
-        struct ctm_location *location =
-            ctm_locations_add(&tracer.locations, 0x1000 + i, node.frame);
-        assert_non_null(location);
-        location->parent = node.parent;
-        location->spot.node = nodes[i];
+        (void)remember(&tracer, 0x1000 + i, nodes[i]);
     }
     assert_non_null(ctm_tracer_add_owner_hook(&tracer, BLOCK + 64));
     reclaim(&tracer);
@@ -255,13 +262,7 @@ static void remembered_sites_are_forgotten_with_them(void **state)
     ctm_sites_reset_peak(&tracer.sites);
     uint32_t nodes[] = {live, caller};
     for (uintptr_t i = 0; i < 2; i++) {
-        struct ctm_context node = tracer.stacks.nodes[nodes[i]];
-        struct ctm_location *location =
-            ctm_locations_add(&tracer.locations, 0x1000 + i, node.frame);
-        assert_non_null(location);
-        location->parent = node.parent;
-        location->spot = ctm_tracer_spot(&tracer, nodes[i]);
-        assert_true(ctm_tracer_knows_spot(&tracer, location->spot));
+        assert_true(ctm_tracer_knows_spot(&tracer, remember(&tracer, 0x1000 + i, nodes[i])));
     }
     reclaim(&tracer);
     const struct ctm_location *kept = ctm_locations_find(&tracer.locations, 0x1000);
@@ -346,12 +347,7 @@ static void instructions_may_remember_in_the_middle(void **state)
         do {
             uint32_t line = 30 + tracer.reclaim.left;
             uint32_t node = node_of(&tracer, "dead.py", line);
-            struct ctm_context context = tracer.stacks.nodes[node];
-            struct ctm_location *location =
-                ctm_locations_add(&tracer.locations, 0x1000 + line, context.frame);
-            assert_non_null(location);
-            location->parent = context.parent;
-            location->spot.node = node;
+            (void)remember(&tracer, 0x1000 + line, node);
             ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
             check(&tracer);
         } while (tracer.reclaim.pass == pass && tracer.locations.instructions.used < 100);
