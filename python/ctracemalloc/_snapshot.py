@@ -153,7 +153,9 @@ class Snapshot:
         if not self.is_exact:
             from ctracemalloc._exactness import mark_inexact
 
-            mark_inexact(statistics, self._statistics("lineno", False), key_type, cumulative)
+            by_line = key_type == "lineno" and not cumulative
+            lines = statistics if by_line else self._statistics("lineno", False)
+            mark_inexact(statistics, lines, key_type, cumulative)
         return statistics
 
     def _statistics(self, key_type: str, cumulative: bool) -> list[Statistic]:
