@@ -392,12 +392,11 @@ static inline bool is_called_by(const ctm_frame *frame, const ctm_frame *caller)
            (previous != NULL && previous->previous == caller && is_hidden(previous));
 }
 
-/* Whether `callee` was called, with no frame in between, by what is remembered at `place`. */
+/* Whether `callee` was called by what is remembered at `place`. */
 static inline bool is_under(const ctm_frame *callee, const struct ctm_place *place)
 {
-    const ctm_frame *caller = place->frame;
-    return CTM_LIKELY(callee->previous == caller) &&
-           CTM_LIKELY(place->instruction == ctm_frame_instruction(caller));
+    return is_called_by(callee, place->frame) &&
+           CTM_LIKELY(place->instruction == ctm_frame_instruction(place->frame));
 }
 
 /*
@@ -412,22 +411,18 @@ static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
                                 const ctm_frame **frame)
 {
     const ctm_frame *at = *frame;
-    for (;;) {
-        while (count >= 4 && is_under(at, place) && is_under(place[0].frame, place - 1) &&
-               is_under(place[-1].frame, place - 2) && is_under(place[-2].frame, place - 3)) {
-            at = place[-3].frame;
-            place -= 4;
-            count -= 4;
-        }
-        if (count == 0 || !is_called_by(at, place->frame) ||
-            CTM_UNLIKELY(place->instruction != ctm_frame_instruction(place->frame))) {
-            *frame = at;
-            return count;
-        }
+    while (count >= 4 && is_under(at, place) && is_under(place[0].frame, place - 1) &&
+           is_under(place[-1].frame, place - 2) && is_under(place[-2].frame, place - 3)) {
+        at = place[-3].frame;
+        place -= 4;
+        count -= 4;
+    }
+    for (; count > 0 && is_under(at, place); count--) {
         at = place->frame;
         place--;
-        count--;
     }
+    *frame = at;
+    return count;
 }
 
 /* From `frame` at *level down to the first level of [stop, *level) below which something changed,
