@@ -247,8 +247,8 @@ static const char *check_sites(const struct ctm_tracer *tracer)
     }
     if (!ctm_check_owns_mapping(sites->pages, sites->items,
                                 sites->capacity * sizeof *sites->items) ||
-        !ctm_check_owns_mapping(sites->pages, sites->rest,
-                                sites->rest_capacity * sizeof *sites->rest)) {
+        !ctm_check_owns_mapping(sites->pages, sites->saved,
+                                sites->saved_capacity * sizeof *sites->saved)) {
         return "sites: items without a mapping";
     }
     return check_index(&sites->domain_index, indexed);
@@ -289,12 +289,11 @@ static const char *check_free_sites(const struct ctm_tracer *tracer)
             continue;
         }
         expected++;
-        if ((site->stamp | site->gained_blocks | site->lost_blocks | site->received_blocks |
-             sites->rest[id].kept_blocks) != 0) {
+        if ((site->stamp | site->gained_blocks | site->lost_blocks | site->received_blocks) != 0) {
             return "sites: a free site counts something";
         }
     }
-    for (uint64_t id = sites->first_free; id != 0; id = sites->rest[id].saved_blocks) {
+    for (uint64_t id = sites->first_free; id != 0; id = sites->saved[id].blocks) {
         if (id >= sites->length || !ctm_site_is_free(&sites->items[id]) || linked++ > expected) {
             return "sites: the list of free ones is wrong";
         }

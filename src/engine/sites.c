@@ -11,8 +11,8 @@ static int reserve(struct ctm_sites *sites, uint32_t length)
     int error = ctm_array_reserve(sites->pages, (void **)&sites->items, &sites->capacity, length,
                                   sizeof *sites->items);
     if (error == CTM_OK) {
-        error = ctm_array_reserve(sites->pages, (void **)&sites->rest, &sites->rest_capacity,
-                                  length, sizeof *sites->rest);
+        error = ctm_array_reserve(sites->pages, (void **)&sites->saved, &sites->saved_capacity,
+                                  length, sizeof *sites->saved);
     }
     return error;
 }
@@ -35,9 +35,9 @@ static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t
 {
     if (sites->first_free != 0) {
         *site = sites->first_free;
-        sites->first_free = (uint32_t)sites->rest[*site].saved_blocks;
+        sites->first_free = (uint32_t)sites->saved[*site].blocks;
         sites->items[*site] = (struct ctm_site){.key = ctm_site_key(domain, node)};
-        sites->rest[*site] = (struct ctm_site_rest){0};
+        sites->saved[*site] = (struct ctm_site_saved){0};
         return CTM_OK;
     }
     if (sites->length > CTM_SITE_MAX) {
@@ -48,7 +48,7 @@ static int add(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t
         return error;
     }
     sites->items[sites->length] = (struct ctm_site){.key = ctm_site_key(domain, node)};
-    sites->rest[sites->length] = (struct ctm_site_rest){0};
+    sites->saved[sites->length] = (struct ctm_site_saved){0};
     *site = sites->length++;
     return CTM_OK;
 }
@@ -100,13 +100,13 @@ void ctm_sites_free(struct ctm_sites *sites, uint32_t id)
             ctm_index_remove(&sites->domain_index, hash, id);
         }
         *site = (struct ctm_site){.key = CTM_FREE_SITE};
-        sites->rest[id] = (struct ctm_site_rest){0};
+        sites->saved[id] = (struct ctm_site_saved){0};
     }
     if (id + 1 == sites->length) {
         sites->length--;
         return;
     }
-    sites->rest[id].saved_blocks = sites->first_free;
+    sites->saved[id].blocks = sites->first_free;
     sites->first_free = id;
 }
 
@@ -114,18 +114,16 @@ void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room)
 {
     ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length, room,
                      sizeof *sites->items);
-    ctm_array_shrink(sites->pages, (void **)&sites->rest, &sites->rest_capacity, sites->length,
-                     room, sizeof *sites->rest);
+    ctm_array_shrink(sites->pages, (void **)&sites->saved, &sites->saved_capacity, sites->length,
+                     room, sizeof *sites->saved);
     ctm_index_shrink(&sites->domain_index, 0);
 }
 
 CTM_COLD void ctm_site_save_slow(struct ctm_sites *sites, uint32_t site)
 {
     struct ctm_site *s = &sites->items[site];
-    struct ctm_site_rest *rest = &sites->rest[site];
     s->stamp = sites->epoch;
-    rest->saved_bytes = ctm_site_live_bytes(s);
-    rest->saved_blocks = ctm_site_live_blocks(s);
+    sites->saved[site] = (struct ctm_site_saved){ctm_site_live_bytes(s), ctm_site_live_blocks(s)};
     sites->away = true;
 }
 
@@ -138,11 +136,12 @@ void ctm_sites_reset_churn(struct ctm_sites *sites)
 {
     for (uint32_t i = 1; i < sites->length; i++) {
         struct ctm_site *s = &sites->items[i];
-        struct ctm_site_rest *rest = &sites->rest[i];
-        s->received_bytes = s->gained_bytes;
-        s->received_blocks = s->gained_blocks;
-        rest->kept_bytes = 0 - s->received_bytes;
-        rest->kept_blocks = 0 - s->received_blocks;
+        s->lost_bytes = 0 - ctm_site_live_bytes(s);
+        s->lost_blocks = 0 - ctm_site_live_blocks(s);
+        s->gained_bytes = 0;
+        s->gained_blocks = 0;
+        s->received_bytes = 0;
+        s->received_blocks = 0;
     }
 }
 

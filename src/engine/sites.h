@@ -22,32 +22,30 @@
 
 /*
  * What a hook touches fills one cache line. Only sums are counted, and none goes down but for
- * ctm_sites_restore, so that each event changes one pair; the rest are differences:
+ * ctm_sites_restore, so that each event changes few of them; the rest are differences:
  *
- *   live       gained - lost
- *   allocated  gained - received
- *   reused     received + kept
+ *   live       gained + received - lost
+ *   allocated  gained
+ *   reused     received
  *
  * Each is right modulo 2^64, whatever its parts are: to count churn anew without touching what is
- * live, `received` becomes `gained` and `kept` its negative.
+ * live, `lost` becomes the negative of that and the others 0.
  */
 struct ctm_site {
-    uint64_t gained_bytes; /* of blocks that became live here */
+    uint64_t gained_bytes; /* of blocks that were allocated here */
     uint64_t gained_blocks;
-    uint64_t lost_bytes; /* freed, or passed to another site */
-    uint64_t lost_blocks;
-    uint64_t received_bytes; /* of those gained: passed from another site */
+    uint64_t received_bytes; /* of blocks handed to new objects here, maybe from the site itself */
     uint64_t received_blocks;
+    uint64_t lost_bytes; /* freed, or handed to new objects, be it here or elsewhere */
+    uint64_t lost_blocks;
     uint64_t stamp;
     uint64_t key; /* of domain and node */
 };
 
-/* What is seldom needed of a site. */
-struct ctm_site_rest {
-    uint64_t saved_bytes; /* at the peak, if stamp is the current epoch */
-    uint64_t saved_blocks;
-    uint64_t kept_bytes; /* handed to new objects while they were this site's */
-    uint64_t kept_blocks;
+/* What is seldom needed of a site: what it had at the peak, if its stamp is the current epoch. */
+struct ctm_site_saved {
+    uint64_t bytes;
+    uint64_t blocks;
 };
 
 /* What was allocated since start or a reset, live or not, and what was handed to new objects
@@ -61,9 +59,9 @@ struct ctm_churn {
 
 struct ctm_sites {
     struct ctm_pages *pages;
-    struct ctm_site *items;     /* by site id; item 0 is that of no node */
-    struct ctm_site_rest *rest; /* by site id, as long as `items` */
-    uint32_t rest_capacity;
+    struct ctm_site *items;       /* by site id; item 0 is that of no node */
+    struct ctm_site_saved *saved; /* by site id, as long as `items` */
+    uint32_t saved_capacity;
     uint32_t length;
     uint32_t capacity;
     uint32_t first_free;           /* id of a site to be used again; it knows the next; 0: none */
@@ -146,36 +144,35 @@ static inline bool ctm_site_is_of(const struct ctm_sites *sites, uint32_t site, 
 
 static inline uint64_t ctm_site_live_bytes(const struct ctm_site *s)
 {
-    return s->gained_bytes - s->lost_bytes;
+    return s->gained_bytes + s->received_bytes - s->lost_bytes;
 }
 
 static inline uint64_t ctm_site_live_blocks(const struct ctm_site *s)
 {
-    return s->gained_blocks - s->lost_blocks;
+    return s->gained_blocks + s->received_blocks - s->lost_blocks;
 }
 
 /* Blocks and bytes of a site at the moment of the peak. */
 static inline uint64_t ctm_site_peak_bytes(const struct ctm_sites *sites, uint32_t site)
 {
     const struct ctm_site *s = &sites->items[site];
-    return s->stamp == sites->epoch ? sites->rest[site].saved_bytes : ctm_site_live_bytes(s);
+    return s->stamp == sites->epoch ? sites->saved[site].bytes : ctm_site_live_bytes(s);
 }
 
 static inline uint64_t ctm_site_peak_blocks(const struct ctm_sites *sites, uint32_t site)
 {
     const struct ctm_site *s = &sites->items[site];
-    return s->stamp == sites->epoch ? sites->rest[site].saved_blocks : ctm_site_live_blocks(s);
+    return s->stamp == sites->epoch ? sites->saved[site].blocks : ctm_site_live_blocks(s);
 }
 
 static inline struct ctm_churn ctm_site_churn(const struct ctm_sites *sites, uint32_t site)
 {
     const struct ctm_site *s = &sites->items[site];
-    const struct ctm_site_rest *rest = &sites->rest[site];
     return (struct ctm_churn){
-        .total_bytes = s->gained_bytes - s->received_bytes,
-        .total_blocks = s->gained_blocks - s->received_blocks,
-        .reused_bytes = s->received_bytes + rest->kept_bytes,
-        .reused_blocks = s->received_blocks + rest->kept_blocks,
+        .total_bytes = s->gained_bytes,
+        .total_blocks = s->gained_blocks,
+        .reused_bytes = s->received_bytes,
+        .reused_blocks = s->received_blocks,
     };
 }
 
@@ -241,9 +238,11 @@ static inline void ctm_sites_restore(struct ctm_sites *sites, uint32_t site, uin
 /* A live block was handed to a new object of the same site. */
 static inline void ctm_sites_keep(struct ctm_sites *sites, uint32_t site, uint64_t size)
 {
-    struct ctm_site_rest *rest = &sites->rest[site];
-    rest->kept_bytes += size;
-    rest->kept_blocks++;
+    struct ctm_site *s = &sites->items[site];
+    s->received_bytes += size;
+    s->received_blocks++;
+    s->lost_bytes += size;
+    s->lost_blocks++;
 }
 
 /* A live block was handed to a new object of another site. What is live in all stays, so it is no
@@ -257,8 +256,6 @@ static inline void ctm_sites_pass(struct ctm_sites *sites, uint32_t from, uint32
     ctm_site_save(sites, to);
     giver->lost_bytes += size;
     giver->lost_blocks++;
-    taker->gained_bytes += size;
-    taker->gained_blocks++;
     taker->received_bytes += size;
     taker->received_blocks++;
 }

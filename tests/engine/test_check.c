@@ -174,7 +174,7 @@ static void broken_sites_are_found(void **state)
     POKE(&t, s->items[other].key, ctm_site_key(8, node),
          "sites: the site of a domain is not found, or found twice");
     POKE(&t, s->capacity, 0, "sites: items without a mapping");
-    POKE(&t, s->rest_capacity, 0, "sites: items without a mapping");
+    POKE(&t, s->saved_capacity, 0, "sites: items without a mapping");
     POKE(&t, s->domain_index.used, 0, "index: the number of entries is wrong");
     POKE(&t, s->items[plain].gained_bytes, 1,
          "sites: a site's counters are not the sums of its blocks");
@@ -186,9 +186,8 @@ static void broken_sites_are_found(void **state)
     POKE(&t, s->peak_bytes, s->peak_bytes + 1,
          "sites: the composition of the peak does not add up to it");
     uint32_t saved = t.stacks.nodes[1].site;
-    POKE(&t, s->rest[saved].saved_bytes, 1,
-         "sites: the composition of the peak does not add up to it");
-    POKE(&t, s->rest[saved].saved_blocks, 0, "sites: bytes at the peak, but no block");
+    POKE(&t, s->saved[saved].bytes, 1, "sites: the composition of the peak does not add up to it");
+    POKE(&t, s->saved[saved].blocks, 0, "sites: bytes at the peak, but no block");
     ctm_tracer_deinit(&t);
 }
 
