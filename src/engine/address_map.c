@@ -2,14 +2,19 @@
 
 #include <string.h>
 
-enum { FIRST_CAPACITY = 256, FIRST_SHIFT = 64 - 8 };
+enum { FIRST_CAPACITY = 256, LARGEST_ITEM = 64 };
+
+/* The items of a map that has none, so that who looks for one need not ask whether there are any:
+ * two, as many as the least capacity has of which a shift can be made. */
+static const uintptr_t no_items[2 * LARGEST_ITEM / sizeof(uintptr_t)];
 
 void ctm_address_map_init(struct ctm_address_map *map, struct ctm_pages *pages, size_t item_size)
 {
     memset(map, 0, sizeof *map);
     map->pages = pages;
     map->item_size = item_size;
-    map->shift = FIRST_SHIFT;
+    map->items = (char *)(uintptr_t)no_items;
+    map->shift = 63;
 }
 
 static char *item_at(const struct ctm_address_map *map, size_t at)
@@ -37,7 +42,7 @@ static int resize(struct ctm_address_map *map, size_t capacity)
     map->mask = capacity - 1;
     map->shift = 64 - (uint32_t)__builtin_ctzll(capacity);
     map->moves++;
-    if (old.items != NULL) {
+    if (old.mask != 0) {
         for (size_t at = 0; at <= old.mask; at++) {
             const char *item = item_at(&old, at);
             if (ctm_address_map_key(item) != 0) {
@@ -51,12 +56,12 @@ static int resize(struct ctm_address_map *map, size_t capacity)
 
 static int grow(struct ctm_address_map *map)
 {
-    return resize(map, map->items == NULL ? FIRST_CAPACITY : (map->mask + 1) * 2);
+    return resize(map, map->mask == 0 ? FIRST_CAPACITY : (map->mask + 1) * 2);
 }
 
 void *ctm_address_map_add(struct ctm_address_map *map, uintptr_t address)
 {
-    if ((map->items == NULL || map->used * 2 > map->mask) && grow(map) < 0) {
+    if (map->used * 2 >= map->mask && grow(map) < 0) {
         return NULL;
     }
     char *item = find_room(map, address);
@@ -83,7 +88,7 @@ void ctm_address_map_remove(struct ctm_address_map *map, void *item)
 
 void ctm_address_map_shrink(struct ctm_address_map *map)
 {
-    if (map->items == NULL) {
+    if (map->mask == 0) {
         return;
     }
     size_t capacity = map->mask + 1;

@@ -17,9 +17,9 @@
 
 struct ctm_address_map {
     struct ctm_pages *pages;
-    char *items; /* NULL while empty */
+    char *items;
     size_t item_size;
-    size_t mask;    /* capacity - 1 */
+    size_t mask;    /* capacity - 1; 0: no item was ever there, and none is to be written */
     uint32_t shift; /* 64 - log2(capacity) */
     size_t used;
     /* Changes when an item came to stand further up: who walks down from the end must begin anew.
@@ -50,7 +50,7 @@ static inline size_t ctm_address_map_home(const struct ctm_address_map *map, uin
 
 static inline uint32_t ctm_address_map_capacity(const struct ctm_address_map *map)
 {
-    return map->items == NULL ? 0 : (uint32_t)(map->mask + 1);
+    return map->mask == 0 ? 0 : (uint32_t)(map->mask + 1);
 }
 
 /* The item that stands at a place under the capacity, or NULL. */
@@ -64,9 +64,6 @@ static inline void *ctm_address_map_at(const struct ctm_address_map *map, uint32
 static inline void *ctm_address_map_find(const struct ctm_address_map *map, uintptr_t address,
                                          size_t item_size)
 {
-    if (CTM_UNLIKELY(map->items == NULL)) {
-        return NULL;
-    }
     for (size_t at = ctm_address_map_home(map, address);; at = (at + 1) & map->mask) {
         char *item = map->items + at * item_size;
         uintptr_t key = ctm_address_map_key(item);

@@ -387,7 +387,7 @@ static const char *check_folded(const struct ctm_tracer *tracer)
 
 static const char *check_map(const struct ctm_address_map *map)
 {
-    if (map->items == NULL) {
+    if (map->mask == 0) {
         return map->used == 0 ? NULL : "address map: items, but no table";
     }
     size_t used = 0;
@@ -465,8 +465,7 @@ static const char *check_locations(const struct ctm_tracer *tracer)
     if (broken == NULL) {
         broken = check_map(&tracer->locations.owners);
     }
-    for (size_t i = 0; broken == NULL && instructions->items != NULL && i <= instructions->mask;
-         i++) {
+    for (uint32_t i = 0; broken == NULL && i < ctm_address_map_capacity(instructions); i++) {
         struct ctm_location location;
         memcpy(&location, instructions->items + i * instructions->item_size, sizeof location);
         if (location.instruction != 0) {
@@ -482,7 +481,8 @@ static bool is_empty(const struct ctm_tracer *tracer)
            tracer->names.length == 0 && tracer->stacks.node_length == 0 &&
            tracer->sites.length == 0 && tracer->sites.room_bytes == 0 &&
            tracer->sites.peak_bytes == 0 && tracer->blocks.leaves == NULL &&
-           tracer->locations.owners.items == NULL && tracer->locations.instructions.items == NULL;
+           ctm_address_map_capacity(&tracer->locations.owners) == 0 &&
+           ctm_address_map_capacity(&tracer->locations.instructions) == 0;
 }
 
 const char *ctm_tracer_check(const struct ctm_tracer *tracer)

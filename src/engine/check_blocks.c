@@ -233,7 +233,7 @@ static const char *check_page_counts(const struct ctm_tracer *tracer, size_t has
         goto out;
     }
     length = 0;
-    for (size_t i = 0; owners->items != NULL && i <= owners->mask; i++) {
+    for (uint32_t i = 0; i < ctm_address_map_capacity(owners); i++) {
         uintptr_t address = ctm_address_map_key(owners->items + i * owners->item_size);
         if (address != 0) {
             list[length++] = ctm_blocks_page(blocks, address);
