@@ -18,6 +18,7 @@ int ctm_blocks_init(struct ctm_blocks *blocks, struct ctm_arena *arena)
     blocks->arena = arena;
     ctm_block_hash_init(&blocks->hash, arena->pages);
     ctm_wide_hash_init(&blocks->wide, arena->pages);
+    blocks->near_leaf = UINT64_MAX;
     blocks->leaves = ctm_pages_map(arena->pages, CTM_LEAF_COUNT * sizeof *blocks->leaves);
     return blocks->leaves == NULL ? CTM_ENOMEM : CTM_OK;
 }
@@ -49,8 +50,10 @@ static struct ctm_page *make_page(struct ctm_blocks *blocks, uintptr_t address)
     return page;
 }
 
-/* Make the page's array one of this class, if it holds nothing. False: it does, or no memory. */
-static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uint32_t grain)
+/* Make the array of the page that an address is in one of this class, if it holds nothing. False:
+ * it does, or no memory. */
+static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t address,
+                       uint32_t grain)
 {
     if (page->grain == grain) {
         return true;
@@ -68,6 +71,8 @@ static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uint32_
     page->entries = entries;
     page->grain = (uint8_t)grain;
     page->reciprocal = ctm_grain_reciprocal[grain];
+    blocks->near_leaf = (uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS);
+    blocks->near_pages = blocks->leaves[blocks->near_leaf]->pages;
     return true;
 }
 
@@ -87,7 +92,7 @@ static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t addre
     if (size - 1 < CTM_SMALL_MAX) {
         uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
         uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
-        if (slot != UINT32_MAX && claim_page(blocks, page, grain)) {
+        if (slot != UINT32_MAX && claim_page(blocks, page, address, grain)) {
             page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
             page->live++;
             return CTM_OK;

@@ -59,6 +59,10 @@ struct ctm_leaf {
 
 struct ctm_blocks {
     struct ctm_leaf **leaves; /* CTM_LEAF_COUNT, each NULL until a block needs it */
+    /* The leaf in which a page was given an array last, where nearly all blocks are: its number,
+     * UINT64_MAX if there is none yet, and its pages. */
+    uint64_t near_leaf;
+    struct ctm_page *near_pages;
     struct ctm_leaf *newest_leaf;
     struct ctm_arena *arena;
     struct ctm_block_hash hash;
@@ -133,11 +137,15 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
 {
     uint64_t number = (uint64_t)address >> CTM_PAGE_BITS;
     uint64_t leaf = number >> CTM_LEAF_BITS;
-    if (CTM_UNLIKELY(leaf >= CTM_LEAF_COUNT)) {
-        return NULL;
+    struct ctm_page *pages = blocks->near_pages;
+    if (CTM_UNLIKELY(leaf != blocks->near_leaf)) {
+        struct ctm_leaf *found = leaf < CTM_LEAF_COUNT ? blocks->leaves[leaf] : NULL;
+        if (found == NULL) {
+            return NULL;
+        }
+        pages = found->pages;
     }
-    struct ctm_leaf *found = blocks->leaves[leaf];
-    return found == NULL ? NULL : &found->pages[number & ((1u << CTM_LEAF_BITS) - 1)];
+    return &pages[number & ((1u << CTM_LEAF_BITS) - 1)];
 }
 
 /* An entry of a page's array: where it is, and the size class of the page. */
