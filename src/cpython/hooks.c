@@ -174,23 +174,24 @@ static inline struct ctm_spot capture(struct thread_local_state *self, PyThreadS
     return ctm_capture_hook(walker, state, &hooks.tracer, &hooks.capture);
 }
 
-/* What to do after a capture whose spot is not known, or a block that is in no array. */
+/* What to do after a capture whose spot is not known, or a block that is in no array. Not handed
+ * over as one: it would be put together on the way past, too. */
 
-static CTM_NOINLINE void note_new(PyThreadState *state, uintptr_t block, size_t size,
-                                  struct ctm_spot spot)
+static CTM_NOINLINE void note_new(PyThreadState *state, uintptr_t block, size_t size, uint32_t node,
+                                  uint32_t site)
 {
-    bool known = ctm_tracer_knows_spot(&hooks.tracer, spot); /* not to be asked afterwards */
-    ctm_tracer_allocated_slow_hook(&hooks.tracer, block, size, spot.node);
+    /* Not to be asked afterwards. */
+    bool known = ctm_tracer_knows_spot(&hooks.tracer, (struct ctm_spot){node, site});
+    ctm_tracer_allocated_slow_hook(&hooks.tracer, block, size, node);
     if (!known) {
-        ctm_capture_learn_hook(state, &hooks.tracer, spot.node);
+        ctm_capture_learn_hook(state, &hooks.tracer, node);
     }
 }
 
-static CTM_NOINLINE void note_newly_reused(PyThreadState *state, uintptr_t block,
-                                           struct ctm_spot spot)
+static CTM_NOINLINE void note_newly_reused(PyThreadState *state, uintptr_t block, uint32_t node)
 {
-    ctm_tracer_reused_hook(&hooks.tracer, block, spot.node);
-    ctm_capture_learn_hook(state, &hooks.tracer, spot.node);
+    ctm_tracer_reused_hook(&hooks.tracer, block, node);
+    ctm_capture_learn_hook(state, &hooks.tracer, node);
 }
 
 /*
@@ -216,7 +217,7 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *s
     if (CTM_LIKELY(hooks.tracer.tracing)) {
         struct ctm_spot spot = capture(self, state);
         if (!ctm_tracer_allocated_at_hook(&hooks.tracer, (uintptr_t)block, size, spot)) {
-            note_new(state, (uintptr_t)block, size, spot);
+            note_new(state, (uintptr_t)block, size, spot.node, spot.site);
         }
         self->last_address = (uintptr_t)block;
         self->last_size = size;
@@ -430,7 +431,7 @@ static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, uintpt
     enum ctm_pass pass = enter_as(self, caller);
     struct ctm_block known;
     if (hooks.tracer.tracing && ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
-        note_newly_reused(caller.state, block, capture(self, caller.state));
+        note_newly_reused(caller.state, block, capture(self, caller.state).node);
     }
     ctm_gate_leave(&hooks.gate, pass);
     return 0;
@@ -450,7 +451,7 @@ static CTM_OPAQUE int note_reused(uintptr_t block)
         if (CTM_LIKELY(dense.entry != NULL)) {
             struct ctm_spot spot = capture(self, state);
             if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
-                note_newly_reused(state, block, spot);
+                note_newly_reused(state, block, spot.node);
             }
         } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
             ctm_gate_leave_biased(&hooks.gate);
