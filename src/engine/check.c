@@ -26,12 +26,12 @@ static const char *check_index(const struct ctm_index *index, size_t expected)
     if (index->slots == NULL) {
         return expected == 0 && index->used == 0 ? NULL : "index: entries, but no slots";
     }
-    size_t capacity = (size_t)index->mask + 1;
+    size_t capacity = index->capacity;
     size_t used = 0;
     for (size_t i = 0; i < capacity; i++) {
         used += index->slots[i] != 0 ? 1 : 0;
     }
-    if (used != index->used || used != expected || used * 2 > capacity) {
+    if (used != index->used || used != expected || used > capacity / 4 * 3) {
         return "index: the number of entries is wrong";
     }
     return ctm_check_owns_mapping(index->pages, index->slots, capacity * sizeof *index->slots)

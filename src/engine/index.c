@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-enum { FIRST_CAPACITY = 512 };
+enum {
+    FIRST_CAPACITY = 512, /* 4 KiB; each capacity is a multiple */
+};
 
 void ctm_index_init(struct ctm_index *index, struct ctm_pages *pages)
 {
@@ -10,78 +12,91 @@ void ctm_index_init(struct ctm_index *index, struct ctm_pages *pages)
     index->pages = pages;
 }
 
-static size_t bytes_of(uint32_t mask)
+static size_t bytes_of(uint32_t capacity)
 {
-    return ((size_t)mask + 1) * sizeof(uint64_t);
+    return capacity * sizeof(uint64_t);
 }
 
 void ctm_index_clear(struct ctm_index *index)
 {
-    ctm_pages_unmap(index->pages, index->slots, bytes_of(index->mask));
+    ctm_pages_unmap(index->pages, index->slots, bytes_of(index->capacity));
     ctm_index_init(index, index->pages);
 }
 
-static uint32_t home(uint64_t slot, uint32_t mask)
+static uint32_t home(uint64_t slot, uint32_t capacity)
 {
-    return (uint32_t)(slot >> 32) & mask;
+    return ctm_index_home((uint32_t)(slot >> 32), capacity);
 }
 
-static void put(uint64_t *slots, uint32_t mask, uint64_t slot)
+static uint32_t after(uint32_t at, uint32_t capacity)
 {
-    uint32_t at = home(slot, mask);
+    return at + 1 == capacity ? 0 : at + 1;
+}
+
+/* Slots from one place on to another, around the end if need be. */
+static uint32_t distance(uint32_t from, uint32_t to, uint32_t capacity)
+{
+    return to - from + (to < from ? capacity : 0);
+}
+
+static void put(uint64_t *slots, uint32_t capacity, uint64_t slot)
+{
+    uint32_t at = home(slot, capacity);
     while (slots[at] != 0) {
-        at = (at + 1) & mask;
+        at = after(at, capacity);
     }
     slots[at] = slot;
 }
 
-static int resize(struct ctm_index *index, uint32_t mask)
+static int resize(struct ctm_index *index, uint32_t capacity)
 {
-    uint64_t *slots = ctm_pages_map(index->pages, bytes_of(mask));
+    uint64_t *slots = ctm_pages_map(index->pages, bytes_of(capacity));
     if (slots == NULL) {
         return CTM_ENOMEM;
     }
-    if (index->slots != NULL) {
-        for (size_t i = 0; i <= index->mask; i++) {
-            if (index->slots[i] != 0) {
-                put(slots, mask, index->slots[i]);
-            }
+    for (uint32_t i = 0; i < index->capacity; i++) {
+        if (index->slots[i] != 0) {
+            put(slots, capacity, index->slots[i]);
         }
-        ctm_pages_unmap(index->pages, index->slots, bytes_of(index->mask));
     }
+    ctm_pages_unmap(index->pages, index->slots, bytes_of(index->capacity));
     index->slots = slots;
-    index->mask = mask;
+    index->capacity = capacity;
     return CTM_OK;
+}
+
+/* As resize, to so many slots at least. */
+static int resize_to(struct ctm_index *index, uint64_t capacity)
+{
+    capacity = (capacity + FIRST_CAPACITY - 1) / FIRST_CAPACITY * FIRST_CAPACITY;
+    return capacity > UINT32_MAX ? CTM_ELIMIT : resize(index, (uint32_t)capacity);
 }
 
 int ctm_index_reserve(struct ctm_index *index)
 {
-    if (index->slots == NULL) {
-        return resize(index, FIRST_CAPACITY - 1);
-    }
-    if (index->used <= index->mask / 2) {
+    if (index->used < index->capacity / 4 * 3) {
         return CTM_OK;
     }
-    return index->mask >= UINT32_MAX / 2 ? CTM_ELIMIT : resize(index, index->mask * 2 + 1);
+    return resize_to(index, (uint64_t)index->capacity + index->capacity / 4 + 1);
 }
 
 void ctm_index_put(struct ctm_index *index, uint64_t hash, uint32_t id)
 {
-    put(index->slots, index->mask, hash << 32 | (id + 1));
+    put(index->slots, index->capacity, hash << 32 | (id + 1));
     index->used++;
 }
 
 void ctm_index_remove(struct ctm_index *index, uint64_t hash, uint32_t id)
 {
     uint64_t *slots = index->slots;
-    uint32_t mask = index->mask;
+    uint32_t capacity = index->capacity;
     uint64_t slot = hash << 32 | (id + 1);
-    uint32_t hole = home(slot, mask);
+    uint32_t hole = home(slot, capacity);
     while (slots[hole] != slot) {
-        hole = (hole + 1) & mask;
+        hole = after(hole, capacity);
     }
-    for (uint32_t at = (hole + 1) & mask; slots[at] != 0; at = (at + 1) & mask) {
-        if (((at - home(slots[at], mask)) & mask) >= ((at - hole) & mask)) {
+    for (uint32_t at = after(hole, capacity); slots[at] != 0; at = after(at, capacity)) {
+        if (distance(home(slots[at], capacity), at, capacity) >= distance(hole, at, capacity)) {
             slots[hole] = slots[at];
             hole = at;
         }
@@ -92,15 +107,8 @@ void ctm_index_remove(struct ctm_index *index, uint64_t hash, uint32_t id)
 
 void ctm_index_shrink(struct ctm_index *index, uint32_t room)
 {
-    if (index->slots == NULL) {
-        return;
-    }
-    uint32_t mask = index->mask;
     uint32_t entries = index->used > room ? index->used : room;
-    while (mask / 8 > entries && mask > FIRST_CAPACITY - 1) {
-        mask /= 2;
-    }
-    if (mask != index->mask) {
-        (void)resize(index, mask); /* without memory it stays as it is */
+    if (index->capacity > FIRST_CAPACITY && index->capacity / 4 > entries) {
+        (void)resize_to(index, (uint64_t)entries * 2 + 1); /* without memory it stays as it is */
     }
 }

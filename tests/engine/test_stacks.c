@@ -205,8 +205,10 @@ static void ids_have_a_limit(void **state)
     assert_int_equal(ctm_array_reserve(&f.pages, &items, &capacity, capacity - 1, 4), CTM_OK);
 
     uint64_t slot = 1;
-    struct ctm_index index = {
-        .pages = &f.pages, .slots = &slot, .mask = UINT32_MAX, .used = UINT32_MAX / 2 + 1};
+    struct ctm_index index = {.pages = &f.pages,
+                              .slots = &slot,
+                              .capacity = UINT32_MAX / 8 * 7,
+                              .used = UINT32_MAX / 8 * 7};
     assert_int_equal(ctm_index_reserve(&index), CTM_ELIMIT);
     assert_ptr_equal(index.slots, &slot);
     ctm_pages_deinit(&f.pages);
@@ -301,18 +303,18 @@ static void an_index_becomes_smaller(void **state)
         assert_int_equal(ctm_index_reserve(&index), CTM_OK);
         ctm_index_put(&index, tag_of(id), id);
     }
-    uint32_t large = index.mask;
+    uint32_t large = index.capacity;
     for (uint32_t id = IDS - 1; id >= 100; id--) {
         ctm_index_remove(&index, tag_of(id), id);
     }
     ctm_index_shrink(&index, IDS);
-    assert_int_equal(index.mask, large);
+    assert_int_equal(index.capacity, large);
     test_refuse_next(&refusal, 1);
     ctm_index_shrink(&index, 0);
-    assert_int_equal(index.mask, large);
+    assert_int_equal(index.capacity, large);
     ctm_index_shrink(&index, 0);
-    assert_true(index.mask < large / 4);
-    assert_int_equal(pages.mapped, ((size_t)index.mask + 1) * sizeof *index.slots);
+    assert_true(index.capacity < large / 4);
+    assert_int_equal(pages.mapped, index.capacity * sizeof *index.slots);
     for (uint32_t id = 0; id < IDS; id++) {
         assert_true(is_in_index(&index, id) == (id < 100));
     }
