@@ -1,15 +1,19 @@
 """Starts tracing at interpreter start, where the command line or the environment asks for it.
 
-`ctracemalloc.pth` imports this module, and nothing else, if it finds one of these:
+`ctracemalloc.pth` imports this module, and nothing else, if it finds one of these. Its line is
+compiled at every start, so it looks for these two names and no third:
 
 - `-X ctracemalloc[=NFRAME]`, which wins over
 - `CTRACEMALLOC=NFRAME` in the environment. The values are those of `-X tracemalloc` and
   `PYTHONTRACEMALLOC`: frames per traceback up to 65535, 0 is off, none (with -X) is 1.
   `CTRACEMALLOC_OUT=TEMPLATE` beside either of them writes a snapshot at exit, and
   `CTRACEMALLOC_SIGNAL=NAME` one at each such signal.
-- `_CTRACEMALLOC`, private, as a variable or as an -X option: what `ctracemalloc run` hands over to
-  the program that it starts, or what a process under `-X ctracemalloc` leaves for the children that
-  `multiprocessing` starts, since the interpreter's options that it passes on are a fixed list.
+
+Then there may be more in `_CTRACEMALLOC`, private, as a variable or as an -X option: what
+`ctracemalloc run` hands over to the program that it starts, or what a process under
+`-X ctracemalloc` leaves for the children that `multiprocessing` starts, since the interpreter's
+options that it passes on are a fixed list. `CTRACEMALLOC`, empty if it asks for nothing, calls for
+this module there too.
 
 The environment counts for nothing under -E and -I, nor where the process has other rights than the
 user who started it. A value that cannot be used is told in one line, and the program runs untraced.
@@ -19,6 +23,10 @@ from __future__ import annotations
 
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 SWITCH = "ctracemalloc"
 VARIABLE = "CTRACEMALLOC"
@@ -161,6 +169,11 @@ def pack_run(
     return f"{_RUN}\n{os.getpid()}\n{top}\n{int(follow)}\n{content}"
 
 
+def call_hook(environment: MutableMapping[str, str]) -> None:
+    """Have the hook look for what is handed over to a process with this environment."""
+    environment.setdefault(VARIABLE, "")
+
+
 _has_begun = False
 
 
@@ -171,10 +184,10 @@ def _take_request() -> Request | None:
         # The process that it was meant for may have passed it on to its children unread.
         if int(pid) == os.getpid():
             if int(follow):
-                os.environ[PRIVATE_VARIABLE] = f"{_FOLLOW}\n{content}"
+                _leave_to_children(_FOLLOW, content)
             return _unpack(content, int(top), is_told=True)
     if kind == _FOLLOW:
-        os.environ[PRIVATE_VARIABLE] = f"{_FOLLOW}\n{content}"
+        _leave_to_children(_FOLLOW, content)
         return _unpack(content, 0, is_told=False)
 
     counts = environment_counts()
@@ -187,8 +200,13 @@ def _take_request() -> Request | None:
     if nframe is None:
         return None
     if is_passed_on and counts:
-        os.environ[PRIVATE_VARIABLE] = f"{_SPAWN}\n{nframe}"
+        _leave_to_children(_SPAWN, str(nframe))
     return Request(nframe, _variable(OUT_VARIABLE), signal=_variable(SIGNAL_VARIABLE))
+
+
+def _leave_to_children(kind: str, content: str) -> None:
+    os.environ[PRIVATE_VARIABLE] = f"{kind}\n{content}"
+    call_hook(os.environ)
 
 
 def _unpack(content: str, top: int, is_told: bool) -> Request:
@@ -212,8 +230,15 @@ def _take_private() -> str:
     if PRIVATE_SWITCH in sys._xoptions:
         if sys.orig_argv[1] == "-X" and sys.orig_argv[2].startswith(PRIVATE_SWITCH + "="):
             del sys.orig_argv[1:3]
-        return str(sys._xoptions.pop(PRIVATE_SWITCH))
-    return os.environ.pop(PRIVATE_VARIABLE, "") if environment_counts() else ""
+        private = str(sys._xoptions.pop(PRIVATE_SWITCH))
+    elif environment_counts():
+        private = os.environ.pop(PRIVATE_VARIABLE, "")
+    else:
+        private = ""
+    if private and os.environ.get(VARIABLE) == "":
+        # It was there for the hook.
+        del os.environ[VARIABLE]
+    return private
 
 
 def _is_multiprocessing_child() -> bool:

@@ -256,9 +256,30 @@ def test_once(env: Environment) -> None:
 
 def test_private_variable_of_another_process(env: Environment) -> None:
     """What was meant for a process that never read it does not reach its children."""
-    code = "import os, sys, tracemalloc; print('_CTRACEMALLOC' in os.environ, tracemalloc.__name__)"
-    done = env.run("-c", code, env={"_CTRACEMALLOC": "run\n1\n5\n10\n/nowhere/x.ctm"})
-    assert (done.stdout, done.stderr) == ("False tracemalloc\n", "")
+    private = {"_CTRACEMALLOC": "run\n1\n5\n10\n/nowhere/x.ctm"}
+    state = env.state(STATE, env={**private, "CTRACEMALLOC": ""})
+    assert_untouched(state)
+    assert state["environment"] == {}
+    state = env.state(STATE, env={**private, **ENVIRONMENT})
+    assert_traced(state)
+    assert state["environment"] == ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "is_imported"),
+    [
+        ([], {}, False),
+        (["-X", "dev", "-X", "ctracemallo=1"], {"CTRACEMALLOC_OUT": "x.ctm"}, False),
+        (["-X", "ctracemalloc=0"], {}, True),
+        ([], {"CTRACEMALLOC": ""}, True),
+    ],
+)
+def test_nothing_is_imported_unless_asked_for(
+    env: Environment, options: list[str], variables: dict[str, str], is_imported: bool
+) -> None:
+    code = "import sys; print('ctracemalloc_startup' in sys.modules, 'ctracemalloc' in sys.modules)"
+    done = env.run(*options, "-c", code, env=variables)
+    assert (done.stdout, done.stderr) == (f"{is_imported} False\n", "")
 
 
 @pytest.fixture(scope="module")

@@ -351,6 +351,7 @@ def _execute(handed_over: str, program: Sequence[str]) -> None:
     environment = dict(os.environ)
     command = [sys.executable, *interpreter_options(sys.orig_argv), *program]
     is_hooked = find_hook() is not None
+    startup.call_hook(environment)
     if startup.environment_counts():
         environment[startup.PRIVATE_VARIABLE] = handed_over
         if not is_hooked:
