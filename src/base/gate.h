@@ -71,7 +71,7 @@ void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass);
 /* From now on the gate is a mutex for everybody. The caller is not inside. */
 void ctm_gate_never_bias(struct ctm_gate *gate);
 
-/* To be called by handlers of pthread_atfork: the forking thread holds the gate in between. */
+/* For handlers of ctm_os_at_fork: the forking thread holds the gate in between. */
 void ctm_gate_fork_prepare(struct ctm_gate *gate);
 void ctm_gate_fork_parent(struct ctm_gate *gate);
 void ctm_gate_fork_child(struct ctm_gate *gate);

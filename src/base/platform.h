@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 /* Bytes of a page: a power of two. */
 size_t ctm_os_page_size(void);
 
@@ -48,6 +50,9 @@ bool ctm_os_barrier_init(void);
  * Costs microseconds here and nothing in the code it is paired with.
  */
 void ctm_os_barrier(void);
+
+/* As pthread_atfork: 0, or an error number. */
+CTM_MUST_CHECK int ctm_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Let another thread run. */
 void ctm_os_yield(void);

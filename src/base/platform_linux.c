@@ -1,6 +1,7 @@
 #include "base/platform.h"
 
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -87,6 +88,24 @@ void ctm_os_barrier(void)
 {
     (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
+
+#ifdef __GLIBC__
+/* What pthread_atfork calls (Linux Standard Base, Core Specification). That itself is linked into
+ * each library, behind all other code: to call it once would make 64 KiB there resident. */
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+                      void *library);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+int ctm_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    return __register_atfork(prepare, parent, child, __dso_handle);
+}
+#else
+int ctm_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    return pthread_atfork(prepare, parent, child);
+}
+#endif
 
 void ctm_os_yield(void)
 {

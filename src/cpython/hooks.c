@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/gate.h"
+#include "base/platform.h"
 #include "cpython/capture.h"
 #include "cpython/compat.h"
 #include "cpython/frames.h"
@@ -755,7 +756,7 @@ int ctm_hooks_init(void)
     ctm_frames_init();
     int error = pthread_key_create(&hooks.thread_key, thread_ended);
     if (error == 0) {
-        error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+        error = ctm_os_at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
     }
     if (error != 0) {
         errno = error;
