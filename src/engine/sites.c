@@ -58,7 +58,7 @@ int ctm_sites_add(struct ctm_sites *sites, uint32_t node, uint32_t *site)
     return add(sites, 0, node, site);
 }
 
-uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t node)
+static CTM_NOINLINE uint32_t find_far(const struct ctm_sites *sites, uint32_t domain, uint32_t node)
 {
     uint64_t hash = ctm_hash_pair(domain, node);
     uint32_t probe = 0;
@@ -71,9 +71,18 @@ uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t
     return 0;
 }
 
+uint32_t ctm_sites_find(struct ctm_sites *sites, uint32_t domain, uint32_t node)
+{
+    uint32_t *near = &sites->domain_near[node % CTM_SITES_NEAR];
+    if (CTM_UNLIKELY(sites->items[*near].key != ctm_site_key(domain, node))) {
+        *near = find_far(sites, domain, node);
+    }
+    return *near;
+}
+
 int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, uint32_t node, uint32_t *site)
 {
-    uint32_t found = ctm_sites_find(sites, domain, node);
+    uint32_t found = find_far(sites, domain, node);
     if (found != 0) {
         *site = found;
         return CTM_OK;
@@ -112,6 +121,8 @@ void ctm_sites_free(struct ctm_sites *sites, uint32_t id)
 
 void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room)
 {
+    /* They may lie outside of the array afterwards. */
+    memset(sites->domain_near, 0, sizeof sites->domain_near);
     ctm_array_shrink(sites->pages, (void **)&sites->items, &sites->capacity, sites->length, room,
                      sizeof *sites->items);
     ctm_array_shrink(sites->pages, (void **)&sites->saved, &sites->saved_capacity, sites->length,

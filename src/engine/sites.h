@@ -57,6 +57,8 @@ struct ctm_churn {
     uint64_t reused_blocks;
 };
 
+enum { CTM_SITES_NEAR = 64 };
+
 struct ctm_sites {
     struct ctm_pages *pages;
     struct ctm_site *items;       /* by site id; item 0 is that of no node */
@@ -66,6 +68,8 @@ struct ctm_sites {
     uint32_t capacity;
     uint32_t first_free;           /* id of a site to be used again; it knows the next; 0: none */
     struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
+    /* Sites that were found there before, by their nodes; maybe given back since. */
+    uint32_t domain_near[CTM_SITES_NEAR];
     uint64_t peak_bytes;
     uint64_t room_bytes; /* that the current memory is below the peak */
     uint64_t epoch;      /* at least 1: a new site's stamp is 0 */
@@ -83,7 +87,7 @@ CTM_MUST_CHECK int ctm_sites_domain(struct ctm_sites *sites, uint32_t domain, ui
                                     uint32_t *site);
 
 /* The same if it is there already, else 0. */
-uint32_t ctm_sites_find(const struct ctm_sites *sites, uint32_t domain, uint32_t node);
+uint32_t ctm_sites_find(struct ctm_sites *sites, uint32_t domain, uint32_t node);
 
 /* Give a site back; one that is free already becomes the next to be used. */
 void ctm_sites_free(struct ctm_sites *sites, uint32_t id);

@@ -363,6 +363,33 @@ static void sites_have_a_limit(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+/* What was found lately is not looked for in an array that has become shorter. */
+static void what_was_found_is_forgotten_with_its_site(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    struct fixture f;
+    open_fixture(&f);
+    for (uint32_t i = 1; i <= COUNT; i++) {
+        assert_int_equal(domain_site(&f, 7, i), i);
+        assert_int_equal(ctm_sites_find(&f.sites, 7, i), i);
+        assert_int_equal(ctm_sites_find(&f.sites, 8, i), 0);
+        assert_int_equal(ctm_sites_find(&f.sites, 7, i), i);
+    }
+    ctm_sites_free(&f.sites, COUNT);
+    assert_int_equal(ctm_sites_find(&f.sites, 7, COUNT), 0);
+    for (uint32_t i = COUNT - 1; i >= 10; i--) {
+        ctm_sites_free(&f.sites, i);
+    }
+    uint32_t capacity = f.sites.capacity;
+    ctm_sites_shrink(&f.sites, 0);
+    assert_true(f.sites.capacity < capacity);
+    for (uint32_t i = 1; i < COUNT; i++) {
+        assert_int_equal(ctm_sites_find(&f.sites, 7, i), i < 10 ? i : 0);
+    }
+    ctm_pages_deinit(&f.pages);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_climb_ends_an_epoch_once),
         cmocka_unit_test(a_refusal_loses_nothing),
         cmocka_unit_test(sites_have_a_limit),
+        cmocka_unit_test(what_was_found_is_forgotten_with_its_site),
     };
     return cmocka_run_group_tests_name("sites", tests, NULL, NULL);
 }
