@@ -22,6 +22,12 @@ static size_t next(const struct ctm_wide_hash *hash, size_t at)
     return at + 1 == hash->capacity ? 0 : at + 1;
 }
 
+static bool is_full(const struct ctm_wide_hash *hash)
+{
+    /* That it is not half full is known without a division. */
+    return CTM_UNLIKELY(hash->used >= hash->capacity / 2) && hash->used >= hash->capacity / 6 * 5;
+}
+
 /* The entry of a (domain, address), or else the empty one where it belongs. */
 static struct ctm_wide_block *look_up(const struct ctm_wide_hash *hash, uint32_t domain,
                                       uint64_t address)
@@ -62,7 +68,7 @@ int ctm_wide_hash_put(struct ctm_wide_hash *hash, uint32_t domain, uint64_t addr
                       uint32_t site, struct ctm_wide_block *old)
 {
     /* Where the block replaces another, this comes a block too early. */
-    if (hash->used >= hash->capacity / 6 * 5) {
+    if (is_full(hash)) {
         int error = grow(hash);
         if (error < 0) {
             return error;
@@ -92,7 +98,8 @@ struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint
     return entry->site != 0 ? entry : NULL;
 }
 
-void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *entry)
+/* Close the gap that an entry leaves. */
+static CTM_NOINLINE void take_out(struct ctm_wide_hash *hash, const struct ctm_wide_block *entry)
 {
     size_t hole = (size_t)(entry - hash->entries);
     for (size_t at = next(hash, hole); hash->entries[at].site != 0; at = next(hash, at)) {
@@ -106,8 +113,18 @@ void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *ent
         }
     }
     memset(&hash->entries[hole], 0, sizeof *entry);
+}
+
+void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *entry)
+{
+    const struct ctm_wide_block *after = entry + 1;
+    if (CTM_LIKELY(after != hash->entries + hash->capacity) && after->site == 0) {
+        memset(entry, 0, sizeof *entry); /* it ends its chain */
+    } else {
+        take_out(hash, entry);
+    }
     hash->used--;
-    if (hash->used < hash->capacity / 8 && hash->capacity > FIRST_CAPACITY) {
+    if (CTM_UNLIKELY(hash->used < hash->capacity / 8) && hash->capacity > FIRST_CAPACITY) {
         size_t smaller = hash->capacity / 4;
         /* Without memory it stays as it is. */
         (void)resize(hash, smaller > FIRST_CAPACITY ? smaller : FIRST_CAPACITY);
