@@ -56,27 +56,23 @@ static int grow(struct ctm_block_hash *hash)
     return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
 }
 
-int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address, uint64_t size, uint32_t site)
+CTM_NOINLINE int ctm_block_hash_settle(struct ctm_block_hash *hash)
 {
-    if (hash->used >= hash->capacity / 6 * 5) {
+    if (hash->used > hash->capacity / 6 * 5) {
         int error = grow(hash);
         if (error < 0) {
             return error;
         }
     }
-    if (hash->newest.value != 0) {
-        insert(hash->entries, hash->capacity, hash->newest);
-    }
-    hash->newest.key = address | size << 48;
-    hash->newest.value = size >> 16 << 32 | site;
-    hash->used++;
+    insert(hash->entries, hash->capacity, hash->newest);
+    hash->newest = (struct ctm_hashed_block){0, 0};
     return CTM_OK;
 }
 
 struct ctm_hashed_block *ctm_block_hash_find_older(const struct ctm_block_hash *hash,
                                                    uint64_t address)
 {
-    if (hash->used == 0) {
+    if (hash->capacity == 0) {
         return NULL;
     }
     size_t at = home(address, hash->capacity);
@@ -112,13 +108,9 @@ static void take_out(struct ctm_block_hash *hash, const struct ctm_hashed_block 
     hash->entries[hole] = (struct ctm_hashed_block){0, 0};
 }
 
-void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block *entry)
+void ctm_block_hash_remove_older(struct ctm_block_hash *hash, const struct ctm_hashed_block *entry)
 {
-    if (entry == &hash->newest) {
-        *entry = (struct ctm_hashed_block){0, 0};
-    } else {
-        take_out(hash, entry);
-    }
+    take_out(hash, entry);
     hash->used--;
     size_t capacity = hash->capacity;
     if (CTM_UNLIKELY(hash->used < capacity / 8) && capacity > FIRST_CAPACITY) {

@@ -37,13 +37,29 @@ struct ctm_block_hash {
 
 void ctm_block_hash_init(struct ctm_block_hash *hash, struct ctm_pages *pages);
 
-/* Insert an address that is not there. CTM_ENOMEM, CTM_ELIMIT. */
-CTM_MUST_CHECK int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address, uint64_t size,
-                                      uint32_t site);
+/* Move the newest, which there is, to the entries. CTM_ENOMEM, CTM_ELIMIT. */
+CTM_MUST_CHECK int ctm_block_hash_settle(struct ctm_block_hash *hash);
 /* The entry of an address that is not the newest's, or NULL. */
 struct ctm_hashed_block *ctm_block_hash_find_older(const struct ctm_block_hash *hash,
                                                    uint64_t address);
-void ctm_block_hash_remove(struct ctm_block_hash *hash, struct ctm_hashed_block *entry);
+/* Remove one of the entries. */
+void ctm_block_hash_remove_older(struct ctm_block_hash *hash, const struct ctm_hashed_block *entry);
+
+/* Insert an address that is not there. CTM_ENOMEM, CTM_ELIMIT. */
+CTM_MUST_CHECK static inline int ctm_block_hash_add(struct ctm_block_hash *hash, uint64_t address,
+                                                    uint64_t size, uint32_t site)
+{
+    if (hash->newest.value != 0) {
+        int error = ctm_block_hash_settle(hash);
+        if (error < 0) {
+            return error;
+        }
+    }
+    hash->newest.key = address | size << 48;
+    hash->newest.value = size >> 16 << 32 | site;
+    hash->used++;
+    return CTM_OK;
+}
 
 static inline uint64_t ctm_hashed_address(const struct ctm_hashed_block *entry)
 {
@@ -69,6 +85,17 @@ static inline struct ctm_hashed_block *ctm_block_hash_find(const struct ctm_bloc
         return (struct ctm_hashed_block *)(uintptr_t)&hash->newest;
     }
     return ctm_block_hash_find_older(hash, address);
+}
+
+static inline void ctm_block_hash_remove(struct ctm_block_hash *hash,
+                                         struct ctm_hashed_block *entry)
+{
+    if (entry == &hash->newest) {
+        *entry = (struct ctm_hashed_block){0, 0};
+        hash->used--;
+    } else {
+        ctm_block_hash_remove_older(hash, entry);
+    }
 }
 
 #endif

@@ -43,11 +43,8 @@ static struct ctm_page *make_page(struct ctm_blocks *blocks, uintptr_t address)
         (*leaf)->next = blocks->newest_leaf;
         blocks->newest_leaf = *leaf;
     }
-    size_t number = ((uint64_t)address >> CTM_PAGE_BITS) & ((1u << CTM_LEAF_BITS) - 1);
-    struct ctm_page *page = &(*leaf)->pages[number];
-    size_t group = number / CTM_GROUP_PAGES;
-    (*leaf)->used_groups[group / 64] |= UINT64_C(1) << group % 64;
-    return page;
+    ctm_blocks_use_page(blocks, address);
+    return ctm_blocks_page(blocks, address);
 }
 
 /* Make the array of the page that an address is in one of this class, if it holds nothing. False:
@@ -122,11 +119,6 @@ static struct ctm_block read_entry(const struct ctm_page *page, uint32_t entry)
                               .site = entry >> 4};
 }
 
-static struct ctm_block read_hashed(const struct ctm_hashed_block *entry)
-{
-    return (struct ctm_block){.size = ctm_hashed_size(entry), .site = ctm_hashed_site(entry)};
-}
-
 static struct ctm_block read_wide(const struct ctm_wide_block *entry)
 {
     return (struct ctm_block){.size = entry->size, .site = entry->site};
@@ -138,7 +130,7 @@ static bool take_hashed(struct ctm_blocks *blocks, struct ctm_page *page, uintpt
 {
     struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
     if (hashed != NULL) {
-        *out = read_hashed(hashed);
+        *out = ctm_hashed_block_of(hashed);
         ctm_block_hash_remove(&blocks->hash, hashed);
     } else if (blocks->odd != 0 && ctm_blocks_take_domain(blocks, 0, address, out)) {
         blocks->odd--;
@@ -208,7 +200,7 @@ bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct c
     if (hashed == NULL) {
         return ctm_blocks_get_domain(blocks, 0, address, out);
     }
-    *out = read_hashed(hashed);
+    *out = ctm_hashed_block_of(hashed);
     return true;
 }
 
@@ -320,11 +312,11 @@ void ctm_blocks_each(const struct ctm_blocks *blocks,
         }
     }
     if (blocks->hash.newest.value != 0) {
-        visit(context, read_hashed(&blocks->hash.newest));
+        visit(context, ctm_hashed_block_of(&blocks->hash.newest));
     }
     for (size_t i = 0; i < blocks->hash.capacity; i++) {
         if (blocks->hash.entries[i].value != 0) {
-            visit(context, read_hashed(&blocks->hash.entries[i]));
+            visit(context, ctm_hashed_block_of(&blocks->hash.entries[i]));
         }
     }
     for (size_t i = 0; i < blocks->wide.capacity; i++) {

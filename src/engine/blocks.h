@@ -148,6 +148,19 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
     return &pages[number & ((1u << CTM_LEAF_BITS) - 1)];
 }
 
+/* Put on record that the page of an address under 2^48, in a leaf that is there, is in use. */
+static inline void ctm_blocks_use_page(const struct ctm_blocks *blocks, uintptr_t address)
+{
+    struct ctm_leaf *leaf = blocks->leaves[(uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS)];
+    size_t group = ((uint64_t)address >> CTM_PAGE_BITS) % (1u << CTM_LEAF_BITS) / CTM_GROUP_PAGES;
+    leaf->used_groups[group / 64] |= UINT64_C(1) << group % 64;
+}
+
+static inline struct ctm_block ctm_hashed_block_of(const struct ctm_hashed_block *entry)
+{
+    return (struct ctm_block){.size = ctm_hashed_size(entry), .site = ctm_hashed_site(entry)};
+}
+
 /* An entry of a page's array: where it is, and the size class of the page. */
 struct ctm_dense {
     struct ctm_page *page; /* of the address; NULL: no block was ever in it */
@@ -194,6 +207,45 @@ static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr
     }
     page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
     page->live++;
+    return true;
+}
+
+/* Note a large block: in the hash table, where its page is known and its address has no block.
+ * False: nothing is noted, and ctm_blocks_put is needed. */
+static inline bool ctm_blocks_put_large(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
+                                        uint32_t site)
+{
+    if (size <= CTM_SMALL_MAX || size >= CTM_HASHED_LIMIT) {
+        return false;
+    }
+    struct ctm_dense dense = ctm_blocks_dense(blocks, address);
+    if (dense.page == NULL || dense.entry != NULL ||
+        (dense.page->hashed != 0 &&
+         (blocks->odd != 0 || ctm_block_hash_find(&blocks->hash, address) != NULL)) ||
+        ctm_block_hash_add(&blocks->hash, address, size, site) < 0) {
+        return false;
+    }
+    ctm_blocks_use_page(blocks, address);
+    dense.page->hashed++;
+    return true;
+}
+
+/* Remove the block at an address if it is the newest of the hash table and its page is not
+ * watched. False: ctm_blocks_take is needed. */
+static inline bool ctm_blocks_take_newest(struct ctm_blocks *blocks, uintptr_t address,
+                                          struct ctm_block *out)
+{
+    struct ctm_hashed_block *newest = &blocks->hash.newest;
+    if (ctm_hashed_address(newest) != address || newest->value == 0) {
+        return false;
+    }
+    struct ctm_page *page = ctm_blocks_page(blocks, address);
+    if (page->watched != 0) {
+        return false;
+    }
+    *out = ctm_hashed_block_of(newest);
+    ctm_block_hash_remove(&blocks->hash, newest);
+    page->hashed--;
     return true;
 }
 

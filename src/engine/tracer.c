@@ -98,18 +98,10 @@ int ctm_tracer_clear(struct ctm_tracer *tracer)
     return error;
 }
 
-/* The site of a node in a domain, made if it is not there; CTM_NO_SITE: no memory, or no node. */
-static uint32_t make_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node)
+static CTM_NOINLINE uint32_t add_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node)
 {
-    if (node == CTM_NO_CONTEXT) {
-        return CTM_NO_SITE;
-    }
     struct ctm_sites *sites = &tracer->sites;
-    uint32_t site =
-        domain == 0 ? tracer->stacks.nodes[node].site : ctm_sites_find(sites, domain, node);
-    if (site != CTM_NO_SITE) {
-        return site;
-    }
+    uint32_t site;
     /* Before the site is made, which would be taken for one that nothing needs. */
     if (ctm_reclaim_is_due(tracer)) {
         ctm_reclaim_step_hook(tracer, node);
@@ -125,6 +117,17 @@ static uint32_t make_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t n
         ctm_stacks_use(&tracer->stacks, node);
     }
     return site;
+}
+
+/* The site of a node in a domain, made if it is not there; CTM_NO_SITE: no memory, or no node. */
+static inline uint32_t make_site(struct ctm_tracer *tracer, uint32_t domain, uint32_t node)
+{
+    if (node == CTM_NO_CONTEXT) {
+        return CTM_NO_SITE;
+    }
+    uint32_t site = domain == 0 ? tracer->stacks.nodes[node].site
+                                : ctm_sites_find(&tracer->sites, domain, node);
+    return site != CTM_NO_SITE ? site : add_site(tracer, domain, node);
 }
 
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
@@ -168,13 +171,13 @@ static void replaced(struct ctm_tracer *tracer, uintptr_t address, struct ctm_bl
     tracer->missed_frees++;
 }
 
-void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint64_t size,
-                                    uint32_t node)
+/* What is not a large block at an address that had none, or has no site. */
+static CTM_NOINLINE void allocated_otherwise(struct ctm_tracer *tracer, uintptr_t address,
+                                             uint64_t size, uint32_t site)
 {
     struct ctm_block old;
     bool had_old;
     int result = CTM_ENOMEM;
-    uint32_t site = make_site(tracer, 0, node);
     if (site == CTM_NO_SITE) {
         had_old = (ctm_blocks_take(&tracer->blocks, address, &old) & CTM_TAKEN_BLOCK) != 0;
     } else {
@@ -188,6 +191,17 @@ void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address
         return;
     }
     ctm_sites_gain(&tracer->sites, site, size);
+}
+
+void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint64_t size,
+                                    uint32_t node)
+{
+    uint32_t site = make_site(tracer, 0, node);
+    if (site != CTM_NO_SITE && ctm_blocks_put_large(&tracer->blocks, address, size, site)) {
+        ctm_sites_gain(&tracer->sites, site, size);
+    } else {
+        allocated_otherwise(tracer, address, size, site);
+    }
 }
 
 struct ctm_block ctm_tracer_freed_slow_hook(struct ctm_tracer *tracer, uintptr_t address)
@@ -244,17 +258,6 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
     }
     ctm_sites_gain(&tracer->sites, site, size);
     return CTM_OK;
-}
-
-void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address)
-{
-    struct ctm_block old;
-    if (domain == 0) {
-        /* A library's own block, most of which are large: it is in no array. */
-        (void)ctm_tracer_freed_slow_hook(tracer, address);
-    } else if (ctm_blocks_take_domain(&tracer->blocks, domain, address, &old)) {
-        ctm_sites_lose(&tracer->sites, old.site, old.size);
-    }
 }
 
 void ctm_tracer_reused_hook(struct ctm_tracer *tracer, uintptr_t address, uint32_t node)

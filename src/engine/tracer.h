@@ -99,12 +99,10 @@ void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address);
  */
 struct ctm_owner *ctm_tracer_add_owner_hook(struct ctm_tracer *tracer, uintptr_t address);
 
-/* A block of a domain other than 0 is reported live, or gone. `track` replaces what was there.
- * CTM_ENOMEM: dropped and counted. */
+/* A block of any domain is reported live, and replaces what was there. CTM_ENOMEM: dropped and
+ * counted. */
 CTM_MUST_CHECK int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain,
                                          uintptr_t address, uint64_t size, uint32_t node);
-void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t address);
-
 /* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. A host
  * that remembers the sites of nodes, so that a table need not be asked, hands over a spot. */
 
@@ -167,6 +165,23 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
     ctm_blocks_take_dense(dense);
     ctm_sites_lose(&tracer->sites, old->site, old->size);
     return true;
+}
+
+/* A block of any domain is reported gone. */
+static inline void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain,
+                                           uintptr_t address)
+{
+    struct ctm_block old;
+    if (domain == 0) {
+        /* A library's own block, most of which are large, and just allocated. */
+        if (!ctm_blocks_take_newest(&tracer->blocks, address, &old)) {
+            (void)ctm_tracer_freed_hook(tracer, address, &old);
+            return;
+        }
+    } else if (!ctm_blocks_take_domain(&tracer->blocks, domain, address, &old)) {
+        return;
+    }
+    ctm_sites_lose(&tracer->sites, old.site, old.size);
 }
 
 /*

@@ -213,9 +213,11 @@ static void a_full_table_says_so(void **state)
     struct fixture f;
     open_fixture(&f);
     test_refuse_next(&f.refusal, 1);
+    assert_int_equal(ctm_block_hash_add(&f.hash, 1, 1, 1), CTM_OK); /* it waits outside */
     assert_int_equal(ctm_block_hash_add(&f.hash, 16, 1, 1), CTM_ENOMEM);
     assert_null(ctm_block_hash_find(&f.hash, 16));
-    uint64_t there = 0;
+    assert_holds(&f.hash, 1, 1, 1);
+    uint64_t there = 1;
     for (uint64_t i = 0; i < 3000; i++) {
         size_t asked = f.refusal.asked;
         test_refuse_next(&f.refusal, 1);

@@ -358,6 +358,7 @@ static void what_has_no_memory_is_not_there(void **state)
     f.refusal.first = 0;
     assert_int_equal(ctm_blocks_watch(&f.blocks, POOL), CTM_OK);
     ctm_blocks_unwatch(&f.blocks, POOL);
+    put_new(&f, POOL + 4096, 1000, 1); /* the newest of the hash table needs no memory */
     test_refuse_next(&f.refusal, 3);
     assert_int_equal(ctm_blocks_put(&f.blocks, POOL, 1000, 1, &old, &had_old), CTM_ENOMEM);
     assert_int_equal(ctm_blocks_put(&f.blocks, POOL, UINT64_MAX, 1, &old, &had_old), CTM_ENOMEM);
@@ -366,6 +367,7 @@ static void what_has_no_memory_is_not_there(void **state)
     assert_absent(&f, UINTPTR_MAX);
     test_refuse_next(&f.refusal, 1);
     assert_int_equal(ctm_blocks_put_domain(&f.blocks, 9, POOL, 1, 1, &old), CTM_ENOMEM);
+    take(&f, POOL + 4096, 1000, 1);
     assert_int_equal(visited(&f).blocks, 0);
 
     /* No memory for a dense array: a block of a pool goes into the hash table. */

@@ -238,11 +238,12 @@ static void what_cannot_be_put_back_is_dropped(void **state)
     assert_true(ctm_tracer_freed_hook(&f.tracer, BLOCK, &old));
     /* Its page becomes one of another class, so that it would have to go to a hash table. */
     ctm_tracer_allocated_hook(&f.tracer, BLOCK + 512, 512, a);
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 4096, 5000, a); /* the first needs no table */
     test_refuse_next(&f.refusal, SIZE_MAX);
     ctm_tracer_restored_hook(&f.tracer, BLOCK, old);
     assert_int_equal(f.tracer.dropped, 1);
-    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 512);
-    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 1);
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 5512);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 2);
     assert_false(ctm_tracer_freed_hook(&f.tracer, BLOCK, &old));
     f.refusal.first = 0;
     close_fixture(&f);
@@ -267,6 +268,29 @@ static void domains_have_sites_of_their_own(void **state)
     ctm_tracer_untrack_hook(&f.tracer, 0, BLOCK);
     assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 0);
     assert_int_equal(f.tracer.sites.peak_bytes, 2016);
+    close_fixture(&f);
+}
+
+/* Pages without small blocks, far from those that had some. */
+static void large_blocks_have_pages_of_their_own(void **state)
+{
+    (void)state;
+    const uintptr_t far = (uintptr_t)1 << 26;
+    struct fixture f;
+    struct ctm_block old;
+    open_fixture(&f);
+    uint32_t a = node_of(&f.tracer, "a.py", 1);
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK, 16, a);
+    for (uintptr_t i = 1; i <= 3; i++) {
+        ctm_tracer_allocated_hook(&f.tracer, BLOCK + i * far, 1000 * i, a);
+        assert_null(ctm_tracer_check(&f.tracer));
+    }
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + far, 5000, a);
+    assert_int_equal(f.tracer.missed_frees, 1);
+    assert_int_equal(ctm_sites_live_blocks(&f.tracer.sites), 4);
+    ctm_tracer_untrack_hook(&f.tracer, 0, BLOCK + far);
+    assert_false(ctm_tracer_freed_hook(&f.tracer, BLOCK + far, &old));
+    assert_int_equal(ctm_sites_current_bytes(&f.tracer.sites), 5016);
     close_fixture(&f);
 }
 
@@ -300,10 +324,10 @@ static void a_dead_owner_is_forgotten(void **state)
     struct ctm_block old;
     open_fixture(&f);
     uint32_t a = node_of(&f.tracer, "a.py", 1);
-    for (int way = 0; way < 5; way++) {
+    for (int way = 0; way < 6; way++) {
         uintptr_t address = BLOCK + 4096 * (uintptr_t)way;
         if (way != 0) {
-            ctm_tracer_allocated_hook(&f.tracer, address, 400, a);
+            ctm_tracer_allocated_hook(&f.tracer, address, way == 5 ? 10000 : 400, a);
         }
         (void)own(&f, address);
         (void)own(&f, address + 2048);
@@ -325,6 +349,9 @@ static void a_dead_owner_is_forgotten(void **state)
             break;
         case 4:
             ctm_tracer_allocated_hook(&f.tracer, address, 10000, a);
+            break;
+        case 5: /* it was the last large block that came */
+            ctm_tracer_untrack_hook(&f.tracer, 0, address);
             break;
         default:
             fail();
@@ -472,6 +499,7 @@ int main(void)
         cmocka_unit_test(what_has_no_stack_is_dropped),
         cmocka_unit_test(what_cannot_be_put_back_is_dropped),
         cmocka_unit_test(domains_have_sites_of_their_own),
+        cmocka_unit_test(large_blocks_have_pages_of_their_own),
         cmocka_unit_test(a_dead_owner_is_forgotten),
         cmocka_unit_test(owners_need_memory),
         cmocka_unit_test(stop_gives_all_memory_back),
