@@ -97,20 +97,21 @@ static inline PyThreadState *own_attached_state(const struct thread_local_state 
     return own ? state : NULL;
 }
 
-static inline struct caller who_calls(const struct thread_local_state *self, int domain)
+/* The thread state with which the caller holds a GIL; RAW calls may come without one. */
+static inline PyThreadState *attached_state(const struct thread_local_state *self, int domain)
 {
-    struct caller caller;
-    if (domain == 0) {
-        caller.state = own_attached_state(self);
-        if (caller.state == NULL) {
-            return (struct caller){detached_state(self), false, true};
-        }
-    } else {
-        caller.state = ctm_attached_state();
+    return domain == 0 ? own_attached_state(self) : ctm_attached_state();
+}
+
+/* `state`: attached_state(). */
+static inline struct caller who_calls(const struct thread_local_state *self, int domain,
+                                      PyThreadState *state)
+{
+    if (CTM_LIKELY(state != NULL)) {
+        return (struct caller){state, ctm_state_has_main_gil(state), false};
     }
-    caller.owner = caller.state != NULL && ctm_state_has_main_gil(caller.state);
-    caller.detached = false;
-    return caller;
+    return domain == 0 ? (struct caller){detached_state(self), false, true}
+                       : (struct caller){NULL, false, false};
 }
 
 static inline struct ctm_seat *seat_of(const struct thread_local_state *self)
@@ -118,9 +119,17 @@ static inline struct ctm_seat *seat_of(const struct thread_local_state *self)
     return self->walker == NULL ? NULL : &self->walker->seat;
 }
 
-static inline enum ctm_pass enter_as(const struct thread_local_state *self, struct caller caller)
+/* Once enter_biased has failed. */
+static inline enum ctm_pass enter_slow(const struct thread_local_state *self, bool owner)
 {
-    return ctm_gate_enter(&hooks.gate, caller.owner, seat_of(self));
+    return ctm_gate_enter_slow(&hooks.gate, owner, seat_of(self));
+}
+
+/* The same for who does not ask for the caller's stack. */
+static inline enum ctm_pass enter_slow_without_stack(const struct thread_local_state *self,
+                                                     PyThreadState *state)
+{
+    return enter_slow(self, state != NULL && ctm_state_has_main_gil(state));
 }
 
 /*
@@ -163,7 +172,8 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *s
 }
 
 /* The caller's stack. Gate held, tracing. */
-static inline struct ctm_spot capture(struct thread_local_state *self, PyThreadState *state)
+static CTM_ALWAYS_INLINE struct ctm_spot capture(struct thread_local_state *self,
+                                                 PyThreadState *state)
 {
     struct ctm_walker *walker = self->walker;
     if (CTM_UNLIKELY(walker == NULL)) {
@@ -195,16 +205,12 @@ static CTM_NOINLINE void note_newly_reused(PyThreadState *state, uintptr_t block
     ctm_capture_learn_hook(state, &hooks.tracer, node);
 }
 
-/*
- * What nearly every call is: by the owner, the gate being biased. Its thread state, and the gate
- * is entered; or NULL, and nothing is: the slow way will do.
- */
-static inline PyThreadState *enter_biased(const struct thread_local_state *self, int domain)
+/* What nearly every call with a GIL is: by the owner, the gate being biased. False: the gate is not
+ * entered, and the slow way will do. */
+static inline bool enter_biased(PyThreadState *state)
 {
-    PyThreadState *state = domain == 0 ? own_attached_state(self) : ctm_attached_state();
-    bool entered = CTM_LIKELY(state != NULL) && CTM_LIKELY(ctm_state_has_main_gil(state)) &&
-                   CTM_LIKELY(ctm_gate_enter_biased(&hooks.gate));
-    return entered ? state : NULL;
+    return CTM_LIKELY(state != NULL) && CTM_LIKELY(ctm_state_has_main_gil(state)) &&
+           CTM_LIKELY(ctm_gate_enter_biased(&hooks.gate));
 }
 
 /* ---- what hooks note ---- */
@@ -231,20 +237,20 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *s
 }
 
 static CTM_NOINLINE void note_allocated_slow(struct thread_local_state *self, int domain,
-                                             void *block, size_t size)
+                                             PyThreadState *state, void *block, size_t size)
 {
-    struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = enter_as(self, caller);
+    struct caller caller = who_calls(self, domain, state);
+    enum ctm_pass pass = enter_slow(self, caller.owner);
     note_allocated_inside(self, domain, readable_state(caller), block, size);
     ctm_gate_leave(&hooks.gate, pass);
 }
 
-static inline void note_allocated(struct thread_local_state *self, int domain, void *block,
-                                  size_t size)
+static CTM_ALWAYS_INLINE void note_allocated(struct thread_local_state *self, int domain,
+                                             void *block, size_t size)
 {
-    PyThreadState *state = enter_biased(self, domain);
-    if (CTM_UNLIKELY(state == NULL)) {
-        note_allocated_slow(self, domain, block, size);
+    PyThreadState *state = attached_state(self, domain);
+    if (CTM_UNLIKELY(!enter_biased(state))) {
+        note_allocated_slow(self, domain, state, block, size);
         return;
     }
     note_allocated_inside(self, domain, state, block, size);
@@ -269,22 +275,23 @@ static CTM_ALWAYS_INLINE void note_freed_inside(void *block, struct removed *rem
     }
 }
 
-static CTM_NOINLINE struct removed note_freed_slow(const struct thread_local_state *self,
-                                                   int domain, void *block)
+static CTM_NOINLINE struct removed note_removed_slow(const struct thread_local_state *self,
+                                                     PyThreadState *state, void *block)
 {
     struct removed removed = {.had_trace = false};
-    struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = enter_as(self, caller);
+    enum ctm_pass pass = enter_slow_without_stack(self, state);
     note_freed_inside(block, &removed);
     ctm_gate_leave(&hooks.gate, pass);
     return removed;
 }
 
-static inline struct removed note_freed(const struct thread_local_state *self, int domain,
-                                        void *block)
+/* A block is about to be moved. */
+static CTM_ALWAYS_INLINE struct removed note_removed(const struct thread_local_state *self,
+                                                     int domain, void *block)
 {
-    if (CTM_UNLIKELY(enter_biased(self, domain) == NULL)) {
-        return note_freed_slow(self, domain, block);
+    PyThreadState *state = attached_state(self, domain);
+    if (CTM_UNLIKELY(!enter_biased(state))) {
+        return note_removed_slow(self, state, block);
     }
     struct removed removed = {.had_trace = false};
     note_freed_inside(block, &removed);
@@ -292,11 +299,32 @@ static inline struct removed note_freed(const struct thread_local_state *self, i
     return removed;
 }
 
+static CTM_NOINLINE void note_freed_slow(const struct thread_local_state *self,
+                                         PyThreadState *state, void *block)
+{
+    struct removed removed;
+    enum ctm_pass pass = enter_slow_without_stack(self, state);
+    note_freed_inside(block, &removed);
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+static CTM_ALWAYS_INLINE void note_freed(const struct thread_local_state *self, int domain,
+                                         void *block)
+{
+    struct removed removed;
+    PyThreadState *state = attached_state(self, domain);
+    if (CTM_UNLIKELY(!enter_biased(state))) {
+        note_freed_slow(self, state, block);
+        return;
+    }
+    note_freed_inside(block, &removed);
+    ctm_gate_leave_biased(&hooks.gate);
+}
+
 static CTM_COLD void note_restored(const struct thread_local_state *self, int domain, void *block,
                                    const struct removed *removed)
 {
-    struct caller caller = who_calls(self, domain);
-    enum ctm_pass pass = enter_as(self, caller);
+    enum ctm_pass pass = enter_slow_without_stack(self, attached_state(self, domain));
     if (hooks.tracer.tracing && removed->era == hooks.tracer.era) {
         if (removed->given_back == hooks.tracer.reclaim.sites) {
             ctm_tracer_restored_hook(&hooks.tracer, (uintptr_t)block, removed->block);
@@ -319,7 +347,7 @@ static inline bool passes_through(struct thread_local_state *self)
     return false;
 }
 
-static inline void *hook_malloc(int domain, void *ctx, size_t size)
+static CTM_ALWAYS_INLINE void *hook_malloc(int domain, void *ctx, size_t size)
 {
     struct thread_local_state *self = &thread_state;
     if (CTM_UNLIKELY(passes_through(self))) {
@@ -334,7 +362,7 @@ static inline void *hook_malloc(int domain, void *ctx, size_t size)
     return block;
 }
 
-static inline void *hook_calloc(int domain, void *ctx, size_t count, size_t size)
+static CTM_ALWAYS_INLINE void *hook_calloc(int domain, void *ctx, size_t count, size_t size)
 {
     struct thread_local_state *self = &thread_state;
     if (CTM_UNLIKELY(passes_through(self))) {
@@ -349,7 +377,7 @@ static inline void *hook_calloc(int domain, void *ctx, size_t count, size_t size
     return block;
 }
 
-static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size)
+static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *ctx, void *block, size_t size)
 {
     struct thread_local_state *self = &thread_state;
     if (CTM_UNLIKELY(passes_through(self))) {
@@ -358,7 +386,7 @@ static inline void *hook_realloc(int domain, void *ctx, void *block, size_t size
     /* Before the call: after it another thread may own the old address. */
     struct removed removed = {.had_trace = false};
     if (block != NULL) {
-        removed = note_freed(self, domain, block);
+        removed = note_removed(self, domain, block);
     }
     self->inside = true;
     void *moved = inner(domain)->realloc(ctx, block, size);
@@ -383,7 +411,7 @@ static void forget_state(struct thread_local_state *self, const void *block)
     }
 }
 
-static inline void hook_free(int domain, void *ctx, void *block)
+static CTM_ALWAYS_INLINE void hook_free(int domain, void *ctx, void *block)
 {
     struct thread_local_state *self = &thread_state;
     if (CTM_UNLIKELY(passes_through(self)) || block == NULL) {
@@ -393,7 +421,7 @@ static inline void hook_free(int domain, void *ctx, void *block)
     if (CTM_ONE_ATTACHED_STATE && domain == 0) {
         forget_state(self, block);
     }
-    (void)note_freed(self, domain, block);
+    note_freed(self, domain, block);
     /* No flag: what the wrapped allocator frees in turn has no trace. */
     inner(domain)->free(ctx, block);
 }
@@ -426,14 +454,37 @@ static const PyMemAllocatorEx our_functions[DOMAINS] = {
     {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
-static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, uintptr_t block)
+/* The block is in no array. Gate held. */
+static CTM_NOINLINE void note_reused_elsewhere(struct thread_local_state *self,
+                                               PyThreadState *state, uintptr_t block)
 {
-    struct caller caller = who_calls(self, 2);
-    enum ctm_pass pass = enter_as(self, caller);
     struct ctm_block known;
-    if (hooks.tracer.tracing && ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
-        note_newly_reused(caller.state, block, capture(self, caller.state).node);
+    if (ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
+        note_newly_reused(state, block, capture(self, state).node);
     }
+}
+
+static CTM_ALWAYS_INLINE void note_reused_inside(struct thread_local_state *self,
+                                                 PyThreadState *state, uintptr_t block)
+{
+    if (CTM_LIKELY(hooks.tracer.tracing)) {
+        struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
+        if (CTM_LIKELY(dense.entry != NULL)) {
+            struct ctm_spot spot = capture(self, state);
+            if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
+                note_newly_reused(state, block, spot.node);
+            }
+        } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
+            note_reused_elsewhere(self, state, block);
+        }
+    }
+}
+
+static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, PyThreadState *state,
+                                         uintptr_t block)
+{
+    enum ctm_pass pass = enter_slow_without_stack(self, state);
+    note_reused_inside(self, state, block);
     ctm_gate_leave(&hooks.gate, pass);
     return 0;
 }
@@ -443,22 +494,11 @@ static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, uintpt
 static CTM_OPAQUE int note_reused(uintptr_t block)
 {
     struct thread_local_state *self = &thread_state;
-    PyThreadState *state = enter_biased(self, 2);
-    if (CTM_UNLIKELY(state == NULL)) {
-        return note_reused_slow(self, block);
+    PyThreadState *state = ctm_attached_state();
+    if (CTM_UNLIKELY(!enter_biased(state))) {
+        return note_reused_slow(self, state, block);
     }
-    if (CTM_LIKELY(hooks.tracer.tracing)) {
-        struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
-        if (CTM_LIKELY(dense.entry != NULL)) {
-            struct ctm_spot spot = capture(self, state);
-            if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
-                note_newly_reused(state, block, spot.node);
-            }
-        } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
-            ctm_gate_leave_biased(&hooks.gate);
-            return note_reused_slow(self, block);
-        }
-    }
+    note_reused_inside(self, state, block);
     ctm_gate_leave_biased(&hooks.gate);
     return 0;
 }
@@ -497,8 +537,8 @@ static bool traces_maybe(void)
     return __atomic_load_n(&hooks.tracer.tracing, __ATOMIC_RELAXED);
 }
 
-static inline int track_inside(struct thread_local_state *self, PyThreadState *state,
-                               unsigned int domain, uintptr_t address, size_t size)
+static CTM_ALWAYS_INLINE int track_inside(struct thread_local_state *self, PyThreadState *state,
+                                          unsigned int domain, uintptr_t address, size_t size)
 {
     if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
         return -2;
@@ -507,11 +547,11 @@ static inline int track_inside(struct thread_local_state *self, PyThreadState *s
     return ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
 }
 
-static CTM_NOINLINE int track_slow(struct thread_local_state *self, unsigned int domain,
-                                   uintptr_t address, size_t size)
+static CTM_NOINLINE int track_slow(struct thread_local_state *self, PyThreadState *state,
+                                   unsigned int domain, uintptr_t address, size_t size)
 {
-    struct caller caller = who_calls(self, 0);
-    enum ctm_pass pass = enter_as(self, caller);
+    struct caller caller = who_calls(self, 0, state);
+    enum ctm_pass pass = enter_slow(self, caller.owner);
     int result = track_inside(self, readable_state(caller), domain, address, size);
     ctm_gate_leave(&hooks.gate, pass);
     return result;
@@ -523,16 +563,16 @@ int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size)
         return -2;
     }
     struct thread_local_state *self = &thread_state;
-    PyThreadState *state = enter_biased(self, 0);
-    if (CTM_UNLIKELY(state == NULL)) {
-        return track_slow(self, domain, address, size);
+    PyThreadState *state = attached_state(self, 0);
+    if (CTM_UNLIKELY(!enter_biased(state))) {
+        return track_slow(self, state, domain, address, size);
     }
     int result = track_inside(self, state, domain, address, size);
     ctm_gate_leave_biased(&hooks.gate);
     return result;
 }
 
-static inline int untrack_inside(unsigned int domain, uintptr_t address)
+static CTM_ALWAYS_INLINE int untrack_inside(unsigned int domain, uintptr_t address)
 {
     if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
         return -2;
@@ -541,11 +581,10 @@ static inline int untrack_inside(unsigned int domain, uintptr_t address)
     return 0;
 }
 
-static CTM_NOINLINE int untrack_slow(const struct thread_local_state *self, unsigned int domain,
-                                     uintptr_t address)
+static CTM_NOINLINE int untrack_slow(const struct thread_local_state *self, PyThreadState *state,
+                                     unsigned int domain, uintptr_t address)
 {
-    struct caller caller = who_calls(self, 0);
-    enum ctm_pass pass = enter_as(self, caller);
+    enum ctm_pass pass = enter_slow_without_stack(self, state);
     int result = untrack_inside(domain, address);
     ctm_gate_leave(&hooks.gate, pass);
     return result;
@@ -557,8 +596,9 @@ int ctm_hooks_untrack(unsigned int domain, uintptr_t address)
         return -2;
     }
     const struct thread_local_state *self = &thread_state;
-    if (CTM_UNLIKELY(enter_biased(self, 0) == NULL)) {
-        return untrack_slow(self, domain, address);
+    PyThreadState *state = attached_state(self, 0);
+    if (CTM_UNLIKELY(!enter_biased(state))) {
+        return untrack_slow(self, state, domain, address);
     }
     int result = untrack_inside(domain, address);
     ctm_gate_leave_biased(&hooks.gate);
