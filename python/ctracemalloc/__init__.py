@@ -145,10 +145,11 @@ def take_snapshot(*, at: str = "now") -> Snapshot:
         if at not in ("peak", "churn", "reuse"):
             raise ValueError(f"at must be 'now', 'peak', 'churn' or 'reuse', not {at!r}")
         # Asked before and after, so that what another thread does meanwhile is on the safe side.
-        exact = at == "peak" or is_churn_exact()
+        unknown = _unknown_of(at)
         totals = _engine._take_table(at)
-        if totals is not None and not (exact and (at == "peak" or is_churn_exact())):
-            totals = totals.with_about({**totals.about(), "exact": False})
+        unknown.update(_unknown_of(at))
+        if totals is not None and unknown:
+            totals = totals.with_about({**totals.about(), **unknown})
         return Snapshot([] if totals is None else totals, get_traceback_limit())
     # Who replaced the function wants its traces to be taken.
     if _get_traces is _engine._get_traces:
@@ -156,6 +157,18 @@ def take_snapshot(*, at: str = "now") -> Snapshot:
         traces = _engine._take_table()
         return Snapshot([] if traces is None else traces, get_traceback_limit())
     return Snapshot(_get_traces(), get_traceback_limit())
+
+
+def _unknown_of(at: str) -> dict[str, bool]:
+    """Return what a snapshot says of the churn that belongs to no stack any more."""
+    unknown: dict[str, bool] = {}
+    if at != "peak":
+        info = _engine._tables_info()
+        if info["folded_lines"] or info["folded_files"]:
+            unknown["callers"] = False
+        if not is_churn_exact():
+            unknown["exact"] = False
+    return unknown
 
 
 def __getattr__(name: str) -> object:

@@ -48,7 +48,7 @@ def _is_as_described(name: str, value: object) -> bool:
         return isinstance(value, list) and _are_texts(value)
     if name in ("labels", "domains"):
         return isinstance(value, dict) and _are_texts([*value, *value.values()])
-    if name == "exact":
+    if name in ("exact", "callers", "complete"):
         return isinstance(value, bool)
     return True
 

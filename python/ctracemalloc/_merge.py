@@ -54,8 +54,9 @@ def _common_about(abouts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         common["domains"] = dict(sorted(names, reverse=True))
     if all("labels" in about for about in abouts):
         common["labels"] = _common([about["labels"] for about in abouts])
-    if not all(about.get("exact", True) for about in abouts):
-        common["exact"] = False
+    for name in ("exact", "callers", "complete"):
+        if not all(about.get(name, True) for about in abouts):
+            common[name] = False
     return common
 
 

@@ -319,11 +319,12 @@ class Statistic(StatisticFields):
 
     @property
     def is_exact(self) -> bool:
-        """Whether all that the place counted is in it.
+        """Whether all that the place counted is in it, and nothing else.
 
-        False only of a churn that is not exact (`Snapshot.is_exact`): some of what the place
-        counted may stand under its file, line 0, or under `<given back>`. Told by the traces that
-        filters left in the snapshot.
+        False only of a churn, where it may be otherwise: what stacks counted that were given back
+        is known by its line. So functions may be wrong, and where more than one frame is kept also
+        tracebacks, and all that counts callers (`cumulative`). Where it is known by less than its
+        line (`Snapshot.is_exact`), lines may be wrong, too.
         """
         return True
 
@@ -367,7 +368,7 @@ class Statistic(StatisticFields):
 
 
 class InexactStatistic(Statistic):
-    """A statistic of a place that counted more than is known of it."""
+    """A statistic that may be wrong: its place may have counted more than is known of it."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -381,6 +382,11 @@ class StatisticDiff(StatisticDiffFields):
     """The blocks of one place in a new snapshot, and what changed since an old one."""
 
     __slots__: tuple[str, ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what both snapshots say of the place is exact: see `Statistic.is_exact`."""
+        return True
 
     def __init__(
         self, traceback: Traceback, size: int, size_diff: int, count: int, count_diff: int
@@ -428,6 +434,17 @@ class StatisticDiff(StatisticDiffFields):
     def _sort_key(self) -> tuple[Any, ...]:
         size, count = abs(self.size_diff), abs(self.count_diff)
         return (size, self.size, count, self.count, self.traceback)
+
+
+class InexactStatisticDiff(StatisticDiff):
+    """A difference of which a side may be wrong."""
+
+    __slots__: tuple[str, ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        """False."""
+        return False
 
 
 # The attributes stand in the base classes; what asks a class for its slots (pickle and copy do)

@@ -49,13 +49,21 @@ class Snapshot:
         `<given back>`, so that the statistics of single lines may say too little; each says so
         (`Statistic.is_exact`). Their sum is exact in any case.
         """
+        return self._says("exact")
+
+    def _says(self, name: str) -> bool:
+        """Return what is said of the churn, true unless it is denied.
+
+        That all stands under its own line ("exact"), under its own stack ("callers"), and that
+        filters left out nothing that may belong to what they kept ("complete").
+        """
         traces = self.traces._traces
         if not isinstance(traces, SnapshotTable) or traces.kind() not in ("churn", "reuse"):
             return True
         from ctracemalloc._about import said_of
 
-        exact: bool = said_of(traces).get("exact", True)
-        return exact
+        answer: bool = said_of(traces).get(name, True)
+        return answer
 
     def dump(
         self,
@@ -116,7 +124,12 @@ class Snapshot:
         kept: Traces | None = _filter_in_engine(traces, include + exclude)
         if kept is None:
             kept = self._filter_here(traces, include, exclude)
-        return Snapshot(kept, self.traceback_limit)
+        filtered = Snapshot(kept, self.traceback_limit)
+        if not self._says("callers"):
+            from ctracemalloc._exactness import say_if_incomplete
+
+            say_if_incomplete(self, filtered, include + exclude)
+        return filtered
 
     def _filter_here(
         self, traces: Traces, include: list[BaseFilter], exclude: list[BaseFilter]
@@ -150,12 +163,7 @@ class Snapshot:
         """
         check_key(key_type, cumulative)
         statistics = self._statistics(key_type, cumulative)
-        if not self.is_exact:
-            from ctracemalloc._exactness import mark_inexact
-
-            by_line = key_type == "lineno" and not cumulative
-            lines = statistics if by_line else self._statistics("lineno", False)
-            mark_inexact(statistics, lines, key_type, cumulative)
+        _mark_inexact(statistics, (self,), key_type, cumulative)
         return statistics
 
     def _statistics(self, key_type: str, cumulative: bool) -> list[Statistic]:
@@ -178,6 +186,11 @@ class Snapshot:
         """
         check_key(key_type, cumulative)
         old = adopt(old_snapshot)
+        diffs = self._compare_to(old, key_type, cumulative)
+        _mark_inexact(diffs, (self, old), key_type, cumulative)
+        return diffs
+
+    def _compare_to(self, old: Snapshot, key_type: str, cumulative: bool) -> list[StatisticDiff]:
         if isinstance(old, Snapshot):
             now_table = _table_for(self.traces._traces, key_type, cumulative)
             old_table = _table_for(old.traces._traces, key_type, cumulative)
@@ -216,6 +229,19 @@ class Snapshot:
             rows = traces.named_rows() if key_type == "function" else traces.rows()
             return group(rows, key_type, cumulative)
         return group(((trace, 1) for trace in traces), key_type, cumulative)
+
+
+def _mark_inexact(
+    statistics: Sequence[Statistic | StatisticDiff],
+    snapshots: Iterable[Snapshot],
+    key_type: str,
+    cumulative: bool,
+) -> None:
+    doubtful = [s for s in snapshots if isinstance(s, Snapshot) and not s._says("callers")]
+    if doubtful:
+        from ctracemalloc._exactness import mark_inexact
+
+        mark_inexact(statistics, doubtful, key_type, cumulative)
 
 
 def as_table(traces: Traces) -> SnapshotTable | None:

@@ -130,6 +130,7 @@ def look(files):
     return churn
 
 files = 0
+exact_before = ctracemalloc.take_snapshot(at="churn")
 while ctracemalloc.is_churn_exact():
     assert ctracemalloc.take_snapshot(at="churn").is_exact
     assert files < 4
@@ -155,7 +156,14 @@ assert set(by_line.values()) == {{True, False}}
 assert set(exactness(churn, "traceback").values()) == {{True, False}}
 assert set(exactness(churn, "filename").values()) == {{True}}
 assert set(exactness(churn, "module").values()) == {{True}}
-assert set(exactness(churn, "lineno", True).values()) == {{False}}
+# With one frame there are no callers.
+assert exactness(churn, "lineno", True) == by_line
+diffs = churn.compare_to(exact_before, "lineno")
+assert diffs == churn._compare_to(exact_before, "lineno", False)
+assert {{d.traceback[-1].filename for d in diffs if not d.is_exact}} == left_over
+# What is gone as a whole is missed nowhere else.
+others = churn.filter_traces([Filter(False, name) for name in left_over])
+assert set(exactness(others, "lineno").values()) == {{True}}
 # What a filter leaves of one line does not tell of its file.
 name, line = next(place for place in by_line if place[0] in left_over and place[1] != 0)
 one = churn.filter_traces([Filter(True, name, line)])
