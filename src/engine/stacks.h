@@ -70,10 +70,25 @@ void ctm_stacks_init(struct ctm_stacks *stacks, struct ctm_pages *pages);
 CTM_MUST_CHECK int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
                                     uint32_t *id);
 
+/* ctm_stacks_spot where no edge leads there. */
+CTM_MUST_CHECK int ctm_stacks_child_slow(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
+                                         struct ctm_spot *spot);
+
 /* The node of `frame` under `parent` (a node or a root), with its site in domain 0, maybe that of
  * some time ago. CTM_ENOMEM, CTM_ELIMIT (2^31 nodes). */
 CTM_MUST_CHECK static inline int ctm_stacks_spot(struct ctm_stacks *stacks, uint32_t parent,
-                                                 uint32_t frame, struct ctm_spot *spot);
+                                                 uint32_t frame, struct ctm_spot *spot)
+{
+    uint64_t key = ctm_edge_key(parent, frame);
+    if (CTM_LIKELY(stacks->edges != NULL)) {
+        const struct ctm_edge *edge = ctm_edges_place(stacks->edges, key);
+        if (CTM_LIKELY(edge->key == key)) {
+            *spot = edge->spot;
+            return CTM_OK;
+        }
+    }
+    return ctm_stacks_child_slow(stacks, parent, frame, spot);
+}
 
 /* The same without the site. */
 CTM_MUST_CHECK int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
@@ -81,10 +96,6 @@ CTM_MUST_CHECK int ctm_stacks_child(struct ctm_stacks *stacks, uint32_t parent, 
 
 /* The same by the index alone; UINT32_MAX: it is not there. */
 uint32_t ctm_stacks_find(const struct ctm_stacks *stacks, uint32_t parent, uint32_t frame);
-
-/* The same where no edge leads there. */
-CTM_MUST_CHECK int ctm_stacks_child_slow(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
-                                         struct ctm_spot *spot);
 
 /* What was remembered of the node's site may be wrong: remember the one that it has. */
 void ctm_stacks_learn_site(struct ctm_stacks *stacks, uint32_t node);
@@ -141,20 +152,6 @@ static inline uint32_t ctm_stacks_root(uint32_t left_out)
 static inline bool ctm_stacks_is_root(uint32_t parent)
 {
     return (parent & CTM_ROOT_BIT) != 0;
-}
-
-static inline int ctm_stacks_spot(struct ctm_stacks *stacks, uint32_t parent, uint32_t frame,
-                                  struct ctm_spot *spot)
-{
-    uint64_t key = ctm_edge_key(parent, frame);
-    if (CTM_LIKELY(stacks->edges != NULL)) {
-        const struct ctm_edge *edge = ctm_edges_place(stacks->edges, key);
-        if (CTM_LIKELY(edge->key == key)) {
-            *spot = edge->spot;
-            return CTM_OK;
-        }
-    }
-    return ctm_stacks_child_slow(stacks, parent, frame, spot);
 }
 
 /* Frames of the whole stack that `node` was captured from: walks to the root. */

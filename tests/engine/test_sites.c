@@ -29,6 +29,16 @@ static uint32_t new_site(struct fixture *f, uint32_t node)
     return site;
 }
 
+/* The sites of the nodes 1 and 2. */
+enum { A = 1, B = 2 };
+
+static void open_with_two(struct fixture *f)
+{
+    open_fixture(f);
+    assert_int_equal(new_site(f, 1), A);
+    assert_int_equal(new_site(f, 2), B);
+}
+
 static uint32_t domain_site(struct fixture *f, uint32_t domain, uint32_t node)
 {
     uint32_t site = 0;
@@ -92,28 +102,26 @@ static void the_peak_is_what_lived_then(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    uint32_t a = new_site(&f, 1);
-    uint32_t b = new_site(&f, 2);
-    ctm_sites_gain(&f.sites, a, 100);
-    ctm_sites_gain(&f.sites, b, 50); /* 150: the peak */
-    assert_at_peak(&f, a, 100, 1);
-    assert_at_peak(&f, b, 50, 1);
-    ctm_sites_lose(&f.sites, a, 100);
-    ctm_sites_gain(&f.sites, b, 60); /* 110 */
+    open_with_two(&f);
+    ctm_sites_gain(&f.sites, A, 100);
+    ctm_sites_gain(&f.sites, B, 50); /* 150: the peak */
+    assert_at_peak(&f, A, 100, 1);
+    assert_at_peak(&f, B, 50, 1);
+    ctm_sites_lose(&f.sites, A, 100);
+    ctm_sites_gain(&f.sites, B, 60); /* 110 */
     uint32_t c = new_site(&f, 3);
     ctm_sites_gain(&f.sites, c, 40); /* 150 again: the first time counts */
     assert_int_equal(ctm_sites_current_bytes(&f.sites), 150);
     assert_int_equal(f.sites.peak_bytes, 150);
-    assert_at_peak(&f, a, 100, 1);
-    assert_at_peak(&f, b, 50, 1);
+    assert_at_peak(&f, A, 100, 1);
+    assert_at_peak(&f, B, 50, 1);
     assert_at_peak(&f, c, 0, 0);
     ctm_sites_gain(&f.sites, c, 1); /* 151: a new one */
-    assert_at_peak(&f, a, 0, 0);
-    assert_at_peak(&f, b, 110, 2);
+    assert_at_peak(&f, A, 0, 0);
+    assert_at_peak(&f, B, 110, 2);
     assert_at_peak(&f, c, 41, 2);
-    ctm_sites_gain(&f.sites, a, 0); /* a block without bytes is no new peak */
-    assert_at_peak(&f, a, 0, 0);
+    ctm_sites_gain(&f.sites, A, 0); /* a block without bytes is no new peak */
+    assert_at_peak(&f, A, 0, 0);
     assert_int_equal(ctm_sites_live_blocks(&f.sites), 5);
     ctm_pages_deinit(&f.pages);
 }
@@ -122,25 +130,23 @@ static void a_reset_peak_is_what_lives_now(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    uint32_t a = new_site(&f, 1);
-    uint32_t b = new_site(&f, 2);
+    open_with_two(&f);
     ctm_sites_reset_peak(&f.sites);
     assert_int_equal(f.sites.peak_bytes, 0);
-    ctm_sites_gain(&f.sites, a, 10);
-    ctm_sites_gain(&f.sites, b, 20);
-    ctm_sites_lose(&f.sites, b, 20);
+    ctm_sites_gain(&f.sites, A, 10);
+    ctm_sites_gain(&f.sites, B, 20);
+    ctm_sites_lose(&f.sites, B, 20);
     ctm_sites_reset_peak(&f.sites);
     ctm_sites_reset_peak(&f.sites);
     assert_int_equal(f.sites.peak_bytes, 10);
-    assert_at_peak(&f, a, 10, 1);
-    assert_at_peak(&f, b, 0, 0);
-    ctm_sites_lose(&f.sites, a, 10);
-    assert_at_peak(&f, a, 10, 1);
+    assert_at_peak(&f, A, 10, 1);
+    assert_at_peak(&f, B, 0, 0);
+    ctm_sites_lose(&f.sites, A, 10);
+    assert_at_peak(&f, A, 10, 1);
     ctm_sites_reset_peak(&f.sites);
-    ctm_sites_gain(&f.sites, b, 0);
-    assert_at_peak(&f, a, 0, 0);
-    assert_at_peak(&f, b, 0, 0);
+    ctm_sites_gain(&f.sites, B, 0);
+    assert_at_peak(&f, A, 0, 0);
+    assert_at_peak(&f, B, 0, 0);
     ctm_pages_deinit(&f.pages);
 }
 
@@ -160,26 +166,24 @@ static void reuse_is_no_allocation(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    uint32_t a = new_site(&f, 1);
-    uint32_t b = new_site(&f, 2);
-    ctm_sites_gain(&f.sites, a, 10);
-    ctm_sites_keep(&f.sites, a, 10);
-    ctm_sites_keep(&f.sites, a, 10);
-    assert_live(&f, a, 10, 1);
-    assert_churn(&f, a, (struct ctm_churn){10, 1, 20, 2});
-    ctm_sites_pass(&f.sites, a, b, 10);
-    assert_live(&f, a, 0, 0);
-    assert_live(&f, b, 10, 1);
-    assert_churn(&f, a, (struct ctm_churn){10, 1, 20, 2});
-    assert_churn(&f, b, (struct ctm_churn){0, 0, 10, 1});
+    open_with_two(&f);
+    ctm_sites_gain(&f.sites, A, 10);
+    ctm_sites_keep(&f.sites, A, 10);
+    ctm_sites_keep(&f.sites, A, 10);
+    assert_live(&f, A, 10, 1);
+    assert_churn(&f, A, (struct ctm_churn){10, 1, 20, 2});
+    ctm_sites_pass(&f.sites, A, B, 10);
+    assert_live(&f, A, 0, 0);
+    assert_live(&f, B, 10, 1);
+    assert_churn(&f, A, (struct ctm_churn){10, 1, 20, 2});
+    assert_churn(&f, B, (struct ctm_churn){0, 0, 10, 1});
     assert_int_equal(ctm_sites_current_bytes(&f.sites), 10);
     assert_int_equal(ctm_sites_live_blocks(&f.sites), 1);
-    ctm_sites_lose(&f.sites, b, 10);
-    assert_live(&f, b, 0, 0);
-    assert_churn(&f, b, (struct ctm_churn){0, 0, 10, 1});
-    assert_at_peak(&f, a, 10, 1);
-    assert_at_peak(&f, b, 0, 0);
+    ctm_sites_lose(&f.sites, B, 10);
+    assert_live(&f, B, 0, 0);
+    assert_churn(&f, B, (struct ctm_churn){0, 0, 10, 1});
+    assert_at_peak(&f, A, 10, 1);
+    assert_at_peak(&f, B, 0, 0);
     ctm_pages_deinit(&f.pages);
 }
 
@@ -187,30 +191,28 @@ static void a_restored_block_was_never_lost(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    uint32_t a = new_site(&f, 1);
-    uint32_t b = new_site(&f, 2);
-    ctm_sites_gain(&f.sites, a, 10);
-    ctm_sites_lose(&f.sites, a, 10);
-    ctm_sites_restore(&f.sites, a, 10);
-    assert_live(&f, a, 10, 1);
-    assert_churn(&f, a, (struct ctm_churn){10, 1, 0, 0});
-    assert_at_peak(&f, a, 10, 1);
+    open_with_two(&f);
+    ctm_sites_gain(&f.sites, A, 10);
+    ctm_sites_lose(&f.sites, A, 10);
+    ctm_sites_restore(&f.sites, A, 10);
+    assert_live(&f, A, 10, 1);
+    assert_churn(&f, A, (struct ctm_churn){10, 1, 0, 0});
+    assert_at_peak(&f, A, 10, 1);
     assert_int_equal(f.sites.peak_bytes, 10);
     /* What another thread allocates meanwhile is live together with it. */
-    ctm_sites_lose(&f.sites, a, 10);
-    ctm_sites_gain(&f.sites, b, 8);
+    ctm_sites_lose(&f.sites, A, 10);
+    ctm_sites_gain(&f.sites, B, 8);
     assert_int_equal(f.sites.peak_bytes, 10);
-    ctm_sites_restore(&f.sites, a, 10);
+    ctm_sites_restore(&f.sites, A, 10);
     assert_int_equal(f.sites.peak_bytes, 18);
-    assert_at_peak(&f, a, 10, 1);
-    assert_at_peak(&f, b, 8, 1);
+    assert_at_peak(&f, A, 10, 1);
+    assert_at_peak(&f, B, 8, 1);
     /* The same where churn is counted anew meanwhile. */
-    ctm_sites_lose(&f.sites, a, 10);
+    ctm_sites_lose(&f.sites, A, 10);
     ctm_sites_reset_churn(&f.sites);
-    ctm_sites_restore(&f.sites, a, 10);
-    assert_live(&f, a, 10, 1);
-    assert_churn(&f, a, (struct ctm_churn){0});
+    ctm_sites_restore(&f.sites, A, 10);
+    assert_live(&f, A, 10, 1);
+    assert_churn(&f, A, (struct ctm_churn){0});
     assert_int_equal(ctm_sites_current_bytes(&f.sites), 18);
     ctm_pages_deinit(&f.pages);
 }
@@ -220,36 +222,34 @@ static void reset_churn_is_counted_from_zero(void **state)
 {
     (void)state;
     struct fixture f;
-    open_fixture(&f);
-    uint32_t a = new_site(&f, 1);
-    uint32_t b = new_site(&f, 2);
-    ctm_sites_gain(&f.sites, a, 100);
-    ctm_sites_gain(&f.sites, a, 30);
-    ctm_sites_gain(&f.sites, b, 5);
-    ctm_sites_keep(&f.sites, b, 5);
-    ctm_sites_pass(&f.sites, a, b, 30);
+    open_with_two(&f);
+    ctm_sites_gain(&f.sites, A, 100);
+    ctm_sites_gain(&f.sites, A, 30);
+    ctm_sites_gain(&f.sites, B, 5);
+    ctm_sites_keep(&f.sites, B, 5);
+    ctm_sites_pass(&f.sites, A, B, 30);
     for (int round = 0; round < 3; round++) {
         ctm_sites_reset_churn(&f.sites);
-        assert_churn(&f, a, (struct ctm_churn){0});
-        assert_churn(&f, b, (struct ctm_churn){0});
-        assert_live(&f, a, 100, 1);
-        assert_live(&f, b, 35, 2);
-        ctm_sites_lose(&f.sites, a, 100);
-        assert_churn(&f, a, (struct ctm_churn){0});
-        assert_live(&f, a, 0, 0);
-        ctm_sites_gain(&f.sites, a, 100);
-        ctm_sites_keep(&f.sites, a, 100);
-        assert_churn(&f, a, (struct ctm_churn){100, 1, 100, 1});
-        ctm_sites_pass(&f.sites, b, a, 30);
-        ctm_sites_pass(&f.sites, a, b, 30);
-        ctm_sites_keep(&f.sites, b, 5);
-        assert_churn(&f, a, (struct ctm_churn){100, 1, 130, 2});
-        assert_churn(&f, b, (struct ctm_churn){0, 0, 35, 2});
+        assert_churn(&f, A, (struct ctm_churn){0});
+        assert_churn(&f, B, (struct ctm_churn){0});
+        assert_live(&f, A, 100, 1);
+        assert_live(&f, B, 35, 2);
+        ctm_sites_lose(&f.sites, A, 100);
+        assert_churn(&f, A, (struct ctm_churn){0});
+        assert_live(&f, A, 0, 0);
+        ctm_sites_gain(&f.sites, A, 100);
+        ctm_sites_keep(&f.sites, A, 100);
+        assert_churn(&f, A, (struct ctm_churn){100, 1, 100, 1});
+        ctm_sites_pass(&f.sites, B, A, 30);
+        ctm_sites_pass(&f.sites, A, B, 30);
+        ctm_sites_keep(&f.sites, B, 5);
+        assert_churn(&f, A, (struct ctm_churn){100, 1, 130, 2});
+        assert_churn(&f, B, (struct ctm_churn){0, 0, 35, 2});
         assert_int_equal(ctm_sites_current_bytes(&f.sites), 135);
         assert_int_equal(ctm_sites_live_blocks(&f.sites), 3);
     }
-    assert_at_peak(&f, a, 130, 2);
-    assert_at_peak(&f, b, 5, 1);
+    assert_at_peak(&f, A, 130, 2);
+    assert_at_peak(&f, B, 5, 1);
     ctm_pages_deinit(&f.pages);
 }
 
