@@ -475,12 +475,24 @@ static const char *check_locations(const struct ctm_tracer *tracer)
     return broken;
 }
 
+static const char *check_ghosts(const struct ctm_ghosts *ghosts)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const uint64_t *set = ghosts->sets[i];
+        if (set != NULL && !ctm_check_is_mapped(ghosts->pages, set, sizeof *set)) {
+            return "ghosts: a set without a mapping";
+        }
+    }
+    return ghosts->returned <= ghosts->made ? NULL : "ghosts: more came back than was made";
+}
+
 static bool is_empty(const struct ctm_tracer *tracer)
 {
     return tracer->pages.length == 0 && tracer->pages.mappings == NULL &&
            tracer->names.length == 0 && tracer->stacks.node_length == 0 &&
            tracer->sites.length == 0 && tracer->sites.room_bytes == 0 &&
-           tracer->sites.peak_bytes == 0 && tracer->blocks.leaves == NULL &&
+           tracer->sites.peak_bytes == 0 && tracer->ghosts.sets[0] == NULL &&
+           tracer->blocks.leaves == NULL &&
            ctm_address_map_capacity(&tracer->locations.owners) == 0 &&
            ctm_address_map_capacity(&tracer->locations.instructions) == 0;
 }
@@ -511,6 +523,9 @@ const char *ctm_tracer_check(const struct ctm_tracer *tracer)
     }
     if (broken == NULL) {
         broken = check_folded(tracer);
+    }
+    if (broken == NULL) {
+        broken = check_ghosts(&tracer->ghosts);
     }
     if (broken == NULL) {
         broken = ctm_check_blocks(tracer);

@@ -1,8 +1,12 @@
 #include "engine/reclaim.h"
 
+#include "engine/hash.h"
+
 enum {
     PACE = 64,
     FOLD_COST = 8, /* in entries visited */
+    PATIENCE_MAX = 4,
+    PATH_LEVELS = 64, /* of a stack that its ghost is known by */
 };
 
 void ctm_reclaim_init(struct ctm_reclaim *reclaim)
@@ -10,8 +14,39 @@ void ctm_reclaim_init(struct ctm_reclaim *reclaim)
     *reclaim = (struct ctm_reclaim){
         .at = CTM_RECLAIM_LEAST,
         .least = CTM_RECLAIM_LEAST,
+        .patience = 1,
         .pace = PACE,
     };
+}
+
+/* ---- ghosts ---- */
+
+/* A stack is known by its frames, which outlive its nodes while their code lives; and a frame by
+ * its birth, since its id is used again. */
+static uint64_t hash_path(const struct ctm_stacks *stacks, uint32_t node)
+{
+    uint64_t hash = 0;
+    uint32_t at = node;
+    for (int level = 0; level < PATH_LEVELS && !ctm_stacks_is_root(at); level++) {
+        hash = ctm_hash_u64(hash + stacks->frames[stacks->nodes[at].frame].birth);
+        at = stacks->nodes[at].parent;
+    }
+    return ctm_hash_u64(hash + (ctm_stacks_is_root(at) ? at : 0));
+}
+
+void ctm_reclaim_made_hook(struct ctm_tracer *tracer, uint32_t node)
+{
+    ctm_ghosts_ask(&tracer->ghosts, hash_path(&tracer->stacks, node));
+}
+
+static void judge(struct ctm_tracer *tracer)
+{
+    struct ctm_reclaim *reclaim = &tracer->reclaim;
+    if (!ctm_ghosts_judge(&tracer->ghosts)) {
+        reclaim->patience = reclaim->patience > 1 ? reclaim->patience / 2 : 1;
+    } else if (reclaim->patience < PATIENCE_MAX) {
+        reclaim->patience *= 2;
+    }
 }
 
 /* ---- sites ---- */
@@ -54,6 +89,7 @@ static uint32_t visit_site(struct ctm_tracer *tracer, uint32_t left)
         } else {
             ctm_stacks_leave(&tracer->stacks, ctm_site_node(site));
         }
+        ctm_ghosts_add(&tracer->ghosts, hash_path(&tracer->stacks, ctm_site_node(site)));
         tracer->reclaim.sites++;
         cost = FOLD_COST;
     }
@@ -143,7 +179,8 @@ static uint32_t visit_node(struct ctm_tracer *tracer, uint32_t id)
 static uint32_t visit_frame(struct ctm_tracer *tracer, uint32_t id)
 {
     const struct ctm_location_frame *frame = &tracer->stacks.frames[id];
-    if (!ctm_stacks_is_free_frame(&tracer->stacks, id) && frame->seen == tracer->stacks.cycle) {
+    if (!ctm_stacks_is_free_frame(&tracer->stacks, id) &&
+        ctm_stacks_is_seen_frame(&tracer->stacks, id)) {
         ctm_names_see(&tracer->names, frame->file);
         ctm_names_see(&tracer->names, frame->name);
     } else {
@@ -217,6 +254,7 @@ static void begin_pass(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
     case CTM_RECLAIM_IDLE:
         break;
     case CTM_RECLAIM_SITES:
+        judge(tracer);
         tracer->stacks.cycle++;
         tracer->names.cycle++;
         tracer->sites.first_free = 0;
@@ -254,8 +292,9 @@ static void end_pass(struct ctm_tracer *tracer)
 {
     struct ctm_reclaim *reclaim = &tracer->reclaim;
     if (reclaim->pass == CTM_RECLAIM_NODES) {
-        uint32_t twice = tracer->stacks.node_index.used * 2;
-        reclaim->at = twice < reclaim->least ? reclaim->least : twice;
+        uint64_t twice = (uint64_t)tracer->stacks.node_index.used * 2;
+        uint64_t at = (twice < reclaim->least ? reclaim->least : twice) * reclaim->patience;
+        reclaim->at = at < UINT32_MAX ? (uint32_t)at : UINT32_MAX;
         ctm_sites_shrink(&tracer->sites, reclaim->at);
         ctm_stacks_shrink_nodes(&tracer->stacks, reclaim->at);
     } else if (reclaim->pass == CTM_RECLAIM_FRAMES) {

@@ -14,6 +14,12 @@
  * - an instruction forgets a node that is idle when the pass over the instructions finds it so;
  * - all threads forget before the first node is given back, by a new generation of the tracer;
  * - a node that somebody asks for in a cycle, as who will remember it must, is kept in that cycle.
+ *
+ * What is given back and comes back is work for nothing: a recursion whose stacks are more than the
+ * tables are to hold would make all of them anew each time. So the stacks of sites that went are
+ * remembered as ghosts (ghosts.h). Where most of the sites made between two cycles are theirs,
+ * twice as many nodes call for the next one, four times as many at most; where not, half as many
+ * again.
  */
 #ifndef CTM_ENGINE_RECLAIM_H
 #define CTM_ENGINE_RECLAIM_H
@@ -23,7 +29,8 @@
 /* The tables were emptied. */
 void ctm_reclaim_init(struct ctm_reclaim *reclaim);
 
-/* There is something to do: a cycle is under way, or there are twice as many nodes as were left. */
+/* There is something to do: a cycle is under way, or there are at least twice as many nodes as
+ * were left. */
 static inline bool ctm_reclaim_is_due(const struct ctm_tracer *tracer)
 {
     return tracer->reclaim.pass != CTM_RECLAIM_IDLE ||
@@ -37,5 +44,8 @@ static inline bool ctm_reclaim_is_due(const struct ctm_tracer *tracer)
  * gives back less.
  */
 void ctm_reclaim_step_hook(struct ctm_tracer *tracer, uint32_t node);
+
+/* A site of this node is about to be made. */
+void ctm_reclaim_made_hook(struct ctm_tracer *tracer, uint32_t node);
 
 #endif

@@ -53,6 +53,7 @@ int ctm_stacks_frame(struct ctm_stacks *stacks, struct ctm_location_frame frame,
         made = stacks->frame_length++;
     }
     stacks->frames[made] = frame;
+    stacks->frames[made].birth = ++stacks->frames_made & 0xffffff;
     ctm_stacks_see_frame(stacks, made);
     ctm_index_put(&stacks->frame_index, hash, made);
     *id = made;

@@ -29,7 +29,9 @@ struct ctm_location_frame {
     uint32_t file; /* name id; of a free entry UINT32_MAX */
     uint32_t name; /* name id; of a free entry the next free one's id, or UINT32_MAX */
     uint32_t line;
-    uint32_t seen; /* the last cycle in which somebody asked for it, or was seen to need it */
+    /* The low bits of the last cycle in which somebody asked for it, or was seen to need it. */
+    uint32_t seen : 8;
+    uint32_t birth : 24; /* which of all frames ever made it is, in its low bits */
 };
 
 #define CTM_FRAME_MAX UINT32_C(0x7fffffff) /* the largest frame id */
@@ -54,6 +56,7 @@ struct ctm_stacks {
     uint32_t frame_length;
     uint32_t frame_capacity;
     uint32_t first_free_frame; /* UINT32_MAX: none */
+    uint32_t frames_made;
     struct ctm_index frame_index;
     struct ctm_context *nodes; /* by node id */
     uint32_t node_length;
@@ -122,7 +125,7 @@ static inline void ctm_stacks_see_node(struct ctm_stacks *stacks, uint32_t id)
 
 static inline void ctm_stacks_see_frame(struct ctm_stacks *stacks, uint32_t id)
 {
-    stacks->frames[id].seen = stacks->cycle;
+    stacks->frames[id].seen = stacks->cycle & 0xff;
 }
 
 /* Give an entry back; one that is free already becomes the next to be used. A node must be idle,
@@ -142,6 +145,12 @@ static inline bool ctm_stacks_is_free_node(const struct ctm_stacks *stacks, uint
 static inline bool ctm_stacks_is_free_frame(const struct ctm_stacks *stacks, uint32_t id)
 {
     return stacks->frames[id].file == UINT32_MAX;
+}
+
+/* Whether the last cycle in which a frame was needed is the current one, or 256 before it. */
+static inline bool ctm_stacks_is_seen_frame(const struct ctm_stacks *stacks, uint32_t id)
+{
+    return stacks->frames[id].seen == (stacks->cycle & 0xff);
 }
 
 static inline uint32_t ctm_stacks_root(uint32_t left_out)

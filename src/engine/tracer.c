@@ -16,6 +16,7 @@ static void empty_tables(struct ctm_tracer *tracer)
     memset(&tracer->blocks, 0, sizeof tracer->blocks);
     memset(&tracer->sites, 0, sizeof tracer->sites);
     ctm_folded_init(&tracer->folded, &tracer->pages);
+    ctm_ghosts_init(&tracer->ghosts, &tracer->pages);
 }
 
 void ctm_tracer_init(struct ctm_tracer *tracer)
@@ -105,6 +106,9 @@ static CTM_NOINLINE uint32_t add_site(struct ctm_tracer *tracer, uint32_t domain
     /* Before the site is made, which would be taken for one that nothing needs. */
     if (ctm_reclaim_is_due(tracer)) {
         ctm_reclaim_step_hook(tracer, node);
+    }
+    if (tracer->ghosts.sets[0] != NULL) {
+        ctm_reclaim_made_hook(tracer, node);
     }
     int error = domain == 0 ? ctm_sites_add(sites, node, &site)
                             : ctm_sites_domain(sites, domain, node, &site);

@@ -20,6 +20,7 @@
 #include "base/pages.h"
 #include "engine/blocks.h"
 #include "engine/folded.h"
+#include "engine/ghosts.h"
 #include "engine/locations.h"
 #include "engine/names.h"
 #include "engine/sites.h"
@@ -43,11 +44,12 @@ enum ctm_reclaim_pass {
 
 struct ctm_reclaim {
     enum ctm_reclaim_pass pass;
-    uint32_t left;   /* entries of the pass that are to be visited yet */
-    uint32_t moves;  /* of the address map that is passed over, when the pass began */
-    uint32_t nodes;  /* in use when the last step ended */
-    uint32_t at;     /* nodes in use that call for the next cycle */
-    uint32_t least;  /* at least */
+    uint32_t left;  /* entries of the pass that are to be visited yet */
+    uint32_t moves; /* of the address map that is passed over, when the pass began */
+    uint32_t nodes; /* in use when the last step ended */
+    uint32_t at;    /* nodes in use that call for the next cycle */
+    uint32_t least; /* at least, times the patience */
+    uint32_t patience;
     uint32_t pace;   /* entries that a step visits */
     uint64_t cycles; /* since the tables were emptied */
     uint64_t sites;  /* given back since the tables were emptied */
@@ -65,7 +67,8 @@ struct ctm_tracer {
     struct ctm_blocks blocks;
     struct ctm_sites sites;
     struct ctm_folded folded;
-    uint32_t churn_lines; /* the folded lines that are kept at most: from the next start on */
+    struct ctm_ghosts ghosts; /* stacks whose sites were given back */
+    uint32_t churn_lines;     /* the folded lines that are kept at most: from the next start on */
     bool tracing;
     /* Changes whenever an id or a location that somebody may remember became void. */
     uint64_t generation;
