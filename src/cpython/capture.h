@@ -13,14 +13,24 @@
 
 /* Frames that the public API would show of the state's stack, whose newest frame is one of them; 0:
  * that takes a look at frames. */
-static inline uint32_t ctm_depth_at_once(struct ctm_walker *walker, PyThreadState *state)
+static inline uint32_t ctm_depth_at_once(const struct ctm_walker *walker, PyThreadState *state)
 {
     uint32_t depth = (uint32_t)ctm_recursion_depth(state);
-    bool known = CTM_LIKELY(depth - 1 < walker->shown_depth) &&
-                 CTM_LIKELY(walker->state == state) &&
+    bool known = CTM_LIKELY(depth - 1 < walker->sure_depth) && CTM_LIKELY(walker->state == state) &&
                  CTM_LIKELY(walker->chunk == state->datastack_chunk);
     return known ? depth : 0;
 }
+
+/* To be called with the depth of each stack that is captured, if none of its frames is hidden. A
+ * stack of one frame more has none either, if its newest is not: see frames.c. */
+static inline void ctm_note_depth(struct ctm_walker *walker, uint32_t depth)
+{
+    walker->sure_depth = depth + 1;
+}
+
+/* The node of a location under a parent that is not the one that it was last seen under. */
+struct ctm_spot ctm_capture_child_hook(struct ctm_tracer *tracer, struct ctm_location *location,
+                                       uint32_t parent);
 
 /* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */
 struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
@@ -56,9 +66,14 @@ static CTM_ALWAYS_INLINE struct ctm_spot ctm_capture_hook(struct ctm_walker *wal
     }
     if (CTM_LIKELY(options->kind == CTM_CAPTURE_NEWEST_AND_DEPTH)) {
         uint32_t depth = ctm_depth_at_once(walker, state);
-        if (CTM_LIKELY(depth != 0) && CTM_LIKELY(location->parent == ctm_stacks_root(depth - 1))) {
-            walker->shown_depth = depth;
+        uint32_t parent = ctm_stacks_root(depth - 1);
+        if (CTM_LIKELY(depth != 0) && CTM_LIKELY(location->parent == parent)) {
+            ctm_note_depth(walker, depth);
             return location->spot;
+        }
+        if (depth != 0 && location->shown) {
+            ctm_note_depth(walker, depth);
+            return ctm_capture_child_hook(tracer, location, parent);
         }
         return ctm_capture_any_hook(walker, state, tracer, options, location);
     }
@@ -71,7 +86,7 @@ static CTM_ALWAYS_INLINE struct ctm_spot ctm_capture_hook(struct ctm_walker *wal
     if (CTM_UNLIKELY(depth == 0)) {
         return ctm_capture_any_hook(walker, state, tracer, options, location);
     }
-    walker->shown_depth = depth;
+    ctm_note_depth(walker, depth);
     return ctm_capture_window_hook(walker, tracer, options, newest, location, depth);
 }
 

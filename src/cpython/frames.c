@@ -186,8 +186,8 @@ static inline struct ctm_location *locate(struct ctm_tracer *tracer, const ctm_f
                                         : add_location(tracer, ctm_frame_code(frame), instruction);
 }
 
-static CTM_NOINLINE struct ctm_spot new_child_of(struct ctm_tracer *tracer,
-                                                 struct ctm_location *location, uint32_t parent)
+struct ctm_spot ctm_capture_child_hook(struct ctm_tracer *tracer, struct ctm_location *location,
+                                       uint32_t parent)
 {
     struct ctm_spot spot;
     if (ctm_stacks_spot(&tracer->stacks, parent, location->frame, &spot) < 0) {
@@ -204,8 +204,9 @@ static CTM_NOINLINE struct ctm_spot new_child_of(struct ctm_tracer *tracer,
 static inline struct ctm_spot child_of(struct ctm_tracer *tracer, struct ctm_location *location,
                                        uint32_t parent)
 {
-    return CTM_LIKELY(location->parent == parent) ? location->spot
-                                                  : new_child_of(tracer, location, parent);
+    return CTM_LIKELY(location->parent == parent)
+               ? location->spot
+               : ctm_capture_child_hook(tracer, location, parent);
 }
 
 /* ---- depth ---- */
@@ -217,19 +218,19 @@ static inline struct ctm_spot child_of(struct ctm_tracer *tracer, struct ctm_loc
  * top. The latter is pushed right after the new object was allocated, which is a capture, by the
  * frame that is the newest one then: so since the last capture, at a depth of n, at most one was
  * pushed, as number n. All hidden frames are therefore where the last capture found one, or at that
- * number: those below `shown_depth`, the lesser of the two, are not hidden.
+ * number, and those below the lesser of the two are not hidden. The frame at it is not either, if
+ * it is the newest of all and known to be shown.
  */
 
 /*
  * Count the hidden frames among those with the numbers [low, depth), the oldest frame's number
- * being 0, and find the lowest. False: the stack is not as long as the counter says.
+ * being 0, and find the lowest, if there is one. False: the stack is not as long as the counter
+ * says.
  */
 static bool count_hidden(const ctm_frame *frame, uint32_t depth, uint32_t low, uint32_t *hidden,
                          uint32_t *lowest)
 {
     uint32_t number = depth;
-    *hidden = 0;
-    *lowest = depth;
     for (; frame != NULL && number > low; frame = frame->previous) {
         if (!ctm_frame_is_shim(frame)) {
             number--;
@@ -266,7 +267,7 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
         walker->state = state;
         walker->root_chunk = NULL;
         walker->count_frames = false;
-        walker->shown_depth = 0;
+        walker->sure_depth = 0;
     }
     const _PyStackChunk *root = state->datastack_chunk;
     walker->chunk = root;
@@ -277,15 +278,15 @@ static CTM_NOINLINE void check_data_stack(struct ctm_walker *walker, PyThreadSta
         walker->count_frames = walker->count_frames || walker->root_chunk != NULL;
         walker->root_chunk = root;
         /* As if the last capture had been on an empty stack: all frames will be looked at. */
-        walker->shown_depth = 0;
+        walker->sure_depth = 0;
     }
 }
 
 /* Frames that the public API would show of any stack, of which `newest` is the first. */
 static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const ctm_frame *newest)
 {
-    int counted = ctm_recursion_depth(state);
-    if (counted <= 0) {
+    int by_counter = ctm_recursion_depth(state);
+    if (by_counter <= 0) {
         return count_frames(newest);
     }
     if (walker->state != state || walker->chunk != state->datastack_chunk) {
@@ -294,21 +295,20 @@ static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const 
     if (walker->count_frames) {
         return count_frames(newest);
     }
-    uint32_t depth = (uint32_t)counted;
-    uint32_t low = walker->shown_depth;
+    uint32_t depth = (uint32_t)by_counter;
+    uint32_t low = walker->sure_depth == 0 ? 0 : walker->sure_depth - 1;
     const ctm_frame *top = ctm_newest_frame(state);
     if (top != newest) {
         uint32_t first = depth - hidden_above(top, newest);
         low = first < low ? first : low;
     }
-    walker->shown_depth = depth;
-    if (low >= depth) {
-        return depth;
-    }
-    uint32_t hidden;
-    if (!count_hidden(top, depth, low, &hidden, &walker->shown_depth)) {
+    uint32_t hidden = 0;
+    uint32_t lowest = depth;
+    bool counted = low >= depth || count_hidden(top, depth, low, &hidden, &lowest);
+    ctm_note_depth(walker, lowest);
+    if (!counted) {
         walker->count_frames = true;
-        walker->shown_depth = 0;
+        walker->sure_depth = 0;
         return count_frames(newest);
     }
     return depth - hidden;
@@ -554,7 +554,7 @@ static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, u
     forget(walker);
     if (end == WALK_WRONG_DEPTH) {
         walker->count_frames = true;
-        walker->shown_depth = 0;
+        walker->sure_depth = 0;
     }
     return false;
 }
@@ -732,7 +732,7 @@ static size_t rings_size(uint32_t mask)
 int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
                     const struct ctm_capture_options *options)
 {
-    walker->shown_depth = 0;
+    walker->sure_depth = 0;
     uint32_t window = options->nframe + options->stride;
     if (walker->places != NULL && walker->mask >= window) {
         return CTM_OK;

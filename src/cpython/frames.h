@@ -70,8 +70,9 @@ struct ctm_walker {
     const void *state;
     const void *chunk;      /* newest chunk of the data stack at the last capture */
     const void *root_chunk; /* the oldest one */
-    uint32_t shown_depth;   /* none of so many oldest frames is counted but not shown; 0: captures
-                               were missed, or `count_frames` */
+    uint32_t sure_depth;    /* a stack of at most so many frames, of which the newest is shown, has
+                               none that is counted but not shown; 0: captures were missed, or
+                               `count_frames` */
     bool count_frames;      /* the counter is not to be trusted here */
     /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once
      * this thread has freed it. */

@@ -932,7 +932,7 @@ int ctm_hooks_clear_traces(void)
     }
     for (struct ctm_walker *walker = hooks.walkers; walker != NULL; walker = walker->next) {
         /* Maybe the hooks had been taken away, and captures were missed. */
-        walker->shown_depth = 0;
+        walker->sure_depth = 0;
     }
     ctm_gate_leave(&hooks.gate, pass);
     if (error < 0) {
