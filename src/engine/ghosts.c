@@ -7,7 +7,7 @@
 enum {
     SET_BITS = 18, /* log2 of them */
     SET_BYTES = 1 << (SET_BITS - 3),
-    SET_MOST = 1 << (SET_BITS - 2), /* of 5 that were never there, one is found */
+    SET_MOST = 1 << (SET_BITS - 3), /* of 9 that were never there, one is found */
     MADE_LEAST = 64,                /* fewer say nothing */
 };
 

@@ -2,10 +2,11 @@
  * Ghosts: what was given back not long ago, so that giving back can tell whether it comes back.
  *
  * Hashes in two sets that forget which they are: one bit a hash in a set, so that some are found
- * that were never there. When one set is full, the other one is emptied and filled: the last 65,536
- * hashes are known at least. (Bloom, "Space/Time Trade-offs in Hash Coding with Allowable Errors",
- * CACM 1970; of caches that remember what they dropped: Megiddo, Modha, "ARC", FAST 2003.) Guarded
- * by the tracer's gate.
+ * that were never there. When one set is full, the other one is emptied and filled: the last 32,768
+ * hashes are known, and no more than twice as many. What comes back later than that would not be
+ * there either if the tables held all that they may. (Bloom, "Space/Time Trade-offs in Hash Coding
+ * with Allowable Errors", CACM 1970; of caches that remember what they dropped: Megiddo, Modha,
+ * "ARC", FAST 2003.) Guarded by the tracer's gate.
  */
 #ifndef CTM_ENGINE_GHOSTS_H
 #define CTM_ENGINE_GHOSTS_H

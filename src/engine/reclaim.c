@@ -6,7 +6,8 @@ enum {
     PACE = 64,
     FOLD_COST = 8, /* in entries visited */
     PATIENCE_MAX = 4,
-    PATH_LEVELS = 64, /* of a stack that its ghost is known by */
+    PATH_LEVELS = 16, /* of a stack that its ghost is known by */
+    MADE_STEP = 8,    /* of so many sites made, one is looked at */
 };
 
 void ctm_reclaim_init(struct ctm_reclaim *reclaim)
@@ -36,7 +37,9 @@ static uint64_t hash_path(const struct ctm_stacks *stacks, uint32_t node)
 
 void ctm_reclaim_made_hook(struct ctm_tracer *tracer, uint32_t node)
 {
-    ctm_ghosts_ask(&tracer->ghosts, hash_path(&tracer->stacks, node));
+    if (++tracer->reclaim.made % MADE_STEP == 0) {
+        ctm_ghosts_ask(&tracer->ghosts, hash_path(&tracer->stacks, node));
+    }
 }
 
 static void judge(struct ctm_tracer *tracer)

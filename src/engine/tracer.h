@@ -50,6 +50,7 @@ struct ctm_reclaim {
     uint32_t at;    /* nodes in use that call for the next cycle */
     uint32_t least; /* at least, times the patience */
     uint32_t patience;
+    uint32_t made;   /* sites, in its low bits, since something was given back */
     uint32_t pace;   /* entries that a step visits */
     uint64_t cycles; /* since the tables were emptied */
     uint64_t sites;  /* given back since the tables were emptied */

@@ -3,7 +3,7 @@
 
 #include "engine/ghosts.h"
 
-enum { SET_MOST = 65536 };
+enum { SET_MOST = 32768 };
 
 struct fixture {
     struct test_refusal refusal;
