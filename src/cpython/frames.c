@@ -227,10 +227,10 @@ static inline struct ctm_spot child_of(struct ctm_tracer *tracer, struct ctm_loc
  * being 0, and find the lowest, if there is one. False: the stack is not as long as the counter
  * says.
  */
-static bool count_hidden(const ctm_frame *frame, uint32_t depth, uint32_t low, uint32_t *hidden,
+static bool count_hidden(const ctm_frame *frame, uint32_t end, uint32_t low, uint32_t *hidden,
                          uint32_t *lowest)
 {
-    uint32_t number = depth;
+    uint32_t number = end;
     for (; frame != NULL && number > low; frame = frame->previous) {
         if (!ctm_frame_is_shim(frame)) {
             number--;
@@ -295,16 +295,12 @@ static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const 
     if (walker->count_frames) {
         return count_frames(newest);
     }
-    uint32_t depth = (uint32_t)by_counter;
+    uint32_t depth = (uint32_t)by_counter - hidden_above(ctm_newest_frame(state), newest);
     uint32_t low = walker->sure_depth == 0 ? 0 : walker->sure_depth - 1;
-    const ctm_frame *top = ctm_newest_frame(state);
-    if (top != newest) {
-        uint32_t first = depth - hidden_above(top, newest);
-        low = first < low ? first : low;
-    }
     uint32_t hidden = 0;
     uint32_t lowest = depth;
-    bool counted = low >= depth || count_hidden(top, depth, low, &hidden, &lowest);
+    bool counted = depth - 1 < walker->sure_depth ||
+                   count_hidden(newest->previous, depth - 1, low, &hidden, &lowest);
     ctm_note_depth(walker, lowest);
     if (!counted) {
         walker->count_frames = true;
