@@ -379,13 +379,19 @@ static inline int note_level(struct ctm_walker *walker, struct ctm_tracer *trace
     return CTM_OK;
 }
 
+/* Whether one frame, and that a hidden one, is between `frame` and `caller`. */
+static inline bool is_called_through(const ctm_frame *frame, const ctm_frame *caller)
+{
+    /* Read anew: nearly always it was only compared, which needs no register. */
+    const ctm_frame *between = *(ctm_frame *const volatile *)&frame->previous;
+    return between != NULL && between->previous == caller && is_hidden(between);
+}
+
 /* Whether the next frame that is shown is `caller`. Never wrong when true; false too where more
  * than one is hidden in between, which is rare. */
 static inline bool is_called_by(const ctm_frame *frame, const ctm_frame *caller)
 {
-    const ctm_frame *previous = frame->previous;
-    return CTM_LIKELY(previous == caller) ||
-           (previous != NULL && previous->previous == caller && is_hidden(previous));
+    return CTM_LIKELY(frame->previous == caller) || is_called_through(frame, caller);
 }
 
 /* Whether `callee` was called by what is remembered at `place`. */
