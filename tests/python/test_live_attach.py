@@ -190,7 +190,7 @@ def test_remote_debugging_switched_off(
 
 @needs_remote
 def test_no_python_at_all(env: Environment, start: Start, temporary: Path, tmp_path: Path) -> None:
-    process = start(command=["sh", "-c", "echo ready; sleep 60; true"])
+    process = start(command=["sh", "-c", "echo ready; exec sleep 60"])
     assert_refused(
         attach(env, tmp_path, process.pid, "start"),
         f"cannot attach to process {process.pid}: it is no CPython 3.14 or later\n",
@@ -210,7 +210,15 @@ def test_process_of_another_user(
 ) -> None:
     setpriv = shutil.which("setpriv")
     assert setpriv is not None
-    command = [setpriv, "--reuid", "65534", "--clear-groups", "sh", "-c", "echo ready; sleep 60"]
+    command = [
+        setpriv,
+        "--reuid",
+        "65534",
+        "--clear-groups",
+        "sh",
+        "-c",
+        "echo ready; exec sleep 60",
+    ]
     process = start(command=command)
     done = attach(env, tmp_path, process.pid, "start")
     assert_refused(done, f"process {process.pid} is another user's (nobody), and this is root: run")
