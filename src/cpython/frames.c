@@ -693,7 +693,8 @@ void ctm_capture_learn_hook(PyThreadState *state, struct ctm_tracer *tracer, uin
     struct ctm_location *location =
         newest == NULL ? NULL
                        : ctm_locations_find(&tracer->locations, ctm_frame_instruction(newest));
-    if (location != NULL && location->parent != CTM_NO_CONTEXT && location->spot.node == node) {
+    if (location != NULL && location->shown && location->parent != CTM_NO_CONTEXT &&
+        location->spot.node == node) {
         location->spot = ctm_tracer_spot(tracer, node);
     }
 }

@@ -60,7 +60,8 @@ static inline void *ctm_address_map_at(const struct ctm_address_map *map, uint32
     return ctm_address_map_key(item) == 0 ? NULL : item;
 }
 
-/* The item of an address, or NULL. `item_size` is the map's, given so that it can be a constant. */
+/* The item of an address, or NULL; of address 0 an empty place, not to be written to, or NULL.
+ * `item_size` is the map's, given so that it can be a constant. */
 static inline void *ctm_address_map_find(const struct ctm_address_map *map, uintptr_t address,
                                          size_t item_size)
 {

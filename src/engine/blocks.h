@@ -240,7 +240,7 @@ static inline bool ctm_blocks_take_newest(struct ctm_blocks *blocks, uintptr_t a
         return false;
     }
     struct ctm_page *page = ctm_blocks_page(blocks, address);
-    if (page->watched != 0) {
+    if (page == NULL || page->watched != 0) {
         return false;
     }
     *out = ctm_hashed_block_of(newest);

@@ -107,6 +107,7 @@ struct ctm_owner *ctm_tracer_add_owner_hook(struct ctm_tracer *tracer, uintptr_t
  * counted. */
 CTM_MUST_CHECK int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain,
                                          uintptr_t address, uint64_t size, uint32_t node);
+
 /* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. A host
  * that remembers the sites of nodes, so that a table need not be asked, hands over a spot. */
 
