@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/hash.h"
+#include "engine/ring.h"
 
 enum { FIRST_CAPACITY = 1024 };
 
@@ -12,18 +13,16 @@ void ctm_block_hash_init(struct ctm_block_hash *hash, struct ctm_pages *pages)
     hash->pages = pages;
 }
 
-/* Map a hash onto any capacity without a division (Lemire, "Fast Random Integer Generation in an
- * Interval", 2019). */
 static size_t home(uint64_t address, size_t capacity)
 {
-    return (size_t)((ctm_hash_u64(address) >> 32) * capacity >> 32);
+    return ctm_ring_home((uint32_t)(ctm_hash_u64(address) >> 32), capacity);
 }
 
 static void insert(struct ctm_hashed_block *entries, size_t capacity, struct ctm_hashed_block entry)
 {
     size_t at = home(ctm_hashed_address(&entry), capacity);
     while (entries[at].value != 0) {
-        at = at + 1 == capacity ? 0 : at + 1;
+        at = ctm_ring_next(at, capacity);
     }
     entries[at] = entry;
 }
@@ -92,15 +91,13 @@ static void take_out(struct ctm_block_hash *hash, const struct ctm_hashed_block 
     size_t hole = (size_t)(entry - hash->entries);
     size_t at = hole;
     for (;;) {
-        at = at + 1 == capacity ? 0 : at + 1;
+        at = ctm_ring_next(at, capacity);
         if (hash->entries[at].value == 0) {
             break;
         }
         size_t wanted = home(ctm_hashed_address(&hash->entries[at]), capacity);
         /* Move it back if its home is not between the hole and here, cyclically. */
-        size_t from_home = at >= wanted ? at - wanted : at + capacity - wanted;
-        size_t from_hole = at >= hole ? at - hole : at + capacity - hole;
-        if (from_home >= from_hole) {
+        if (ctm_ring_distance(wanted, at, capacity) >= ctm_ring_distance(hole, at, capacity)) {
             hash->entries[hole] = hash->entries[at];
             hole = at;
         }

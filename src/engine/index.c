@@ -23,27 +23,16 @@ void ctm_index_clear(struct ctm_index *index)
     ctm_index_init(index, index->pages);
 }
 
-static uint32_t home(uint64_t slot, uint32_t capacity)
+static size_t home(uint64_t slot, size_t capacity)
 {
-    return ctm_index_home((uint32_t)(slot >> 32), capacity);
-}
-
-static uint32_t after(uint32_t at, uint32_t capacity)
-{
-    return at + 1 == capacity ? 0 : at + 1;
-}
-
-/* Slots from one place on to another, around the end if need be. */
-static uint32_t distance(uint32_t from, uint32_t to, uint32_t capacity)
-{
-    return to - from + (to < from ? capacity : 0);
+    return ctm_ring_home((uint32_t)(slot >> 32), capacity);
 }
 
 static void put(uint64_t *slots, uint32_t capacity, uint64_t slot)
 {
-    uint32_t at = home(slot, capacity);
+    size_t at = home(slot, capacity);
     while (slots[at] != 0) {
-        at = after(at, capacity);
+        at = ctm_ring_next(at, capacity);
     }
     slots[at] = slot;
 }
@@ -91,12 +80,14 @@ void ctm_index_remove(struct ctm_index *index, uint64_t hash, uint32_t id)
     uint64_t *slots = index->slots;
     uint32_t capacity = index->capacity;
     uint64_t slot = hash << 32 | (id + 1);
-    uint32_t hole = home(slot, capacity);
+    size_t hole = home(slot, capacity);
     while (slots[hole] != slot) {
-        hole = after(hole, capacity);
+        hole = ctm_ring_next(hole, capacity);
     }
-    for (uint32_t at = after(hole, capacity); slots[at] != 0; at = after(at, capacity)) {
-        if (distance(home(slots[at], capacity), at, capacity) >= distance(hole, at, capacity)) {
+    for (size_t at = ctm_ring_next(hole, capacity); slots[at] != 0;
+         at = ctm_ring_next(at, capacity)) {
+        size_t wanted = home(slots[at], capacity);
+        if (ctm_ring_distance(wanted, at, capacity) >= ctm_ring_distance(hole, at, capacity)) {
             slots[hole] = slots[at];
             hole = at;
         }

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/pages.h"
+#include "engine/ring.h"
 
 struct ctm_index {
     struct ctm_pages *pages;
@@ -37,12 +38,6 @@ void ctm_index_remove(struct ctm_index *index, uint64_t hash, uint32_t id);
  * Without memory for that, nothing changes. */
 void ctm_index_shrink(struct ctm_index *index, uint32_t room);
 
-/* Where a hash belongs: a range mapped onto another without a division. */
-static inline uint32_t ctm_index_home(uint32_t tag, uint32_t capacity)
-{
-    return (uint32_t)((uint64_t)tag * capacity >> 32);
-}
-
 /*
  * Walk the ids whose slot may match `hash`: start with *probe = 0, returns UINT32_MAX at the end.
  */
@@ -52,9 +47,9 @@ static inline uint32_t ctm_index_next(const struct ctm_index *index, uint64_t ha
         return UINT32_MAX;
     }
     uint32_t tag = (uint32_t)hash;
-    uint64_t home = ctm_index_home(tag, index->capacity);
+    size_t home = ctm_ring_home(tag, index->capacity);
     for (;;) {
-        uint64_t at = home + (*probe)++;
+        size_t at = home + (*probe)++;
         uint64_t slot = index->slots[at < index->capacity ? at : at - index->capacity];
         if (slot == 0) {
             return UINT32_MAX;

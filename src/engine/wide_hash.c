@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/hash.h"
+#include "engine/ring.h"
 
 enum { FIRST_CAPACITY = 1024 };
 
@@ -14,12 +15,8 @@ void ctm_wide_hash_init(struct ctm_wide_hash *hash, struct ctm_pages *pages)
 
 static size_t home(uint32_t domain, uint64_t address, size_t capacity)
 {
-    return (size_t)((ctm_hash_u64(address + ctm_hash_u64(domain)) >> 32) * capacity >> 32);
-}
-
-static size_t next(const struct ctm_wide_hash *hash, size_t at)
-{
-    return at + 1 == hash->capacity ? 0 : at + 1;
+    uint64_t hash = ctm_hash_u64(address + ctm_hash_u64(domain));
+    return ctm_ring_home((uint32_t)(hash >> 32), capacity);
 }
 
 static bool is_full(const struct ctm_wide_hash *hash)
@@ -35,7 +32,7 @@ static struct ctm_wide_block *look_up(const struct ctm_wide_hash *hash, uint32_t
     size_t at = home(domain, address, hash->capacity);
     while (hash->entries[at].site != 0 &&
            (hash->entries[at].address != address || hash->entries[at].domain != domain)) {
-        at = next(hash, at);
+        at = ctm_ring_next(at, hash->capacity);
     }
     return &hash->entries[at];
 }
@@ -101,13 +98,13 @@ struct ctm_wide_block *ctm_wide_hash_find(const struct ctm_wide_hash *hash, uint
 /* Close the gap that an entry leaves. */
 static CTM_NOINLINE void take_out(struct ctm_wide_hash *hash, const struct ctm_wide_block *entry)
 {
+    size_t capacity = hash->capacity;
     size_t hole = (size_t)(entry - hash->entries);
-    for (size_t at = next(hash, hole); hash->entries[at].site != 0; at = next(hash, at)) {
-        size_t wanted = home(hash->entries[at].domain, hash->entries[at].address, hash->capacity);
+    for (size_t at = ctm_ring_next(hole, capacity); hash->entries[at].site != 0;
+         at = ctm_ring_next(at, capacity)) {
+        size_t wanted = home(hash->entries[at].domain, hash->entries[at].address, capacity);
         /* Move it back if its home is not between the hole and here, cyclically. */
-        size_t from_home = at >= wanted ? at - wanted : at + hash->capacity - wanted;
-        size_t from_hole = at >= hole ? at - hole : at + hash->capacity - hole;
-        if (from_home >= from_hole) {
+        if (ctm_ring_distance(wanted, at, capacity) >= ctm_ring_distance(hole, at, capacity)) {
             hash->entries[hole] = hash->entries[at];
             hole = at;
         }
