@@ -34,7 +34,7 @@ static size_t entry_bytes(uint32_t grain)
 /* The page of an address under 2^48, made when it is not there. NULL: no memory. */
 static struct ctm_page *make_page(struct ctm_blocks *blocks, uintptr_t address)
 {
-    struct ctm_leaf **leaf = &blocks->leaves[(uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS)];
+    struct ctm_leaf **leaf = &blocks->leaves[ctm_blocks_leaf_number(address)];
     if (*leaf == NULL) {
         *leaf = ctm_pages_map(blocks->arena->pages, sizeof **leaf);
         if (*leaf == NULL) {
@@ -68,7 +68,7 @@ static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uintptr
     page->entries = entries;
     page->grain = (uint8_t)grain;
     page->reciprocal = ctm_grain_reciprocal[grain];
-    blocks->near_leaf = (uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS);
+    blocks->near_leaf = ctm_blocks_leaf_number(address);
     blocks->near_pages = blocks->leaves[blocks->near_leaf]->pages;
     return true;
 }

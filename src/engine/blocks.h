@@ -133,10 +133,16 @@ static inline uint32_t ctm_page_slot(uintptr_t address, uint32_t grain, uint32_t
     return CTM_LIKELY(slot * grain == units) ? slot : UINT32_MAX;
 }
 
+/* The number of the leaf that an address belongs to: CTM_LEAF_COUNT or more over 48 bits. */
+static inline uint64_t ctm_blocks_leaf_number(uintptr_t address)
+{
+    return (uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS);
+}
+
 static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, uintptr_t address)
 {
     uint64_t number = (uint64_t)address >> CTM_PAGE_BITS;
-    uint64_t leaf = number >> CTM_LEAF_BITS;
+    uint64_t leaf = ctm_blocks_leaf_number(address);
     struct ctm_page *pages = blocks->near_pages;
     if (CTM_UNLIKELY(leaf != blocks->near_leaf)) {
         struct ctm_leaf *found = leaf < CTM_LEAF_COUNT ? blocks->leaves[leaf] : NULL;
@@ -151,7 +157,7 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
 /* Put on record that the page of an address under 2^48, in a leaf that is there, is in use. */
 static inline void ctm_blocks_use_page(const struct ctm_blocks *blocks, uintptr_t address)
 {
-    struct ctm_leaf *leaf = blocks->leaves[(uint64_t)address >> (CTM_PAGE_BITS + CTM_LEAF_BITS)];
+    struct ctm_leaf *leaf = blocks->leaves[ctm_blocks_leaf_number(address)];
     size_t group = ((uint64_t)address >> CTM_PAGE_BITS) % (1u << CTM_LEAF_BITS) / CTM_GROUP_PAGES;
     leaf->used_groups[group / 64] |= UINT64_C(1) << group % 64;
 }
