@@ -223,9 +223,9 @@ static inline struct ctm_spot child_of(struct ctm_tracer *tracer, struct ctm_loc
  */
 
 /*
- * Count the hidden frames among those with the numbers [low, depth), the oldest frame's number
- * being 0, and find the lowest, if there is one. False: the stack is not as long as the counter
- * says.
+ * Count the hidden frames among those with the numbers [low, end), from `frame` on down, the oldest
+ * frame's number being 0, and find the lowest, if there is one. False: the stack is not as long as
+ * the counter says.
  */
 static bool count_hidden(const ctm_frame *frame, uint32_t end, uint32_t low, uint32_t *hidden,
                          uint32_t *lowest)
@@ -301,12 +301,12 @@ static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const 
     uint32_t lowest = depth;
     bool counted = depth - 1 < walker->sure_depth ||
                    count_hidden(newest->previous, depth - 1, low, &hidden, &lowest);
-    ctm_note_depth(walker, lowest);
     if (!counted) {
         walker->count_frames = true;
         walker->sure_depth = 0;
         return count_frames(newest);
     }
+    ctm_note_depth(walker, lowest);
     return depth - hidden;
 }
 

@@ -125,7 +125,7 @@ static inline enum ctm_pass enter_slow(const struct thread_local_state *self, bo
     return ctm_gate_enter_slow(&hooks.gate, owner, seat_of(self));
 }
 
-/* The same for who does not ask for the caller's stack. */
+/* The same for who needs no stack of a detached thread. */
 static inline enum ctm_pass enter_slow_without_stack(const struct thread_local_state *self,
                                                      PyThreadState *state)
 {
