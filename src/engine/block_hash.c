@@ -5,8 +5,6 @@
 #include "engine/hash.h"
 #include "engine/ring.h"
 
-enum { FIRST_CAPACITY = 1024 };
-
 void ctm_block_hash_init(struct ctm_block_hash *hash, struct ctm_pages *pages)
 {
     memset(hash, 0, sizeof *hash);
@@ -29,6 +27,9 @@ static void insert(struct ctm_hashed_block *entries, size_t capacity, struct ctm
 
 static int resize(struct ctm_block_hash *hash, size_t capacity)
 {
+    if (capacity > UINT32_MAX) {
+        return CTM_ELIMIT;
+    }
     struct ctm_hashed_block *entries = ctm_pages_map(hash->pages, capacity * sizeof *entries);
     if (entries == NULL) {
         return CTM_ENOMEM;
@@ -49,16 +50,10 @@ static int resize(struct ctm_block_hash *hash, size_t capacity)
     return CTM_OK;
 }
 
-static int grow(struct ctm_block_hash *hash)
-{
-    size_t capacity = hash->capacity == 0 ? FIRST_CAPACITY : hash->capacity + hash->capacity / 8;
-    return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
-}
-
 CTM_NOINLINE int ctm_block_hash_settle(struct ctm_block_hash *hash)
 {
-    if (hash->used > hash->capacity / 6 * 5) {
-        int error = grow(hash);
+    if (ctm_ring_is_full(hash->capacity, hash->used - 1)) {
+        int error = resize(hash, ctm_ring_larger(hash->capacity));
         if (error < 0) {
             return error;
         }
@@ -79,7 +74,7 @@ struct ctm_hashed_block *ctm_block_hash_find_older(const struct ctm_block_hash *
         if (ctm_hashed_address(&hash->entries[at]) == address) {
             return &hash->entries[at];
         }
-        at = at + 1 == hash->capacity ? 0 : at + 1;
+        at = ctm_ring_next(at, hash->capacity);
     }
     return NULL;
 }
@@ -89,12 +84,8 @@ static void take_out(struct ctm_block_hash *hash, const struct ctm_hashed_block 
 {
     size_t capacity = hash->capacity;
     size_t hole = (size_t)(entry - hash->entries);
-    size_t at = hole;
-    for (;;) {
-        at = ctm_ring_next(at, capacity);
-        if (hash->entries[at].value == 0) {
-            break;
-        }
+    for (size_t at = ctm_ring_next(hole, capacity); hash->entries[at].value != 0;
+         at = ctm_ring_next(at, capacity)) {
         size_t wanted = home(ctm_hashed_address(&hash->entries[at]), capacity);
         /* Move it back if its home is not between the hole and here, cyclically. */
         if (ctm_ring_distance(wanted, at, capacity) >= ctm_ring_distance(hole, at, capacity)) {
@@ -109,9 +100,8 @@ void ctm_block_hash_remove_older(struct ctm_block_hash *hash, const struct ctm_h
 {
     take_out(hash, entry);
     hash->used--;
-    size_t capacity = hash->capacity;
-    if (CTM_UNLIKELY(hash->used < capacity / 8) && capacity > FIRST_CAPACITY) {
-        /* Without memory it stays as it is. */
-        (void)resize(hash, capacity / 4 > FIRST_CAPACITY ? capacity / 4 : FIRST_CAPACITY);
+    size_t capacity = ctm_ring_shrunk(hash->capacity, hash->used);
+    if (capacity != hash->capacity) {
+        (void)resize(hash, capacity); /* without memory it stays as it is */
     }
 }

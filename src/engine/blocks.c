@@ -90,8 +90,7 @@ static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t addre
         uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
         uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
         if (slot != UINT32_MAX && claim_page(blocks, page, address, grain)) {
-            page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
-            page->live++;
+            ctm_page_fill(page, slot, grain, size, site);
             return CTM_OK;
         }
     }
@@ -99,24 +98,6 @@ static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t addre
                                         : add_wide(blocks, address, size, site);
     page->hashed = (uint16_t)(page->hashed + (error == CTM_OK ? 1 : 0));
     return error;
-}
-
-static uint32_t *find_entry(const struct ctm_page *page, uintptr_t address)
-{
-    if (page == NULL || page->live == 0) {
-        return NULL;
-    }
-    uint32_t slot = ctm_page_slot(address, page->grain, page->reciprocal);
-    if (slot == UINT32_MAX || page->entries[slot] == 0) {
-        return NULL;
-    }
-    return &page->entries[slot];
-}
-
-static struct ctm_block read_entry(const struct ctm_page *page, uint32_t entry)
-{
-    return (struct ctm_block){.size = ((uint32_t)page->grain << CTM_GRAIN_BITS) - (entry & 15),
-                              .site = entry >> 4};
 }
 
 static struct ctm_block read_wide(const struct ctm_wide_block *entry)
@@ -147,11 +128,10 @@ static bool take_hashed(struct ctm_blocks *blocks, struct ctm_page *page, uintpt
 static inline bool take_from(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t address,
                              struct ctm_block *out)
 {
-    uint32_t *entry = find_entry(page, address);
-    if (entry != NULL) {
-        *out = read_entry(page, *entry);
-        *entry = 0;
-        page->live--;
+    struct ctm_dense dense = ctm_page_dense(page, address);
+    if (dense.entry != NULL) {
+        *out = ctm_dense_block(dense);
+        ctm_blocks_take_dense(dense);
         return true;
     }
     size_t elsewhere = page == NULL ? blocks->odd : page->hashed;
@@ -187,13 +167,12 @@ int ctm_blocks_put(struct ctm_blocks *blocks, uintptr_t address, uint64_t size, 
 
 bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct ctm_block *out)
 {
-    const struct ctm_page *page = ctm_blocks_page(blocks, address);
-    const uint32_t *entry = find_entry(page, address);
-    if (entry != NULL) {
-        *out = read_entry(page, *entry);
+    struct ctm_dense dense = ctm_blocks_dense(blocks, address);
+    if (dense.entry != NULL) {
+        *out = ctm_dense_block(dense);
         return true;
     }
-    if ((page == NULL ? blocks->odd : page->hashed) == 0) {
+    if ((dense.page == NULL ? blocks->odd : dense.page->hashed) == 0) {
         return false;
     }
     const struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
@@ -206,10 +185,9 @@ bool ctm_blocks_get(const struct ctm_blocks *blocks, uintptr_t address, struct c
 
 void ctm_blocks_move(struct ctm_blocks *blocks, uintptr_t address, uint32_t site)
 {
-    struct ctm_page *page = ctm_blocks_page(blocks, address);
-    uint32_t *entry = find_entry(page, address);
-    if (entry != NULL) {
-        *entry = site << 4 | (*entry & 15);
+    struct ctm_dense dense = ctm_blocks_dense(blocks, address);
+    if (dense.entry != NULL) {
+        ctm_dense_move(dense, site);
         return;
     }
     struct ctm_hashed_block *hashed = ctm_block_hash_find(&blocks->hash, address);
@@ -281,10 +259,10 @@ void ctm_blocks_unwatch(struct ctm_blocks *blocks, uintptr_t address)
 static void each_in_page(const struct ctm_page *page,
                          void (*visit)(void *context, struct ctm_block block), void *context)
 {
-    uint32_t left = page->live;
-    for (const uint32_t *entry = page->entries; left > 0; entry++) {
-        if (*entry != 0) {
-            visit(context, read_entry(page, *entry));
+    struct ctm_dense dense = {NULL, page->entries, (uint32_t)page->grain << CTM_GRAIN_BITS};
+    for (uint32_t left = page->live; left > 0; dense.entry++) {
+        if (*dense.entry != 0) {
+            visit(context, ctm_dense_block(dense));
             left--;
         }
     }

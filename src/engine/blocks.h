@@ -174,10 +174,9 @@ struct ctm_dense {
     uint32_t class_size;
 };
 
-/* The entry of the block at `address`. Valid until a block is put or taken. */
-static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks, uintptr_t address)
+/* The entry of the block at `address`, which is in `page`. Valid until a block is put or taken. */
+static inline struct ctm_dense ctm_page_dense(struct ctm_page *page, uintptr_t address)
 {
-    struct ctm_page *page = ctm_blocks_page(blocks, address);
     struct ctm_dense dense = {page, NULL, 0};
     if (CTM_LIKELY(page != NULL && page->live != 0)) {
         uint32_t slot = ctm_page_slot(address, page->grain, page->reciprocal);
@@ -189,10 +188,23 @@ static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks,
     return dense;
 }
 
+static inline struct ctm_dense ctm_blocks_dense(const struct ctm_blocks *blocks, uintptr_t address)
+{
+    return ctm_page_dense(ctm_blocks_page(blocks, address), address);
+}
+
 static inline struct ctm_block ctm_dense_block(struct ctm_dense dense)
 {
     return (struct ctm_block){.size = dense.class_size - (*dense.entry & 15),
                               .site = *dense.entry >> 4};
+}
+
+/* Note a block in a slot that is empty, of a page of its class. */
+static inline void ctm_page_fill(struct ctm_page *page, uint32_t slot, uint32_t grain,
+                                 uint64_t size, uint32_t site)
+{
+    page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
+    page->live++;
 }
 
 /* Note a block where nothing but an entry must be written. False: ctm_blocks_put is needed. */
@@ -211,8 +223,7 @@ static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr
     if (CTM_UNLIKELY(slot == UINT32_MAX || page->entries[slot] != 0)) {
         return false;
     }
-    page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
-    page->live++;
+    ctm_page_fill(page, slot, grain, size, site);
     return true;
 }
 
@@ -253,6 +264,12 @@ static inline bool ctm_blocks_take_newest(struct ctm_blocks *blocks, uintptr_t a
     ctm_block_hash_remove(&blocks->hash, newest);
     page->hashed--;
     return true;
+}
+
+/* Give a block that is in an array to another site. */
+static inline void ctm_dense_move(struct ctm_dense dense, uint32_t site)
+{
+    *dense.entry = site << 4 | (*dense.entry & 15);
 }
 
 /* Remove a block that is in an array. */

@@ -211,7 +211,7 @@ static inline bool ctm_tracer_reused_at_hook(struct ctm_tracer *tracer, struct c
     if (block.site == spot.site) {
         ctm_sites_keep(&tracer->sites, spot.site, block.size);
     } else {
-        *dense.entry = spot.site << 4 | (*dense.entry & 15);
+        ctm_dense_move(dense, spot.site);
         ctm_sites_pass(&tracer->sites, block.site, spot.site, block.size);
     }
     return true;

@@ -5,8 +5,6 @@
 #include "engine/hash.h"
 #include "engine/ring.h"
 
-enum { FIRST_CAPACITY = 1024 };
-
 void ctm_wide_hash_init(struct ctm_wide_hash *hash, struct ctm_pages *pages)
 {
     memset(hash, 0, sizeof *hash);
@@ -17,12 +15,6 @@ static size_t home(uint32_t domain, uint64_t address, size_t capacity)
 {
     uint64_t hash = ctm_hash_u64(address + ctm_hash_u64(domain));
     return ctm_ring_home((uint32_t)(hash >> 32), capacity);
-}
-
-static bool is_full(const struct ctm_wide_hash *hash)
-{
-    /* That it is not half full is known without a division. */
-    return CTM_UNLIKELY(hash->used >= hash->capacity / 2) && hash->used >= hash->capacity / 6 * 5;
 }
 
 /* The entry of a (domain, address), or else the empty one where it belongs. */
@@ -39,6 +31,9 @@ static struct ctm_wide_block *look_up(const struct ctm_wide_hash *hash, uint32_t
 
 static int resize(struct ctm_wide_hash *hash, size_t capacity)
 {
+    if (capacity > UINT32_MAX) {
+        return CTM_ELIMIT;
+    }
     struct ctm_wide_hash old = *hash;
     struct ctm_wide_block *entries = ctm_pages_map(hash->pages, capacity * sizeof *entries);
     if (entries == NULL) {
@@ -55,18 +50,12 @@ static int resize(struct ctm_wide_hash *hash, size_t capacity)
     return CTM_OK;
 }
 
-static int grow(struct ctm_wide_hash *hash)
-{
-    size_t capacity = hash->capacity == 0 ? FIRST_CAPACITY : hash->capacity + hash->capacity / 8;
-    return capacity > UINT32_MAX ? CTM_ELIMIT : resize(hash, capacity);
-}
-
 int ctm_wide_hash_put(struct ctm_wide_hash *hash, uint32_t domain, uint64_t address, uint64_t size,
                       uint32_t site, struct ctm_wide_block *old)
 {
     /* Where the block replaces another, this comes a block too early. */
-    if (is_full(hash)) {
-        int error = grow(hash);
+    if (ctm_ring_is_full(hash->capacity, hash->used)) {
+        int error = resize(hash, ctm_ring_larger(hash->capacity));
         if (error < 0) {
             return error;
         }
@@ -121,9 +110,8 @@ void ctm_wide_hash_remove(struct ctm_wide_hash *hash, struct ctm_wide_block *ent
         take_out(hash, entry);
     }
     hash->used--;
-    if (CTM_UNLIKELY(hash->used < hash->capacity / 8) && hash->capacity > FIRST_CAPACITY) {
-        size_t smaller = hash->capacity / 4;
-        /* Without memory it stays as it is. */
-        (void)resize(hash, smaller > FIRST_CAPACITY ? smaller : FIRST_CAPACITY);
+    size_t capacity = ctm_ring_shrunk(hash->capacity, hash->used);
+    if (capacity != hash->capacity) {
+        (void)resize(hash, capacity); /* without memory it stays as it is */
     }
 }

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "engine/hash.h"
+#include "engine/ring.h"
 #include "engine/wide_hash.h"
-
-enum { FIRST_CAPACITY = 1024 };
 
 struct fixture {
     struct test_refusal refusal;
@@ -109,7 +108,7 @@ static void chains_around_the_end_stay_whole(void **state)
     for (size_t i = 0; i < COUNT;) {
         uint64_t address = test_random_next(&random);
         uint64_t hash = ctm_hash_u64(address + ctm_hash_u64(i % DOMAINS));
-        if (hash >> 32 >= UINT32_MAX - UINT32_MAX / FIRST_CAPACITY * 4) {
+        if (hash >> 32 >= UINT32_MAX - UINT32_MAX / CTM_RING_FIRST_CAPACITY * 4) {
             addresses[i++] = address;
         }
     }
@@ -230,7 +229,7 @@ static void an_empty_table_becomes_small(void **state)
         struct ctm_wide_block block = block_of(i);
         struct ctm_wide_block old;
         assert_int_equal(put(&f, &block, &old), 0);
-        assert_true(i < FIRST_CAPACITY || f.hash.capacity <= i * 27 / 20 + 8);
+        assert_true(i < CTM_RING_FIRST_CAPACITY || f.hash.capacity <= i * 27 / 20 + 8);
     }
     size_t most = f.hash.capacity;
     f.refusal.first = f.refusal.asked + 1;
@@ -242,12 +241,12 @@ static void an_empty_table_becomes_small(void **state)
     f.refusal.first = 0;
     for (uint64_t i = COUNT / 16; i > 10; i--) {
         ctm_wide_hash_remove(&f.hash, ctm_wide_hash_find(&f.hash, 7, 4096 * i));
-        assert_true(f.hash.capacity <= i * 8 + FIRST_CAPACITY);
+        assert_true(f.hash.capacity <= i * 8 + CTM_RING_FIRST_CAPACITY);
     }
     for (uint64_t i = 1; i <= COUNT; i++) {
         assert_true((ctm_wide_hash_find(&f.hash, 7, 4096 * i) != NULL) == (i <= 10));
     }
-    assert_int_equal(f.hash.capacity, FIRST_CAPACITY);
+    assert_int_equal(f.hash.capacity, CTM_RING_FIRST_CAPACITY);
     assert_int_equal(f.pages.length, 1);
     ctm_pages_deinit(&f.pages);
 }
