@@ -265,6 +265,24 @@ def test_private_variable_of_another_process(env: Environment) -> None:
     assert state["environment"] == ENVIRONMENT
 
 
+def test_what_is_left_in_the_environment_for_children(env: Environment, tmp_path: Path) -> None:
+    """The start-up hook of a child looks for the public variable: it is there, if empty."""
+    run = ("-m", "ctracemalloc", "run", "--top", "0", "-o", tmp_path / "%p.ctm")
+    follow = (*run, "--follow-children")
+    for options, variables, kind, public in [
+        (OPTION, {}, "spawn", ""),
+        (OPTION, {"CTRACEMALLOC": "3"}, "spawn", "3"),
+        (follow, {}, "follow", ""),
+        (follow, {"CTRACEMALLOC": "3"}, "follow", "3"),
+    ]:
+        environment = env.state(*options, STATE, env=variables)["environment"]
+        private = environment.pop("_CTRACEMALLOC")
+        assert private.splitlines()[0] == kind
+        assert environment == {"CTRACEMALLOC": public}
+    for options, variables in [(run, {}), (run, ENVIRONMENT), ((), ENVIRONMENT)]:
+        assert env.state(*options, STATE, env=variables)["environment"] == variables
+
+
 @pytest.mark.parametrize(
     ("options", "variables", "is_imported"),
     [
