@@ -58,7 +58,8 @@ sanitize-extension: setup ## the tests of the hooks under the sanitizers, and th
 	tools/sanitize-extension.sh asan
 	tools/sanitize-extension.sh tsan
 
-valgrind: tools ## the stress under valgrind's memcheck
+valgrind: tools ## the C tests and the stress under valgrind's memcheck
+	tools/c-tests.sh valgrind
 	tools/sanitize-extension.sh valgrind
 
 fuzz: tools ## fuzz what reads files and filters, each target for FUZZ_SECONDS; then the lines reached

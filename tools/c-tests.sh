@@ -7,6 +7,7 @@
 #   gcc, clang   an ordinary build by that compiler, warnings being errors
 #   asan         with the address and undefined behaviour sanitizers
 #   tsan         with the thread sanitizer
+#   valgrind     under memcheck
 set -euo pipefail
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
@@ -40,6 +41,13 @@ case $kind in
         # Its shadow memory has no place for what a kernel with many random bits maps.
         runner=(setarch --addr-no-randomize)
         ;;
+    valgrind)
+        export CC=gcc
+        command -v valgrind >/dev/null || { echo "c-tests.sh: valgrind is not there: run .ci/packages" >&2; exit 1; }
+        test_options+=(--wrapper "valgrind -q --error-exitcode=9 --leak-check=full --trace-children=yes")
+        # Whatever is wrong is so with few random operations, too.
+        export CTM_TEST_SCALE=${CTM_TEST_SCALE:-5}
+        ;;
     *)
         sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2
         exit 2
@@ -51,7 +59,7 @@ export PATH=${dev%/*}:$PATH
 build=build/c-$kind${CTRACEMALLOC_IN_CHROOT:+-chroot}
 [[ -d $build/meson-info ]] || meson setup "$build" "${options[@]}"
 meson compile -C "$build"
-# Sanitized code is slow, and draws warnings about what the sanitizers put into it.
-[[ $kind != *san ]] || test_options+=(--timeout-multiplier=10)
+# What is watched is slow.
+[[ $kind != *san && $kind != valgrind ]] || test_options+=(--timeout-multiplier=10)
 [[ $(meson test -C "$build" --list) ]] || { echo "c-tests.sh: there are no tests" >&2; exit 1; }
 "${runner[@]}" meson test -C "$build" "${test_options[@]}" "$@"

@@ -149,7 +149,7 @@ static int read_strings(struct reader *r, struct ctm_cursor *raw)
     r->string_count = 1; /* the empty one */
     for (; r->entry < table.rows; r->entry++, r->string_count++) {
         uint64_t length;
-        uint32_t id;
+        uint32_t id = 0;
         if (!ctm_cursor_varint(&table.columns[0], &length)) {
             return bad(r, "its length is not a number");
         }
@@ -182,7 +182,7 @@ static int read_frames(struct reader *r, struct ctm_cursor *raw)
         return result;
     }
     for (; r->entry < table.rows; r->entry++, r->frame_count++) {
-        uint32_t id;
+        uint32_t id = 0;
         if (!read_step(&table.columns[0], &file) || !read_step(&table.columns[1], &name) ||
             !read_step(&table.columns[2], &line)) {
             return bad(r, "a value is not a number");
@@ -220,7 +220,7 @@ static int read_nodes(struct reader *r, struct ctm_cursor *raw)
     }
     for (; r->entry < table.rows; r->entry++, r->node_count++) {
         uint64_t up;
-        uint32_t id;
+        uint32_t id = 0;
         if (!ctm_cursor_varint(&table.columns[0], &up) || !read_step(&table.columns[1], &frame)) {
             return bad(r, "a value is not a number");
         }
@@ -252,7 +252,7 @@ static int read_stacks(struct reader *r, struct ctm_cursor *raw)
     }
     for (; r->entry < table.rows; r->entry++, r->stack_count++) {
         uint64_t total;
-        uint32_t id;
+        uint32_t id = 0;
         if (!read_step(&table.columns[0], &node) || !ctm_cursor_varint(&table.columns[1], &total)) {
             return bad(r, "a value is not a number");
         }

@@ -333,7 +333,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
 
     disk_reset();
     assert_int_equal(mkdir(disk, 0777), 0);
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("none", disk, "tmpfs", 0, "size=64k") != 0) {
         print_message("NOT RUN: a full disk: no right to mount one: %s\n", strerror(errno));
         skip();
