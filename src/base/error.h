@@ -14,6 +14,13 @@ enum ctm_error {
 #define CTM_MUST_CHECK __attribute__((warn_unused_result))
 #define CTM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CTM_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* A hint for the compiler alone: x is not evaluated where that has effects. */
+#define CTM_ASSUME(x)                                                                              \
+    do {                                                                                           \
+        if (!(x)) {                                                                                \
+            __builtin_unreachable();                                                               \
+        }                                                                                          \
+    } while (0)
 #define CTM_NOINLINE __attribute__((noinline))
 #define CTM_ALWAYS_INLINE inline __attribute__((always_inline))
 /* Of whose insides callers make no use. */

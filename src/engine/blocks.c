@@ -18,7 +18,6 @@ int ctm_blocks_init(struct ctm_blocks *blocks, struct ctm_arena *arena)
     blocks->arena = arena;
     ctm_block_hash_init(&blocks->hash, arena->pages);
     ctm_wide_hash_init(&blocks->wide, arena->pages);
-    blocks->near_leaf = UINT64_MAX;
     blocks->leaves = ctm_pages_map(arena->pages, CTM_LEAF_COUNT * sizeof *blocks->leaves);
     return blocks->leaves == NULL ? CTM_ENOMEM : CTM_OK;
 }
@@ -68,8 +67,10 @@ static bool claim_page(struct ctm_blocks *blocks, struct ctm_page *page, uintptr
     page->entries = entries;
     page->grain = (uint8_t)grain;
     page->reciprocal = ctm_grain_reciprocal[grain];
-    blocks->near_leaf = ctm_blocks_leaf_number(address);
-    blocks->near_pages = blocks->leaves[blocks->near_leaf]->pages;
+    uint64_t leaf = ctm_blocks_leaf_number(address);
+    blocks->near_first = leaf << (CTM_PAGE_BITS + CTM_LEAF_BITS);
+    blocks->near_bytes = UINT64_C(1) << (CTM_PAGE_BITS + CTM_LEAF_BITS);
+    blocks->near_pages = blocks->leaves[leaf]->pages;
     return true;
 }
 
@@ -87,10 +88,10 @@ static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t addre
                uint32_t site)
 {
     if (size - 1 < CTM_SMALL_MAX) {
-        uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
+        uint32_t grain = (uint32_t)ctm_grain_of(size);
         uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
         if (slot != UINT32_MAX && claim_page(blocks, page, address, grain)) {
-            ctm_page_fill(page, slot, grain, size, site);
+            ctm_page_fill(page, slot, size, site);
             return CTM_OK;
         }
     }

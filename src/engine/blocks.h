@@ -59,9 +59,10 @@ struct ctm_leaf {
 
 struct ctm_blocks {
     struct ctm_leaf **leaves; /* CTM_LEAF_COUNT, each NULL until a block needs it */
-    /* The leaf in which a page was given an array last, where nearly all blocks are: its number,
-     * UINT64_MAX if there is none yet, and its pages. */
-    uint64_t near_leaf;
+    /* The leaf in which a page was given an array last, where nearly all blocks are: its first
+     * address, how many belong to it, and its pages. No address while there is none. */
+    uint64_t near_first;
+    uint64_t near_bytes;
     struct ctm_page *near_pages;
     struct ctm_leaf *newest_leaf;
     struct ctm_arena *arena;
@@ -121,6 +122,12 @@ void ctm_blocks_each(const struct ctm_blocks *blocks,
 /* ceil(2^15 / grain): (n * reciprocal) >> 15 is n / grain for each n a page can hold. */
 extern const uint16_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1];
 
+/* The size class of a size in units of 16 bytes; of 0, as of what is too large, one of no page. */
+static inline uint64_t ctm_grain_of(uint64_t size)
+{
+    return ((size - 1) >> CTM_GRAIN_BITS) + 1;
+}
+
 /* Slot of an address in a page of this class, or UINT32_MAX if it is not on the page's grid. */
 static inline uint32_t ctm_page_slot(uintptr_t address, uint32_t grain, uint32_t reciprocal)
 {
@@ -141,17 +148,15 @@ static inline uint64_t ctm_blocks_leaf_number(uintptr_t address)
 
 static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, uintptr_t address)
 {
-    uint64_t number = (uint64_t)address >> CTM_PAGE_BITS;
-    uint64_t leaf = ctm_blocks_leaf_number(address);
-    struct ctm_page *pages = blocks->near_pages;
-    if (CTM_UNLIKELY(leaf != blocks->near_leaf)) {
-        struct ctm_leaf *found = leaf < CTM_LEAF_COUNT ? blocks->leaves[leaf] : NULL;
-        if (found == NULL) {
-            return NULL;
-        }
-        pages = found->pages;
+    uint64_t offset = (uint64_t)address - blocks->near_first;
+    if (CTM_LIKELY(offset < blocks->near_bytes)) {
+        CTM_ASSUME(blocks->near_pages != NULL);
+        return &blocks->near_pages[offset >> CTM_PAGE_BITS];
     }
-    return &pages[number & ((1u << CTM_LEAF_BITS) - 1)];
+    uint64_t number = ctm_blocks_leaf_number(address);
+    struct ctm_leaf *leaf = number < CTM_LEAF_COUNT ? blocks->leaves[number] : NULL;
+    return leaf == NULL ? NULL
+                        : &leaf->pages[address >> CTM_PAGE_BITS & ((1u << CTM_LEAF_BITS) - 1)];
 }
 
 /* Put on record that the page of an address under 2^48, in a leaf that is there, is in use. */
@@ -178,7 +183,7 @@ struct ctm_dense {
 static inline struct ctm_dense ctm_page_dense(struct ctm_page *page, uintptr_t address)
 {
     struct ctm_dense dense = {page, NULL, 0};
-    if (CTM_LIKELY(page != NULL && page->live != 0)) {
+    if (CTM_LIKELY(page != NULL && page->entries != NULL)) {
         uint32_t slot = ctm_page_slot(address, page->grain, page->reciprocal);
         if (CTM_LIKELY(slot != UINT32_MAX && page->entries[slot] != 0)) {
             dense.entry = &page->entries[slot];
@@ -200,10 +205,9 @@ static inline struct ctm_block ctm_dense_block(struct ctm_dense dense)
 }
 
 /* Note a block in a slot that is empty, of a page of its class. */
-static inline void ctm_page_fill(struct ctm_page *page, uint32_t slot, uint32_t grain,
-                                 uint64_t size, uint32_t site)
+static inline void ctm_page_fill(struct ctm_page *page, uint32_t slot, uint64_t size, uint32_t site)
 {
-    page->entries[slot] = site << 4 | ((grain << CTM_GRAIN_BITS) - (uint32_t)size);
+    page->entries[slot] = site << 4 | (uint32_t)(-size & 15);
     page->live++;
 }
 
@@ -211,19 +215,15 @@ static inline void ctm_page_fill(struct ctm_page *page, uint32_t slot, uint32_t 
 static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr_t address,
                                         uint64_t size, uint32_t site)
 {
-    if (CTM_UNLIKELY(size - 1 >= CTM_SMALL_MAX)) {
-        return false;
-    }
-    uint32_t grain = (uint32_t)(size + 15) >> CTM_GRAIN_BITS;
     struct ctm_page *page = ctm_blocks_page(blocks, address);
-    if (CTM_UNLIKELY(page == NULL || page->grain != grain || page->hashed != 0)) {
+    if (CTM_UNLIKELY(page == NULL || page->grain != ctm_grain_of(size) || page->hashed != 0)) {
         return false;
     }
-    uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
+    uint32_t slot = ctm_page_slot(address, page->grain, page->reciprocal);
     if (CTM_UNLIKELY(slot == UINT32_MAX || page->entries[slot] != 0)) {
         return false;
     }
-    ctm_page_fill(page, slot, grain, size, site);
+    ctm_page_fill(page, slot, size, site);
     return true;
 }
 
