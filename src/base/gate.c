@@ -13,10 +13,15 @@
 #define BIAS_KNOWN_TO_TOOLS true
 #endif
 
-static void init_bias(struct ctm_gate *gate, bool allowed)
+static bool can_bias(bool allowed)
 {
     /* ThreadSanitizer does not see the ordering that membarrier gives. */
-    gate->can_bias = allowed && BIAS_KNOWN_TO_TOOLS && ctm_os_barrier_init();
+    return allowed && BIAS_KNOWN_TO_TOOLS && ctm_os_barrier_init();
+}
+
+static void init_bias(struct ctm_gate *gate, bool allowed)
+{
+    gate->can_bias = can_bias(allowed);
     gate->calm = 0;
     gate->alone = 0;
     gate->last = NULL;
@@ -30,7 +35,7 @@ void ctm_gate_init(struct ctm_gate *gate)
 {
     pthread_mutex_init(&gate->mutex, NULL);
     atomic_store(&gate->forking, false);
-    init_bias(gate, true);
+    init_bias(gate, false);
 }
 
 static void wait_until_out(_Atomic uint32_t *in)
@@ -65,6 +70,14 @@ static void reserve(struct ctm_gate *gate, struct ctm_seat *seat)
     atomic_store_explicit(&gate->reserved, seat, memory_order_relaxed);
 }
 
+/* By the owner, who is inside by mutex: no other thread is the owner, and who is not waits for the
+ * mutex. So nobody's bias is to be revoked, and a reservation is the caller's own. */
+static void bias(struct ctm_gate *gate)
+{
+    atomic_store_explicit(&gate->reserved, NULL, memory_order_relaxed);
+    atomic_store_explicit(&gate->biased, 1, memory_order_relaxed);
+}
+
 static void count_entry(struct ctm_gate *gate, const struct ctm_seat *seat)
 {
     if (seat != gate->last) {
@@ -89,10 +102,7 @@ static void settle(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
             reserve(gate, seat);
         }
     } else if (++gate->calm >= CTM_GATE_CALM && gate->can_bias) {
-        /* No other thread is the owner, and who is not waits for the mutex: nothing to revoke. A
-         * reservation is the caller's own. */
-        atomic_store_explicit(&gate->reserved, NULL, memory_order_relaxed);
-        atomic_store_explicit(&gate->biased, 1, memory_order_relaxed);
+        bias(gate);
     }
 }
 
@@ -140,13 +150,15 @@ void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass)
     }
 }
 
-void ctm_gate_never_bias(struct ctm_gate *gate)
+void ctm_gate_allow_bias(struct ctm_gate *gate, bool allowed)
 {
-    pthread_mutex_lock(&gate->mutex);
-    gate->can_bias = false;
-    revoke_bias(gate);
-    revoke_reservation(gate);
-    pthread_mutex_unlock(&gate->mutex);
+    gate->can_bias = can_bias(allowed);
+    if (gate->can_bias) {
+        bias(gate);
+    } else {
+        revoke_bias(gate);
+        revoke_reservation(gate);
+    }
 }
 
 void ctm_gate_fork_prepare(struct ctm_gate *gate)

@@ -14,8 +14,8 @@
  * instead: it enters by the same protocol with a seat of its own, as owner or not, until another
  * thread comes, or until it has been calm as the owner for so long that the bias comes back.
  *
- * Where the kernel has no such barrier, or once ctm_gate_never_bias was called because the host
- * has more than one lock, the gate is a plain mutex for all.
+ * The gate is biased only while the host allows it, so that who comes in by bias knows that it
+ * does. Else, or where the kernel has no such barrier, it is a plain mutex for all.
  *
  * The gate is not recursive, apart from the thread that holds it over a fork.
  */
@@ -53,12 +53,13 @@ struct ctm_gate {
     uint32_t alone; /* entries by mutex of `last` since the last other; under `mutex` */
     const struct ctm_seat *last;
     struct ctm_seat *inside; /* who is, by reservation; guarded by the gate */
-    bool can_bias;           /* under `mutex` */
+    bool can_bias;           /* the host allows it and the kernel can; under `mutex` */
     _Atomic bool forking;    /* `fork_thread` holds the gate over a fork */
     _Atomic pthread_t fork_thread;
     pthread_mutex_t mutex;
 };
 
+/* A gate that is not to be biased yet. */
 void ctm_gate_init(struct ctm_gate *gate);
 
 /* The slow ways in. `owner`: the caller is the owner (see above). `seat`: the calling thread's, or
@@ -68,8 +69,9 @@ enum ctm_pass ctm_gate_enter_slow(struct ctm_gate *gate, bool owner, struct ctm_
 enum ctm_pass ctm_gate_enter_mutex(struct ctm_gate *gate, bool owner, struct ctm_seat *seat);
 void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass);
 
-/* From now on the gate is a mutex for everybody. The caller is not inside. */
-void ctm_gate_never_bias(struct ctm_gate *gate);
+/* Whether the gate may be biased from now on. The caller is inside by mutex, and is the owner if it
+ * allows it: then the gate is biased at once. */
+void ctm_gate_allow_bias(struct ctm_gate *gate, bool allowed);
 
 /* For handlers of ctm_os_at_fork: the forking thread holds the gate in between. */
 void ctm_gate_fork_prepare(struct ctm_gate *gate);

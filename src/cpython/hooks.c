@@ -205,8 +205,8 @@ static CTM_NOINLINE void note_newly_reused(PyThreadState *state, uintptr_t block
     ctm_capture_learn_hook(state, &hooks.tracer, node);
 }
 
-/* What nearly every call with a GIL is: by the owner, the gate being biased. False: the gate is not
- * entered, and the slow way will do. */
+/* What nearly every call with a GIL is: by the owner, the gate being biased, which it is only while
+ * memory is traced. False: the gate is not entered, and the slow way will do. */
 static inline bool enter_biased(PyThreadState *state)
 {
     return CTM_LIKELY(state != NULL) && CTM_LIKELY(ctm_state_has_main_gil(state)) &&
@@ -221,18 +221,16 @@ static inline bool enter_biased(PyThreadState *state)
 static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *self, int domain,
                                                     PyThreadState *state, void *block, size_t size)
 {
-    if (CTM_LIKELY(hooks.tracer.tracing)) {
-        struct ctm_spot spot = capture(self, state);
-        if (!ctm_tracer_allocated_at_hook(&hooks.tracer, (uintptr_t)block, size, spot)) {
-            note_new(state, (uintptr_t)block, size, spot.node, spot.site);
-        }
-        self->last_address = (uintptr_t)block;
-        self->last_size = size;
-        if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL &&
-            CTM_UNLIKELY(self->walker->attached != state)) {
-            self->walker->attached = state;
-            self->walker->attached_interp = state == NULL ? NULL : state->interp;
-        }
+    struct ctm_spot spot = capture(self, state);
+    if (!ctm_tracer_allocated_at_hook(&hooks.tracer, (uintptr_t)block, size, spot)) {
+        note_new(state, (uintptr_t)block, size, spot.node, spot.site);
+    }
+    self->last_address = (uintptr_t)block;
+    self->last_size = size;
+    if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL &&
+        CTM_UNLIKELY(self->walker->attached != state)) {
+        self->walker->attached = state;
+        self->walker->attached_interp = state == NULL ? NULL : state->interp;
     }
 }
 
@@ -241,7 +239,9 @@ static CTM_NOINLINE void note_allocated_slow(struct thread_local_state *self, in
 {
     struct caller caller = who_calls(self, domain, state);
     enum ctm_pass pass = enter_slow(self, caller.owner);
-    note_allocated_inside(self, domain, readable_state(caller), block, size);
+    if (hooks.tracer.tracing) {
+        note_allocated_inside(self, domain, readable_state(caller), block, size);
+    }
     ctm_gate_leave(&hooks.gate, pass);
 }
 
@@ -265,14 +265,11 @@ struct removed {
     bool had_trace;
 };
 
-static CTM_ALWAYS_INLINE void note_freed_inside(void *block, struct removed *removed)
+static CTM_ALWAYS_INLINE struct removed note_removed_inside(void *block)
 {
-    if (CTM_LIKELY(hooks.tracer.tracing)) {
-        removed->had_trace =
-            ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed->block);
-        removed->era = hooks.tracer.era;
-        removed->given_back = hooks.tracer.reclaim.sites;
-    }
+    struct removed removed = {.era = hooks.tracer.era, .given_back = hooks.tracer.reclaim.sites};
+    removed.had_trace = ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &removed.block);
+    return removed;
 }
 
 static CTM_NOINLINE struct removed note_removed_slow(const struct thread_local_state *self,
@@ -280,7 +277,9 @@ static CTM_NOINLINE struct removed note_removed_slow(const struct thread_local_s
 {
     struct removed removed = {.had_trace = false};
     enum ctm_pass pass = enter_slow_without_stack(self, state);
-    note_freed_inside(block, &removed);
+    if (hooks.tracer.tracing) {
+        removed = note_removed_inside(block);
+    }
     ctm_gate_leave(&hooks.gate, pass);
     return removed;
 }
@@ -293,8 +292,7 @@ static CTM_ALWAYS_INLINE struct removed note_removed(const struct thread_local_s
     if (CTM_UNLIKELY(!enter_biased(state))) {
         return note_removed_slow(self, state, block);
     }
-    struct removed removed = {.had_trace = false};
-    note_freed_inside(block, &removed);
+    struct removed removed = note_removed_inside(block);
     ctm_gate_leave_biased(&hooks.gate);
     return removed;
 }
@@ -302,22 +300,24 @@ static CTM_ALWAYS_INLINE struct removed note_removed(const struct thread_local_s
 static CTM_NOINLINE void note_freed_slow(const struct thread_local_state *self,
                                          PyThreadState *state, void *block)
 {
-    struct removed removed;
+    struct ctm_block old;
     enum ctm_pass pass = enter_slow_without_stack(self, state);
-    note_freed_inside(block, &removed);
+    if (hooks.tracer.tracing) {
+        (void)ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &old);
+    }
     ctm_gate_leave(&hooks.gate, pass);
 }
 
 static CTM_ALWAYS_INLINE void note_freed(const struct thread_local_state *self, int domain,
                                          void *block)
 {
-    struct removed removed;
+    struct ctm_block old;
     PyThreadState *state = attached_state(self, domain);
     if (CTM_UNLIKELY(!enter_biased(state))) {
         note_freed_slow(self, state, block);
         return;
     }
-    note_freed_inside(block, &removed);
+    (void)ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &old);
     ctm_gate_leave_biased(&hooks.gate);
 }
 
@@ -467,16 +467,14 @@ static CTM_NOINLINE void note_reused_elsewhere(struct thread_local_state *self,
 static CTM_ALWAYS_INLINE void note_reused_inside(struct thread_local_state *self,
                                                  PyThreadState *state, uintptr_t block)
 {
-    if (CTM_LIKELY(hooks.tracer.tracing)) {
-        struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
-        if (CTM_LIKELY(dense.entry != NULL)) {
-            struct ctm_spot spot = capture(self, state);
-            if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
-                note_newly_reused(state, block, spot.node);
-            }
-        } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
-            note_reused_elsewhere(self, state, block);
+    struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
+    if (CTM_LIKELY(dense.entry != NULL)) {
+        struct ctm_spot spot = capture(self, state);
+        if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
+            note_newly_reused(state, block, spot.node);
         }
+    } else if (!ctm_blocks_know_nothing(&hooks.tracer.blocks, dense)) {
+        note_reused_elsewhere(self, state, block);
     }
 }
 
@@ -484,7 +482,9 @@ static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, PyThre
                                          uintptr_t block)
 {
     enum ctm_pass pass = enter_slow_without_stack(self, state);
-    note_reused_inside(self, state, block);
+    if (hooks.tracer.tracing) {
+        note_reused_inside(self, state, block);
+    }
     ctm_gate_leave(&hooks.gate, pass);
     return 0;
 }
@@ -540,9 +540,6 @@ static bool traces_maybe(void)
 static CTM_ALWAYS_INLINE int track_inside(struct thread_local_state *self, PyThreadState *state,
                                           unsigned int domain, uintptr_t address, size_t size)
 {
-    if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
-        return -2;
-    }
     uint32_t node = capture(self, state).node;
     return ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
 }
@@ -552,7 +549,9 @@ static CTM_NOINLINE int track_slow(struct thread_local_state *self, PyThreadStat
 {
     struct caller caller = who_calls(self, 0, state);
     enum ctm_pass pass = enter_slow(self, caller.owner);
-    int result = track_inside(self, readable_state(caller), domain, address, size);
+    int result = hooks.tracer.tracing
+                     ? track_inside(self, readable_state(caller), domain, address, size)
+                     : -2;
     ctm_gate_leave(&hooks.gate, pass);
     return result;
 }
@@ -572,20 +571,15 @@ int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size)
     return result;
 }
 
-static CTM_ALWAYS_INLINE int untrack_inside(unsigned int domain, uintptr_t address)
-{
-    if (CTM_UNLIKELY(!hooks.tracer.tracing)) {
-        return -2;
-    }
-    ctm_tracer_untrack_hook(&hooks.tracer, domain, address);
-    return 0;
-}
-
 static CTM_NOINLINE int untrack_slow(const struct thread_local_state *self, PyThreadState *state,
                                      unsigned int domain, uintptr_t address)
 {
+    int result = -2;
     enum ctm_pass pass = enter_slow_without_stack(self, state);
-    int result = untrack_inside(domain, address);
+    if (hooks.tracer.tracing) {
+        ctm_tracer_untrack_hook(&hooks.tracer, domain, address);
+        result = 0;
+    }
     ctm_gate_leave(&hooks.gate, pass);
     return result;
 }
@@ -600,9 +594,9 @@ int ctm_hooks_untrack(unsigned int domain, uintptr_t address)
     if (CTM_UNLIKELY(!enter_biased(state))) {
         return untrack_slow(self, state, domain, address);
     }
-    int result = untrack_inside(domain, address);
+    ctm_tracer_untrack_hook(&hooks.tracer, domain, address);
     ctm_gate_leave_biased(&hooks.gate);
-    return result;
+    return 0;
 }
 
 /* ---- taking our place, and leaving it ---- */
@@ -765,6 +759,13 @@ static void after_fork_in_child(void)
     }
 }
 
+/* Gate held, by mutex. */
+static void stop_tracer(void)
+{
+    ctm_tracer_stop(&hooks.tracer);
+    ctm_gate_allow_bias(&hooks.gate, false);
+}
+
 /* After the interpreter's end nobody may call into it from our hooks. */
 static void at_exit(void)
 {
@@ -780,7 +781,7 @@ static void at_exit(void)
         }
     }
     enum ctm_pass pass = ctm_gate_enter_mutex(&hooks.gate, false, NULL);
-    ctm_tracer_stop(&hooks.tracer);
+    stop_tracer();
     ctm_gate_leave(&hooks.gate, pass);
 }
 
@@ -830,6 +831,7 @@ static int start_tracer(const struct ctm_start_options *options)
         hooks.tracer.churn_lines = options->churn_lines;
         error = ctm_tracer_start(&hooks.tracer);
     }
+    ctm_gate_allow_bias(&hooks.gate, hooks.tracer.tracing);
     ctm_gate_leave(&hooks.gate, pass);
     if (error < 0) {
         PyErr_NoMemory();
@@ -909,7 +911,7 @@ void ctm_hooks_stop(void)
     unhook_references();
     unhook_domains();
     enum ctm_pass pass = enter();
-    ctm_tracer_stop(&hooks.tracer);
+    stop_tracer();
     ctm_gate_leave(&hooks.gate, pass);
 }
 
@@ -929,6 +931,7 @@ int ctm_hooks_clear_traces(void)
     int error = CTM_OK;
     if (hooks.tracer.tracing) {
         error = ctm_tracer_clear(&hooks.tracer);
+        ctm_gate_allow_bias(&hooks.gate, hooks.tracer.tracing);
     }
     for (struct ctm_walker *walker = hooks.walkers; walker != NULL; walker = walker->next) {
         /* Maybe the hooks had been taken away, and captures were missed. */

@@ -163,8 +163,10 @@ static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t ad
         if (dense.entry == NULL && ctm_blocks_know_nothing(&tracer->blocks, dense)) {
             return false;
         }
-        *old = ctm_tracer_freed_slow_hook(tracer, address);
-        return old->site != CTM_NO_SITE;
+        /* Not into *old at once: where nobody wants that, it need not be in memory. */
+        struct ctm_block found = ctm_tracer_freed_slow_hook(tracer, address);
+        *old = found;
+        return found.site != CTM_NO_SITE;
     }
     *old = ctm_dense_block(dense);
     ctm_blocks_take_dense(dense);

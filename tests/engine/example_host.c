@@ -249,7 +249,11 @@ int main(void)
     is_main = true;
     ctm_gate_init(&gate);
     ctm_tracer_init(&tracer);
-    if (ctm_tracer_start(&tracer) < 0) {
+    enum ctm_pass pass = ctm_gate_enter_mutex(&gate, is_main, NULL);
+    int error = ctm_tracer_start(&tracer);
+    ctm_gate_allow_bias(&gate, error == CTM_OK);
+    ctm_gate_leave(&gate, pass);
+    if (error < 0) {
         fputs("no memory to trace with\n", stderr);
         return 1;
     }
@@ -268,7 +272,7 @@ int main(void)
     grow_buffer();
     drop_list(theirs);
 
-    enum ctm_pass pass = ctm_gate_enter(&gate, is_main, NULL);
+    pass = ctm_gate_enter(&gate, is_main, NULL);
     print_sites();
     const uint64_t item_bytes = sizeof(struct item) + 10;
     bool right = ctm_sites_current_bytes(&tracer.sites) == 100 * item_bytes &&

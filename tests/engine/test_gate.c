@@ -27,11 +27,29 @@ static enum ctm_pass calm_pass(const struct ctm_gate *gate)
     return gate->can_bias ? CTM_PASS_BIASED : CTM_PASS_MUTEX;
 }
 
+static void allow_bias(struct ctm_gate *gate, bool allowed)
+{
+    enum ctm_pass pass = ctm_gate_enter_mutex(gate, allowed, NULL);
+    ctm_gate_allow_bias(gate, allowed);
+    ctm_gate_leave(gate, pass);
+}
+
+static void init_allowed(struct ctm_gate *gate)
+{
+    ctm_gate_init(gate);
+    allow_bias(gate, true);
+}
+
 static void the_owner_comes_in_free_of_charge(void **state)
 {
     (void)state;
     struct ctm_gate gate;
     ctm_gate_init(&gate);
+    assert_false(gate.can_bias);
+    for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
+        assert_int_equal(pass_through(&gate, true), CTM_PASS_MUTEX);
+    }
+    allow_bias(&gate, true);
     assert_true(gate.can_bias == (!TEST_THREAD_SANITIZER && ctm_os_barrier_init()));
     for (int i = 0; i < 10; i++) {
         assert_int_equal(pass_through(&gate, true), calm_pass(&gate));
@@ -42,7 +60,7 @@ static void the_bias_comes_back_after_calm(void **state)
 {
     (void)state;
     struct ctm_gate gate;
-    ctm_gate_init(&gate);
+    init_allowed(&gate);
     assert_int_equal(pass_through(&gate, false), CTM_PASS_MUTEX);
     for (int i = 0; i < CTM_GATE_CALM - 1; i++) {
         assert_int_equal(pass_through(&gate, true), CTM_PASS_MUTEX);
@@ -79,7 +97,7 @@ static void a_thread_alone_has_the_gate_reserved(void **state)
     struct ctm_gate gate;
     struct ctm_seat seat = {0};
     struct ctm_seat other = {0};
-    ctm_gate_init(&gate);
+    init_allowed(&gate);
     assert_int_equal(pass_seated(&gate, false, &seat), CTM_PASS_MUTEX);
     for (int i = 2; i < CTM_GATE_ALONE; i++) {
         assert_int_equal(pass_seated(&gate, i % 2 == 0, &seat), CTM_PASS_MUTEX);
@@ -112,7 +130,7 @@ static void the_owners_bias_comes_back_after_a_reservation(void **state)
     struct ctm_gate gate;
     struct ctm_seat seat = {0};
     struct ctm_seat other = {0};
-    ctm_gate_init(&gate);
+    init_allowed(&gate);
     stay_alone(&gate, &seat);
     assert_int_equal(pass_seated(&gate, false, &seat), reserved_pass(&gate));
     for (int i = 0; i < CTM_GATE_CALM - 1; i++) {
@@ -134,7 +152,7 @@ static void who_wants_the_mutex_gets_it(void **state)
     (void)state;
     struct ctm_gate gate;
     struct ctm_seat seat = {0};
-    ctm_gate_init(&gate);
+    init_allowed(&gate);
     for (int owner = 0; owner < 2; owner++) {
         stay_alone(&gate, &seat);
         enum ctm_pass pass = ctm_gate_enter_mutex(&gate, owner == 1, &seat);
@@ -148,21 +166,21 @@ static void who_wants_the_mutex_gets_it(void **state)
     }
 }
 
-static void a_gate_told_so_never_biases(void **state)
+static void a_gate_that_may_not_never_biases(void **state)
 {
     (void)state;
     struct ctm_gate gate;
-    ctm_gate_init(&gate);
+    init_allowed(&gate);
     struct ctm_seat seat = {0};
     stay_alone(&gate, &seat);
-    ctm_gate_never_bias(&gate);
+    allow_bias(&gate, false);
     for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
         assert_int_equal(pass_through(&gate, true), CTM_PASS_MUTEX);
     }
     for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
         assert_int_equal(pass_seated(&gate, i % 2 == 0, &seat), CTM_PASS_MUTEX);
     }
-    ctm_gate_never_bias(&gate);
+    allow_bias(&gate, false);
     ctm_gate_fork_prepare(&gate);
     ctm_gate_fork_parent(&gate);
     for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
@@ -206,14 +224,14 @@ static void each_waits_for_the_other(void **state)
     for (int round = 0; round < 8; round++) {
         struct ctm_gate gate;
         struct ctm_seat seat = {0};
-        ctm_gate_init(&gate);
+        init_allowed(&gate);
         bool owner = round % 2 == 0;
         struct visitor visitor = {.gate = &gate, .owner = !owner};
         if (round >= 4) {
             stay_alone(&gate, &seat);
             visitor.owner = round >= 6; /* an owner comes while the other thread is detached */
         } else if (round >= 2) {
-            ctm_gate_never_bias(&gate);
+            allow_bias(&gate, false);
         }
         pthread_t thread;
         enum ctm_pass pass = ctm_gate_enter(&gate, owner, &seat);
@@ -229,18 +247,18 @@ static void *stop_biasing(void *context)
 {
     struct visitor *visitor = context;
     atomic_store(&visitor->started, true);
-    ctm_gate_never_bias(visitor->gate);
+    allow_bias(visitor->gate, false);
     atomic_store(&visitor->inside, true);
     return NULL;
 }
 
-static void never_bias_waits_for_who_is_inside(void **state)
+static void who_forbids_the_bias_waits_for_who_is_inside(void **state)
 {
     (void)state;
     for (int round = 0; round < 2; round++) {
         struct ctm_gate gate;
         struct ctm_seat seat = {0};
-        ctm_gate_init(&gate);
+        init_allowed(&gate);
         if (!gate.can_bias) {
             return;
         }
@@ -270,7 +288,7 @@ static void over_a_fork_the_forking_thread_is_inside(void **state)
     (void)state;
     for (int round = 0; round < 2; round++) {
         struct ctm_gate gate;
-        ctm_gate_init(&gate);
+        init_allowed(&gate);
         struct visitor visitor = {.gate = &gate, .owner = round == 0};
         pthread_t thread;
         ctm_gate_fork_prepare(&gate);
@@ -290,7 +308,7 @@ static void the_child_of_a_fork_has_a_gate_of_its_own(void **state)
 {
     (void)state;
     struct ctm_gate gate;
-    ctm_gate_init(&gate);
+    init_allowed(&gate);
     for (int round = 0; round < 2; round++) {
         ctm_gate_fork_prepare(&gate);
         pid_t child = fork();
@@ -314,7 +332,7 @@ static void the_child_of_a_fork_has_a_gate_of_its_own(void **state)
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
         /* The child of a gate that never biases has one, too. */
-        ctm_gate_never_bias(&gate);
+        allow_bias(&gate, false);
     }
 }
 
@@ -326,9 +344,9 @@ int main(void)
         cmocka_unit_test(a_thread_alone_has_the_gate_reserved),
         cmocka_unit_test(the_owners_bias_comes_back_after_a_reservation),
         cmocka_unit_test(who_wants_the_mutex_gets_it),
-        cmocka_unit_test(a_gate_told_so_never_biases),
+        cmocka_unit_test(a_gate_that_may_not_never_biases),
         cmocka_unit_test(each_waits_for_the_other),
-        cmocka_unit_test(never_bias_waits_for_who_is_inside),
+        cmocka_unit_test(who_forbids_the_bias_waits_for_who_is_inside),
         cmocka_unit_test(over_a_fork_the_forking_thread_is_inside),
         cmocka_unit_test(the_child_of_a_fork_has_a_gate_of_its_own),
     };

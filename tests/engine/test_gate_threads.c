@@ -161,9 +161,9 @@ static int run(bool bias, int turns)
     shared = (struct shared){.turns = turns, .owners_left = OWNERS};
     pthread_mutex_init(&shared.host_lock, NULL);
     ctm_gate_init(&shared.gate);
-    if (!bias) {
-        ctm_gate_never_bias(&shared.gate);
-    }
+    enum ctm_pass pass = ctm_gate_enter_mutex(&shared.gate, true, NULL);
+    ctm_gate_allow_bias(&shared.gate, bias);
+    ctm_gate_leave(&shared.gate, pass);
     forked = &shared;
     for (int i = 0; i < OWNERS + OTHERS; i++) {
         workers[i].shared = &shared;

@@ -372,9 +372,9 @@ static void run_scene(bool bias)
     assert_non_null(scene.answers);
     pthread_mutex_init(&scene.host_lock, NULL);
     ctm_gate_init(&scene.gate);
-    if (!bias) {
-        ctm_gate_never_bias(&scene.gate);
-    }
+    enum ctm_pass pass = ctm_gate_enter_mutex(&scene.gate, true, NULL);
+    ctm_gate_allow_bias(&scene.gate, bias);
+    ctm_gate_leave(&scene.gate, pass);
     ctm_tracer_init(&scene.tracer);
     assert_int_equal(ctm_tracer_start(&scene.tracer), CTM_OK);
     name_stacks(&scene);
