@@ -28,30 +28,34 @@ static inline void ctm_note_depth(struct ctm_walker *walker, uint32_t depth)
     walker->sure_depth = depth + 1;
 }
 
+/*
+ * Functions below hand a spot out where it is remembered: it is valid until the gate is left, or
+ * another stack is captured.
+ */
+
 /* The node of a location under a parent that is not the one that it was last seen under. */
-struct ctm_spot ctm_capture_child_hook(struct ctm_tracer *tracer, struct ctm_location *location,
-                                       uint32_t parent);
+const struct ctm_spot *ctm_capture_child_hook(struct ctm_tracer *tracer,
+                                              struct ctm_location *location, uint32_t parent);
 
 /* Any stack. `location` is that of the newest frame, NULL where it is not known yet. */
-struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
-                                     struct ctm_tracer *tracer,
-                                     const struct ctm_capture_options *options,
-                                     struct ctm_location *location);
+const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
+                                            struct ctm_tracer *tracer,
+                                            const struct ctm_capture_options *options,
+                                            struct ctm_location *location);
 
 /* A stack of `depth` frames, `location` being that of the newest, with a limit of more than one. */
-struct ctm_spot ctm_capture_window_hook(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                        const struct ctm_capture_options *options,
-                                        const ctm_frame *newest, struct ctm_location *location,
-                                        uint32_t depth);
+const struct ctm_spot *ctm_capture_window_hook(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                               const struct ctm_capture_options *options,
+                                               const ctm_frame *newest,
+                                               struct ctm_location *location, uint32_t depth);
 
 /*
  * The calling thread's stack. `state` NULL: no thread state, the unknown node. Of the node
  * CTM_NO_CONTEXT when there is no memory.
  */
-static CTM_ALWAYS_INLINE struct ctm_spot ctm_capture_hook(struct ctm_walker *walker,
-                                                          PyThreadState *state,
-                                                          struct ctm_tracer *tracer,
-                                                          const struct ctm_capture_options *options)
+static CTM_ALWAYS_INLINE const struct ctm_spot *
+ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state, struct ctm_tracer *tracer,
+                 const struct ctm_capture_options *options)
 {
     const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
     if (CTM_UNLIKELY(newest == NULL)) {
@@ -69,7 +73,7 @@ static CTM_ALWAYS_INLINE struct ctm_spot ctm_capture_hook(struct ctm_walker *wal
         uint32_t parent = ctm_stacks_root(depth - 1);
         if (CTM_LIKELY(depth != 0) && CTM_LIKELY(location->parent == parent)) {
             ctm_note_depth(walker, depth);
-            return location->spot;
+            return &location->spot;
         }
         if (depth != 0 && location->shown) {
             ctm_note_depth(walker, depth);
@@ -79,7 +83,7 @@ static CTM_ALWAYS_INLINE struct ctm_spot ctm_capture_hook(struct ctm_walker *wal
     }
     if (options->kind == CTM_CAPTURE_NEWEST) {
         return CTM_LIKELY(location->parent == ctm_stacks_root(0))
-                   ? location->spot
+                   ? &location->spot
                    : ctm_capture_any_hook(walker, state, tracer, options, location);
     }
     uint32_t depth = location->shown ? ctm_depth_at_once(walker, state) : 0;

@@ -186,26 +186,35 @@ static inline struct ctm_location *locate(struct ctm_tracer *tracer, const ctm_f
                                         : add_location(tracer, ctm_frame_code(frame), instruction);
 }
 
-struct ctm_spot ctm_capture_child_hook(struct ctm_tracer *tracer, struct ctm_location *location,
-                                       uint32_t parent)
+/* A spot that no location remembers. */
+static const struct ctm_spot *hand_out(struct ctm_spot spot)
+{
+    static struct ctm_spot handed_out; /* guarded by the gate */
+    handed_out = spot;
+    return &handed_out;
+}
+
+const struct ctm_spot *ctm_capture_child_hook(struct ctm_tracer *tracer,
+                                              struct ctm_location *location, uint32_t parent)
 {
     struct ctm_spot spot;
     if (ctm_stacks_spot(&tracer->stacks, parent, location->frame, &spot) < 0) {
-        return ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
+        return hand_out(ctm_tracer_spot(tracer, CTM_NO_CONTEXT));
     }
-    if (location->shown) {
-        location->parent = parent;
-        location->spot = spot;
+    if (!location->shown) {
+        return hand_out(spot);
     }
-    return spot;
+    location->parent = parent;
+    location->spot = spot;
+    return &location->spot;
 }
 
 /* Where a location under a parent leads: nearly always where it led last time. */
-static inline struct ctm_spot child_of(struct ctm_tracer *tracer, struct ctm_location *location,
-                                       uint32_t parent)
+static inline const struct ctm_spot *child_of(struct ctm_tracer *tracer,
+                                              struct ctm_location *location, uint32_t parent)
 {
     return CTM_LIKELY(location->parent == parent)
-               ? location->spot
+               ? &location->spot
                : ctm_capture_child_hook(tracer, location, parent);
 }
 
@@ -401,38 +410,36 @@ static inline bool is_under(const ctm_frame *callee, const struct ctm_place *pla
            CTM_LIKELY(place->instruction == ctm_frame_instruction(place->frame));
 }
 
-/*
- * From *frame on down over `count` levels, as long as the callers are as remembered at `place` and
- * below. Returns for how many levels they may not be, *frame being the callee of the first of them.
- *
+/* Whether the callers of `callee` are as remembered at `place` and below, over two and four levels.
  * Loads through the remembered pointer once it is verified, not through the one just read: then the
- * loads of many levels run at the same time. Four levels a turn, since the end of a loop costs as
- * much as half a level.
- */
-static inline uint32_t skip_row(const struct ctm_place *place, uint32_t count,
-                                const ctm_frame **frame)
+ * loads of many levels run at the same time. */
+static CTM_ALWAYS_INLINE bool are_2_under(const ctm_frame *callee, const struct ctm_place *place)
 {
-    const ctm_frame *at = *frame;
-    while (count >= 4 && is_under(at, place) && is_under(place[0].frame, place - 1) &&
-           is_under(place[-1].frame, place - 2) && is_under(place[-2].frame, place - 3)) {
-        at = place[-3].frame;
-        place -= 4;
-        count -= 4;
-    }
-    for (; count > 0 && is_under(at, place); count--) {
-        at = place->frame;
-        place--;
-    }
-    *frame = at;
-    return count;
+    return is_under(callee, place) && is_under(place->frame, place - 1);
+}
+
+static CTM_ALWAYS_INLINE bool are_4_under(const ctm_frame *callee, const struct ctm_place *place)
+{
+    return are_2_under(callee, place) && are_2_under(place[-1].frame, place - 2);
 }
 
 /* From `frame` at *level down to the first level of [stop, *level) below which something changed,
  * all of them being remembered: becomes *level. Returns the frame there. */
-static inline const ctm_frame *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
-                                              const ctm_frame *frame, uint32_t *level)
+static const ctm_frame *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
+                                       const ctm_frame *frame, uint32_t *level)
 {
-    *level = stop + skip_row(row_from(walker, *level - 1), *level - stop, &frame);
+    uint32_t left = *level - stop;
+    const struct ctm_place *place = row_from(walker, *level - 1);
+    /* Several levels a turn, since the end of a loop costs as much as half a level. */
+    for (; left >= 4 && are_4_under(frame, place); left -= 4) {
+        frame = place[-3].frame;
+        place -= 4;
+    }
+    for (; left > 0 && is_under(frame, place); left--) {
+        frame = place->frame;
+        place--;
+    }
+    *level = stop + left;
     return frame;
 }
 
@@ -593,6 +600,8 @@ static inline bool aim(struct ctm_walker *walker, const struct ctm_tracer *trace
     walker->aim.depth = depth;
     walker->aim.count = count;
     walker->aim.newest = count == 0 ? walker->places : row_from(walker, top - 1);
+    walker->aim.end = walker->aim.newest - count;
+    walker->aim.whole = count == top;
     walker->aim.parent = top == base ? root_of(options, base) : level_at(walker, top - 1)->node;
     return true;
 }
@@ -605,11 +614,10 @@ static inline bool aim(struct ctm_walker *walker, const struct ctm_tracer *trace
  * is verified when calls lead there again, and is then still right if the frames stand where they
  * stood.
  */
-static CTM_NOINLINE struct ctm_spot capture_changed(struct ctm_walker *walker,
-                                                    struct ctm_tracer *tracer,
-                                                    const struct ctm_capture_options *options,
-                                                    const ctm_frame *newest, const ctm_frame *frame,
-                                                    uint32_t level, uint32_t depth)
+static CTM_NOINLINE const struct ctm_spot *
+capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                const struct ctm_capture_options *options, const ctm_frame *newest,
+                const ctm_frame *frame, uint32_t level, uint32_t depth)
 {
     uint32_t base = base_of(options, depth);
     uint32_t top = depth - 1;
@@ -624,7 +632,7 @@ static CTM_NOINLINE struct ctm_spot capture_changed(struct ctm_walker *walker,
         return walker->count_frames && !counted
                    ? capture_changed(walker, tracer, options, newest, newest,
                                      count_frames(newest) - 1, count_frames(newest))
-                   : ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
+                   : hand_out(ctm_tracer_spot(tracer, CTM_NO_CONTEXT));
     }
     /* Found now: it moves when others are added. */
     struct ctm_location *location =
@@ -633,33 +641,81 @@ static CTM_NOINLINE struct ctm_spot capture_changed(struct ctm_walker *walker,
     return child_of(tracer, location, parent);
 }
 
+/* Of a stack of another depth than the last. */
+static CTM_NOINLINE const struct ctm_spot *
+capture_elsewhere(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                  const struct ctm_capture_options *options, const ctm_frame *newest,
+                  struct ctm_location *location, uint32_t depth)
+{
+    return aim(walker, tracer, options, depth)
+               ? ctm_capture_window_hook(walker, tracer, options, newest, location, depth)
+               : capture_changed(walker, tracer, options, newest, newest, depth - 1, depth);
+}
+
+/* Of a stack as aimed at, of which the callers above `place` are as remembered and `frame` is the
+ * last of them, but not all of the others. */
+static CTM_NOINLINE const struct ctm_spot *
+capture_from(struct ctm_walker *walker, struct ctm_tracer *tracer,
+             const struct ctm_capture_options *options, const ctm_frame *newest,
+             const ctm_frame *frame, const struct ctm_place *place)
+{
+    uint32_t top = walker->aim.depth - 1;
+    uint32_t level = top - (uint32_t)(walker->aim.newest - place);
+    frame = skip_unchanged(walker, top - walker->aim.count, frame, &level);
+    return capture_changed(walker, tracer, options, newest, frame, level, top + 1);
+}
+
+/* Whether all callers that were aimed at are as remembered, *frame being the newest of all. *frame
+ * and *place become those of the oldest, or of one above those that are not. */
+static CTM_ALWAYS_INLINE bool are_as_aimed(const struct ctm_aim *aim, const ctm_frame **frame,
+                                           const struct ctm_place **place)
+{
+    if ((aim->count & 1) != 0) {
+        if (!is_under(*frame, *place)) {
+            return false;
+        }
+        *frame = (*place)->frame;
+        *place -= 1;
+    }
+    if ((aim->count & 2) != 0) {
+        if (!are_2_under(*frame, *place)) {
+            return false;
+        }
+        *frame = (*place)[-1].frame;
+        *place -= 2;
+    }
+    for (; *place != aim->end; *place -= 4) {
+        if (!are_4_under(*frame, *place)) {
+            return false;
+        }
+        *frame = (*place)[-3].frame;
+    }
+    return true;
+}
+
 /* Where nothing changed it calls no function, and so has no registers to save: who must, does the
  * rest. */
-struct ctm_spot ctm_capture_window_hook(struct ctm_walker *walker, struct ctm_tracer *tracer,
-                                        const struct ctm_capture_options *options,
-                                        const ctm_frame *newest, struct ctm_location *location,
-                                        uint32_t depth)
+const struct ctm_spot *ctm_capture_window_hook(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                               const struct ctm_capture_options *options,
+                                               const ctm_frame *newest,
+                                               struct ctm_location *location, uint32_t depth)
 {
-    if (CTM_UNLIKELY(walker->aim.depth != depth || walker->generation != tracer->generation) &&
-        CTM_UNLIKELY(!aim(walker, tracer, options, depth))) {
-        return capture_changed(walker, tracer, options, newest, newest, depth - 1, depth);
+    if (CTM_UNLIKELY(walker->aim.depth != depth || walker->generation != tracer->generation)) {
+        return capture_elsewhere(walker, tracer, options, newest, location, depth);
     }
     const ctm_frame *frame = newest;
-    uint32_t left = skip_row(walker->aim.newest, walker->aim.count, &frame);
-    if (CTM_UNLIKELY(left != 0)) {
-        uint32_t level = depth - 1 - walker->aim.count + left;
-        return capture_changed(walker, tracer, options, newest, frame, level, depth);
-    }
-    if (walker->aim.count == depth - 1 && CTM_UNLIKELY(frame->previous != walker->below)) {
-        return capture_changed(walker, tracer, options, newest, frame, 0, depth);
+    const struct ctm_place *place = walker->aim.newest;
+    if (CTM_UNLIKELY(!are_as_aimed(&walker->aim, &frame, &place)) ||
+        (walker->aim.whole && CTM_UNLIKELY(frame->previous != walker->below))) {
+        return capture_from(walker, tracer, options, newest, frame, place);
     }
     return child_of(tracer, location, walker->aim.parent);
 }
 
-struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
-                                     struct ctm_tracer *tracer,
-                                     const struct ctm_capture_options *options,
-                                     struct ctm_location *location)
+const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *state,
+                                            struct ctm_tracer *tracer,
+                                            const struct ctm_capture_options *options,
+                                            struct ctm_location *location)
 {
     const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
     if (location == NULL || !location->shown) {
@@ -667,12 +723,12 @@ struct ctm_spot ctm_capture_any_hook(struct ctm_walker *walker, PyThreadState *s
         location = NULL;
     }
     if (newest == NULL) {
-        return ctm_tracer_spot(tracer, CTM_UNKNOWN_NODE);
+        return hand_out(ctm_tracer_spot(tracer, CTM_UNKNOWN_NODE));
     }
     if (location == NULL) {
         location = locate(tracer, newest, ctm_frame_instruction(newest));
         if (location == NULL) {
-            return ctm_tracer_spot(tracer, CTM_NO_CONTEXT);
+            return hand_out(ctm_tracer_spot(tracer, CTM_NO_CONTEXT));
         }
     }
     if (options->nframe == 1) {

@@ -50,9 +50,11 @@ struct ctm_level {
  * changed. */
 struct ctm_aim {
     const struct ctm_place *newest; /* of the callers, which lie below in one row */
+    const struct ctm_place *end;    /* below the last */
     uint32_t count;                 /* of them */
     uint32_t depth;                 /* of the stack; 0: all this is void */
     uint32_t parent;                /* of the newest frame's node */
+    bool whole;                     /* the last is the oldest of all */
 };
 
 struct ctm_walker {

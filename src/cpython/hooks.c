@@ -171,15 +171,16 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *s
     return walker;
 }
 
-/* The caller's stack. Gate held, tracing. */
-static CTM_ALWAYS_INLINE struct ctm_spot capture(struct thread_local_state *self,
-                                                 PyThreadState *state)
+/* The caller's stack, as ctm_capture_hook. Gate held, tracing. */
+static CTM_ALWAYS_INLINE const struct ctm_spot *capture(struct thread_local_state *self,
+                                                        PyThreadState *state)
 {
+    static const struct ctm_spot no_spot = {CTM_NO_CONTEXT, CTM_NO_SITE};
     struct ctm_walker *walker = self->walker;
     if (CTM_UNLIKELY(walker == NULL)) {
         walker = adopt_walker(self);
         if (walker == NULL) {
-            return ctm_tracer_spot(&hooks.tracer, CTM_NO_CONTEXT);
+            return &no_spot;
         }
     }
     return ctm_capture_hook(walker, state, &hooks.tracer, &hooks.capture);
@@ -221,7 +222,7 @@ static inline bool enter_biased(PyThreadState *state)
 static CTM_ALWAYS_INLINE void note_allocated_inside(struct thread_local_state *self, int domain,
                                                     PyThreadState *state, void *block, size_t size)
 {
-    struct ctm_spot spot = capture(self, state);
+    struct ctm_spot spot = *capture(self, state);
     if (!ctm_tracer_allocated_at_hook(&hooks.tracer, (uintptr_t)block, size, spot)) {
         note_new(state, (uintptr_t)block, size, spot.node, spot.site);
     }
@@ -460,7 +461,7 @@ static CTM_NOINLINE void note_reused_elsewhere(struct thread_local_state *self,
 {
     struct ctm_block known;
     if (ctm_blocks_get(&hooks.tracer.blocks, block, &known)) {
-        note_newly_reused(state, block, capture(self, state).node);
+        note_newly_reused(state, block, capture(self, state)->node);
     }
 }
 
@@ -469,7 +470,7 @@ static CTM_ALWAYS_INLINE void note_reused_inside(struct thread_local_state *self
 {
     struct ctm_dense dense = ctm_blocks_dense(&hooks.tracer.blocks, block);
     if (CTM_LIKELY(dense.entry != NULL)) {
-        struct ctm_spot spot = capture(self, state);
+        struct ctm_spot spot = *capture(self, state);
         if (!ctm_tracer_reused_at_hook(&hooks.tracer, dense, spot)) {
             note_newly_reused(state, block, spot.node);
         }
@@ -540,7 +541,7 @@ static bool traces_maybe(void)
 static CTM_ALWAYS_INLINE int track_inside(struct thread_local_state *self, PyThreadState *state,
                                           unsigned int domain, uintptr_t address, size_t size)
 {
-    uint32_t node = capture(self, state).node;
+    uint32_t node = capture(self, state)->node;
     return ctm_tracer_track_hook(&hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
 }
 
