@@ -434,9 +434,6 @@ static const char *check_instruction(const struct ctm_tracer *tracer,
 static const char *check_edges(const struct ctm_tracer *tracer)
 {
     const struct ctm_stacks *stacks = &tracer->stacks;
-    if (stacks->edges == NULL) {
-        return NULL;
-    }
     if (!ctm_check_owns_mapping(stacks->pages, stacks->edges,
                                 CTM_EDGE_COUNT * sizeof *stacks->edges)) {
         return "edges: without a mapping";

@@ -254,6 +254,19 @@ static void broken_edges_are_found(void **state)
     ctm_tracer_deinit(&t);
 }
 
+static void broken_ghosts_are_found(void **state)
+{
+    (void)state;
+    struct ctm_tracer t;
+    populate(&t);
+    ctm_ghosts_add(&t.ghosts, 1);
+    static uint64_t elsewhere[1];
+    POKE(&t, t.ghosts.sets[0], (uintptr_t)elsewhere, "ghosts: a set without a mapping");
+    POKE(&t, t.ghosts.sets[1], (uintptr_t)elsewhere, "ghosts: a set without a mapping");
+    POKE(&t, t.ghosts.returned, t.ghosts.made + 1, "ghosts: more came back than was made");
+    ctm_tracer_deinit(&t);
+}
+
 static void broken_locations_are_found(void **state)
 {
     (void)state;
@@ -282,7 +295,7 @@ int main(void)
         cmocka_unit_test(broken_memory_is_found),       cmocka_unit_test(broken_stacks_are_found),
         cmocka_unit_test(broken_folded_rows_are_found), cmocka_unit_test(broken_sites_are_found),
         cmocka_unit_test(broken_blocks_are_found),      cmocka_unit_test(broken_edges_are_found),
-        cmocka_unit_test(broken_locations_are_found),
+        cmocka_unit_test(broken_locations_are_found),   cmocka_unit_test(broken_ghosts_are_found),
     };
     return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }

@@ -193,7 +193,13 @@ static void ids_have_a_limit(void **state)
     open_fixture(&f);
     uint32_t frame = frame_of(&f.stacks, 1, 1, 1);
     uint32_t node = child_of(&f.stacks, ctm_stacks_root(0), frame);
-    f.stacks.node_length = CTM_ROOT_BIT; /* as if it were full */
+    f.stacks.frame_length = CTM_FRAME_MAX + 1; /* as if they were full */
+    f.stacks.node_length = CTM_ROOT_BIT;
+    struct ctm_location_frame other = {.file = 1, .name = 1, .line = 2};
+    uint32_t unchanged = 7;
+    assert_int_equal(ctm_stacks_frame(&f.stacks, other, &unchanged), CTM_ELIMIT);
+    assert_int_equal(unchanged, 7);
+    assert_int_equal(frame_of(&f.stacks, 1, 1, 1), frame);
     assert_int_equal(ctm_stacks_child(&f.stacks, node, frame, &node), CTM_ELIMIT);
     assert_int_equal(child_of(&f.stacks, ctm_stacks_root(0), frame), node);
 

@@ -83,3 +83,26 @@ def test_interpreter_with_its_own_gil(run: Run) -> None:
         found = [trace for trace in t._get_traces() if trace[1] > 70_000 and trace[1] < 70_100]
         assert not found
     """)
+
+
+def test_started_by_a_subinterpreter(run: Run) -> None:
+    """Tracing is the process's: it goes on when the interpreter that started it has ended."""
+    run("""
+        import sys
+        if sys.version_info >= (3, 13):
+            import _interpreters as interpreters
+            interpreter, execute = interpreters.create("legacy"), interpreters.exec
+        else:
+            import _xxsubinterpreters as interpreters
+            interpreter, execute = interpreters.create(isolated=False), interpreters.run_string
+        size = sys.getsizeof(bytes(71_003))
+        code = "import ctracemalloc; ctracemalloc.start(3); kept = bytes(71_003)"
+        error = execute(interpreter, code)
+        assert error is None, error
+        assert t.is_tracing() and t.get_traceback_limit() == 3
+        assert len(traces(size)) == 1
+        interpreters.destroy(interpreter)
+        assert t.is_tracing() and traces(size) == []
+        kept = bytes(71_003)
+        assert len(traces(size)) == 1
+    """)
