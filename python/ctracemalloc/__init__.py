@@ -30,23 +30,6 @@ from ctracemalloc._engine import (
     track,
     untrack,
 )
-from ctracemalloc._filters import (
-    BaseFilter,
-    DomainFilter,
-    Filter,
-    _normalize_filename,  # noqa: F401
-)
-from ctracemalloc._grouping import _compare_grouped_stats  # noqa: F401
-from ctracemalloc._model import (
-    Frame,
-    Statistic,
-    StatisticDiff,
-    Trace,
-    Traceback,
-    _format_size,  # noqa: F401
-    _Traces,
-)
-from ctracemalloc._snapshot import Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +38,23 @@ if TYPE_CHECKING:
     import pickle
     from functools import total_ordering
 
+    from ctracemalloc._filters import (
+        BaseFilter,
+        DomainFilter,
+        Filter,
+        _normalize_filename,  # noqa: F401
+    )
+    from ctracemalloc._grouping import _compare_grouped_stats  # noqa: F401
+    from ctracemalloc._model import (
+        Frame,
+        Statistic,
+        StatisticDiff,
+        Trace,
+        Traceback,
+        _format_size,  # noqa: F401
+        _Traces,  # noqa: F401
+    )
+    from ctracemalloc._snapshot import Snapshot
     from ctracemalloc._tree import Tree, TreeNode
     from ctracemalloc.takeover import install, is_installed, uninstall
 
@@ -102,6 +102,23 @@ __all__ = [
     "untrack",
 ]
 
+# What snapshots are looked at with: not in the memory of a program that is only traced.
+_ANALYSIS = (
+    "BaseFilter",
+    "DomainFilter",
+    "Filter",
+    "Frame",
+    "Snapshot",
+    "Statistic",
+    "StatisticDiff",
+    "Trace",
+    "Traceback",
+    "_Traces",
+    "_compare_grouped_stats",
+    "_format_size",
+    "_normalize_filename",
+)
+
 # What would make every start slow, and few ever ask for: (module, name in it or None).
 _LAZY = {
     "Tree": ("ctracemalloc._tree", "Tree"),
@@ -117,8 +134,6 @@ _LAZY = {
     "unload_ipython_extension": ("ctracemalloc.report.notebook", "unload_ipython_extension"),
 }
 
-_Frame = Frame
-
 
 def get_object_traceback(obj: object) -> Traceback | None:
     """Return the traceback where the object's memory block was allocated.
@@ -126,7 +141,10 @@ def get_object_traceback(obj: object) -> Traceback | None:
     None if the block has no trace: it was not traced, or memory is not traced at all.
     """
     frames = _get_object_traceback(obj)
-    return None if frames is None else Traceback(frames)
+    if frames is None:
+        return None
+    _load_analysis()
+    return Traceback(frames)
 
 
 def take_snapshot(*, at: str = "now") -> Snapshot:
@@ -141,6 +159,7 @@ def take_snapshot(*, at: str = "now") -> Snapshot:
         raise RuntimeError(
             "the tracemalloc module must be tracing memory allocations to take a snapshot"
         )
+    _load_analysis()
     if at != "now":
         if at not in ("peak", "churn", "reuse"):
             raise ValueError(f"at must be 'now', 'peak', 'churn' or 'reuse', not {at!r}")
@@ -171,7 +190,30 @@ def _unknown_of(at: str) -> dict[str, bool]:
     return unknown
 
 
+_has_analysis = False
+
+
+def _load_analysis() -> None:
+    """Make the names of `_ANALYSIS` globals, without a trace of that where memory is traced."""
+    if not _has_analysis:
+        _engine._overlook(_bind_analysis)
+
+
+def _bind_analysis() -> None:
+    global _has_analysis
+    from ctracemalloc import _filters, _grouping, _model, _snapshot
+
+    found = {**vars(_filters), **vars(_grouping), **vars(_model), **vars(_snapshot)}
+    for name in _ANALYSIS:
+        # Somebody may have put another one there.
+        globals().setdefault(name, found[name])
+    _has_analysis = True
+
+
 def __getattr__(name: str) -> object:
+    if name in _ANALYSIS:
+        _engine._overlook(_bind_analysis)
+        return globals()[name]
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -185,21 +227,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
-
-
-# The home of the classes, by which pickle finds them, is the name that users know.
-for _class in (
-    BaseFilter,
-    DomainFilter,
-    Filter,
-    Frame,
-    Snapshot,
-    Statistic,
-    StatisticDiff,
-    Trace,
-    Traceback,
-    _Traces,
-):
-    _class.__module__ = __name__
-del _class
+    return sorted({*globals(), *_ANALYSIS, *_LAZY})

@@ -1,6 +1,6 @@
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
-from typing import Any, ClassVar, SupportsIndex, TypeAlias, final, overload
+from typing import Any, ClassVar, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 from typing_extensions import disjoint_base
 
@@ -15,6 +15,7 @@ from ctracemalloc._model import (
     TraceTuple,
 )
 
+_Result = TypeVar("_Result")
 _Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 # Keys are str; values are None, bool, int, float, str, bytes, list, tuple, dict.
 _PlainDict: TypeAlias = dict[str, Any]
@@ -118,5 +119,6 @@ C_API: object
 
 def _hooks_info() -> dict[str, Any]: ...
 def is_churn_exact() -> bool: ...
+def _overlook(function: Callable[[], _Result], /) -> _Result: ...
 def _tables_info() -> dict[str, int]: ...
 def _mappings() -> list[tuple[int, int]]: ...

@@ -26,6 +26,8 @@ def _normalize_filename(filename: str | os.PathLike[str]) -> str:
 class BaseFilter:
     """What filters have in common; a subclass says in `_match` whether a trace is kept."""
 
+    __module__ = "ctracemalloc"
+
     def __init__(self, inclusive: bool) -> None:
         self.inclusive = inclusive
 
@@ -40,6 +42,8 @@ class Filter(BaseFilter):
     and of the module's name, which is read off the name of the file. A frame has to match all
     patterns that are given. In traces made by hand, functions have no names.
     """
+
+    __module__ = "ctracemalloc"
 
     # On the instance only where they are given: it has no more attributes than need be.
     function_pattern: str | None = None
@@ -132,6 +136,8 @@ class Filter(BaseFilter):
 
 class DomainFilter(BaseFilter):
     """Keeps, or leaves out, the traces of one domain."""
+
+    __module__ = "ctracemalloc"
 
     def __init__(self, inclusive: bool, domain: int) -> None:
         super().__init__(inclusive)

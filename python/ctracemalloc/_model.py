@@ -75,6 +75,8 @@ class Frame:
     grouped by function also the function's name, which then counts in comparisons.
     """
 
+    __module__ = "ctracemalloc"
+
     __slots__ = ("_frame",)
 
     _frame: FrameTuple | NamedFrameTuple
@@ -136,6 +138,8 @@ class Frame:
 @_order_by_less
 class Traceback(_FrameSequence):
     """The frames of a stack, from the oldest to the most recent one."""
+
+    __module__ = "ctracemalloc"
 
     __slots__ = ("_frames", "_total_nframe")
 
@@ -224,6 +228,8 @@ class Traceback(_FrameSequence):
 class Trace:
     """One memory block: its size, and the stack that allocated it."""
 
+    __module__ = "ctracemalloc"
+
     __slots__ = ("_trace",)
 
     _trace: TraceTuple
@@ -270,6 +276,8 @@ class Trace:
 class _Traces(_TraceSequence):
     """The traces of a snapshot. Each `Trace` is made when it is looked at."""
 
+    __module__ = "ctracemalloc"
+
     _traces: SnapshotTable | Sequence[TraceTuple]
 
     def __init__(self, traces: SnapshotTable | Sequence[TraceTuple]) -> None:
@@ -314,6 +322,8 @@ def _average(size: float, count: int) -> str:
 
 class Statistic(StatisticFields):
     """The blocks of one place: their number and their bytes."""
+
+    __module__ = "ctracemalloc"
 
     __slots__: tuple[str, ...] = ()
 
@@ -380,6 +390,8 @@ class InexactStatistic(Statistic):
 
 class StatisticDiff(StatisticDiffFields):
     """The blocks of one place in a new snapshot, and what changed since an old one."""
+
+    __module__ = "ctracemalloc"
 
     __slots__: tuple[str, ...] = ()
 

@@ -30,6 +30,8 @@ class Snapshot:
     the rows of equal traces that have the most bytes), otherwise in the given order.
     """
 
+    __module__ = "ctracemalloc"
+
     def __init__(self, traces: Traces, traceback_limit: int) -> None:
         self.traces = _Traces(traces)
         self.traceback_limit = traceback_limit

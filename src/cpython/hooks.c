@@ -27,6 +27,9 @@ struct thread_local_state {
     /* Inside too, but the thread looks for our hooks: they answer by setting `found`. */
     bool probing;
     bool found;
+    /* In so many calls of ctm_hooks_overlook: what the thread allocates leaves no trace. Asked for
+     * on the slow ways only, since the gate is not biased meanwhile. */
+    uint32_t overlooking;
 };
 
 static _Thread_local struct thread_local_state thread_state
@@ -41,6 +44,7 @@ static struct {
     struct ctm_pages walker_pages;
     struct ctm_walker *walkers; /* all of them */
     struct ctm_walker *unused;  /* of threads that are gone */
+    uint32_t overlookers;       /* threads in ctm_hooks_overlook */
     /* By the GIL: */
     struct ctm_start_options options;
     bool initialised;
@@ -240,8 +244,12 @@ static CTM_NOINLINE void note_allocated_slow(struct thread_local_state *self, in
 {
     struct caller caller = who_calls(self, domain, state);
     enum ctm_pass pass = enter_slow(self, caller.owner);
-    if (hooks.tracer.tracing) {
+    if (hooks.tracer.tracing && CTM_LIKELY(self->overlooking == 0)) {
         note_allocated_inside(self, domain, readable_state(caller), block, size);
+    } else if (hooks.tracer.tracing) {
+        /* What was there before is gone, even if nobody has told. */
+        struct ctm_block before;
+        (void)ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &before);
     }
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -483,7 +491,7 @@ static CTM_NOINLINE int note_reused_slow(struct thread_local_state *self, PyThre
                                          uintptr_t block)
 {
     enum ctm_pass pass = enter_slow_without_stack(self, state);
-    if (hooks.tracer.tracing) {
+    if (hooks.tracer.tracing && CTM_LIKELY(self->overlooking == 0)) {
         note_reused_inside(self, state, block);
     }
     ctm_gate_leave(&hooks.gate, pass);
@@ -737,6 +745,12 @@ static void thread_ended(void *walker_pointer)
     ctm_gate_leave(&hooks.gate, pass);
 }
 
+/* To be called whenever what it depends on has changed. Gate held, by mutex. */
+static void allow_bias(void)
+{
+    ctm_gate_allow_bias(&hooks.gate, hooks.tracer.tracing && hooks.overlookers == 0);
+}
+
 static void before_fork(void)
 {
     ctm_gate_fork_prepare(&hooks.gate);
@@ -758,13 +772,17 @@ static void after_fork_in_child(void)
             hooks.unused = walker;
         }
     }
+    enum ctm_pass pass = ctm_gate_enter_mutex(&hooks.gate, false, NULL);
+    hooks.overlookers = thread_state.overlooking != 0 ? 1 : 0;
+    allow_bias();
+    ctm_gate_leave(&hooks.gate, pass);
 }
 
 /* Gate held, by mutex. */
 static void stop_tracer(void)
 {
     ctm_tracer_stop(&hooks.tracer);
-    ctm_gate_allow_bias(&hooks.gate, false);
+    allow_bias();
 }
 
 /* After the interpreter's end nobody may call into it from our hooks. */
@@ -832,7 +850,7 @@ static int start_tracer(const struct ctm_start_options *options)
         hooks.tracer.churn_lines = options->churn_lines;
         error = ctm_tracer_start(&hooks.tracer);
     }
-    ctm_gate_allow_bias(&hooks.gate, hooks.tracer.tracing);
+    allow_bias();
     ctm_gate_leave(&hooks.gate, pass);
     if (error < 0) {
         PyErr_NoMemory();
@@ -916,6 +934,32 @@ void ctm_hooks_stop(void)
     ctm_gate_leave(&hooks.gate, pass);
 }
 
+static void count_overlooker(bool begins)
+{
+    enum ctm_pass pass = enter();
+    hooks.overlookers = begins ? hooks.overlookers + 1 : hooks.overlookers - 1;
+    allow_bias();
+    ctm_gate_leave(&hooks.gate, pass);
+}
+
+PyObject *ctm_hooks_overlook(PyObject *function)
+{
+    struct thread_local_state *self = &thread_state;
+    if (self->overlooking++ == 0) {
+        count_overlooker(true);
+    }
+    /* The finalizers that the collector would call are the program's. */
+    int collects = PyGC_Disable();
+    PyObject *result = PyObject_CallNoArgs(function);
+    if (collects != 0) {
+        (void)PyGC_Enable();
+    }
+    if (--self->overlooking == 0) {
+        count_overlooker(false);
+    }
+    return result;
+}
+
 bool ctm_hooks_tracing(void)
 {
     return hooks.tracer.tracing;
@@ -932,7 +976,7 @@ int ctm_hooks_clear_traces(void)
     int error = CTM_OK;
     if (hooks.tracer.tracing) {
         error = ctm_tracer_clear(&hooks.tracer);
-        ctm_gate_allow_bias(&hooks.gate, hooks.tracer.tracing);
+        allow_bias();
     }
     for (struct ctm_walker *walker = hooks.walkers; walker != NULL; walker = walker->next) {
         /* Maybe the hooks had been taken away, and captures were missed. */

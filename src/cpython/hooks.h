@@ -64,6 +64,12 @@ int ctm_hooks_start(const struct ctm_start_options *options);
 /* Stop and forget all traces. Not tracing: nothing. */
 void ctm_hooks_stop(void);
 bool ctm_hooks_tracing(void);
+/*
+ * Call a function without arguments and return its result. Blocks that this thread allocates
+ * meanwhile have no trace; those that it frees or moves lose theirs, and those that it takes from
+ * free lists keep it as it is. What other threads do is traced. Nothing is collected meanwhile.
+ */
+PyObject *ctm_hooks_overlook(PyObject *function);
 /* The options of the last start. */
 struct ctm_start_options ctm_hooks_options(void);
 

@@ -47,6 +47,8 @@ class SignalSnapshots:
                 "ignored already; it takes no snapshots (choose another)\n"
             )
             return
+        # Now: the handler may run while the program is loading it.
+        ctracemalloc._load_analysis()
         signal.signal(self._number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,240 @@
+"""What snapshots are looked at with is loaded when it is needed, and leaves no trace itself."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import ctracemalloc._engine as engine
+import pytest
+from api_support import ours
+
+_CLASSES = "ctracemalloc._model"
+
+
+def run(code: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *options, "-c", code], check=True, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def tracing() -> Iterator[None]:
+    ours.start(25)
+    yield
+    ours.stop()
+
+
+def is_traced(block: object) -> bool:
+    return engine._get_object_traceback(block) is not None
+
+
+def test_who_only_traces_loads_no_classes() -> None:
+    code = f"""if True:
+        import sys, ctracemalloc
+        ctracemalloc.start(3)
+        assert ctracemalloc.get_traced_memory()[0] >= 0
+        assert ctracemalloc.get_object_traceback(len) is None
+        assert {_CLASSES!r} not in sys.modules
+        ctracemalloc.take_snapshot()
+        assert {_CLASSES!r} in sys.modules
+    """
+    run(code)
+
+
+@pytest.mark.parametrize("at", ["now", "peak", "churn", "reuse"])
+def test_loading_leaves_no_trace(at: str) -> None:
+    code = f"""if True:
+        import ctracemalloc
+        ctracemalloc.start(25)
+        before = ctracemalloc.get_traced_memory()
+        snapshot = ctracemalloc.take_snapshot(at={at!r})
+        after = ctracemalloc.get_traced_memory()
+        assert all(new - old < 2048 for new, old in zip(after, before)), (before, after)
+        again = ctracemalloc.take_snapshot(at={at!r})
+        for one in snapshot, again:
+            files = [str(statistic.traceback) for statistic in one.statistics("filename", True)]
+            assert not [name for name in files if "importlib" in name], files
+    """
+    run(code)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "ctracemalloc.Snapshot([], 1)",
+        "ctracemalloc.Filter(True, '*')",
+        "ctracemalloc.get_object_traceback(block)",
+        "ctracemalloc._format_size(1, False)",
+        "from ctracemalloc import Snapshot",
+        "pickle.loads(frame)",
+    ],
+)
+def test_each_use_loads_without_a_trace(use: str) -> None:
+    frame = pickle.dumps(ours.Frame(("a.py", 1)))
+    code = f"""if True:
+        import pickle, ctracemalloc
+        frame = {frame!r}
+        ctracemalloc.start(25)
+        block = bytearray(100)
+        {use}
+        churn = ctracemalloc.take_snapshot(at="churn").statistics("filename", True)
+        files = [str(statistic.traceback) for statistic in churn]
+        assert not [name for name in files if "_bootstrap_external" in name], files
+    """
+    run(code)
+
+
+def test_classes_say_where_users_find_them() -> None:
+    for name in ours.__all__:
+        value = getattr(ours, name)
+        if isinstance(value, type) and value.__module__.startswith("ctracemalloc._"):
+            assert name in ("Tree", "TreeNode"), value
+
+
+def test_a_class_that_was_taken_away_is_there_again() -> None:
+    snapshot = ours.Snapshot
+    del ours.Snapshot
+    assert ours.Snapshot is snapshot
+
+
+def test_threads_that_load_at_once() -> None:
+    code = """if True:
+        import sys, threading, ctracemalloc
+        sys.setswitchinterval(1e-6)
+        ctracemalloc.start(25)
+        barrier, answers = threading.Barrier(8), []
+        def use():
+            barrier.wait()
+            answers.append(ctracemalloc.take_snapshot().__class__)
+            answers.append(ctracemalloc.Snapshot)
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert answers == [ctracemalloc.Snapshot] * 16
+        block = bytearray(1000)
+        assert ctracemalloc.get_object_traceback(block) is not None
+    """
+    run(code)
+
+
+def test_an_error_in_loading_is_told() -> None:
+    code = """if True:
+        import sys, ctracemalloc
+        ctracemalloc.start()
+        sys.modules["ctracemalloc._grouping"] = None
+        try:
+            ctracemalloc.take_snapshot()
+        except ImportError:
+            pass
+        else:
+            raise AssertionError("nothing was told")
+        block = bytearray(1000)
+        del sys.modules["ctracemalloc._grouping"]
+        assert ctracemalloc.get_object_traceback(block) is not None
+    """
+    run(code)
+
+
+def test_finalizers_do_not_run_while_it_loads() -> None:
+    code = """if True:
+        import gc, ctracemalloc
+        gc.set_threshold(1)
+        answers = []
+        class Cycle:
+            def __init__(self):
+                self.itself, self.block = self, bytearray(100)
+            def __del__(self):
+                answers.append(ctracemalloc.get_object_traceback(self.block))
+        ctracemalloc.start(5)
+        gc.disable()
+        Cycle()
+        gc.enable()
+        ctracemalloc.take_snapshot()
+        assert gc.isenabled()
+        gc.collect()
+        assert len(answers) == 1 and "<string>" in str(answers[0]), answers
+    """
+    run(code)
+
+
+@pytest.mark.usefixtures("tracing")
+class TestOverlook:
+    def test_what_is_allocated_has_no_trace(self) -> None:
+        before = ours.get_traced_memory()[0]
+        kept = engine._overlook(lambda: [bytearray(1000) for _ in range(100)])
+        assert ours.get_traced_memory()[0] - before < 2048
+        assert not any(map(is_traced, kept))
+        assert is_traced(bytearray(1000))
+
+    def test_what_is_freed_has_none_either(self) -> None:
+        before = ours.get_traced_memory()[0]
+        blocks = [bytearray(1000) for _ in range(100)]
+        engine._overlook(blocks.clear)
+        assert ours.get_traced_memory()[0] - before < 2048
+
+    def test_what_is_moved_has_none(self) -> None:
+        growing = [bytearray(1000) for _ in range(100)]
+        before = ours.get_traced_memory()[0]
+        size = sys.getsizeof(growing)
+        engine._overlook(lambda: growing.extend([None] * 10_000))  # type: ignore[list-item]
+        assert size - 500 < before - ours.get_traced_memory()[0] < size + 500
+        growing.clear()
+        assert ours.get_traced_memory()[0] < before
+
+    def test_what_comes_from_a_free_list_stays_where_it_was(self) -> None:
+        pairs = [float(number) for number in range(10)]
+        kept = [id(pair) for pair in pairs]
+        pairs.clear()
+        places = ours.get_traced_memory()[0]
+        again = engine._overlook(lambda: [number / 2 for number in range(1, 11)])
+        assert set(kept) & {id(number) for number in again}
+        assert abs(ours.get_traced_memory()[0] - places) < 2048
+        reuse = ours.take_snapshot(at="reuse").statistics("lineno", True)
+        assert "<lambda>" not in str(reuse)
+
+    def test_it_hands_over_results_and_errors(self) -> None:
+        assert engine._overlook(lambda: 5) == 5
+        with pytest.raises(ZeroDivisionError):
+            engine._overlook(lambda: 1 / 0)
+        assert is_traced(bytearray(1000))
+
+    def test_calls_in_calls(self) -> None:
+        def outer() -> bytearray:
+            engine._overlook(int)
+            return bytearray(1000)
+
+        assert not is_traced(engine._overlook(outer))
+        assert is_traced(bytearray(1000))
+
+    def test_other_threads_are_traced(self) -> None:
+        made: list[bytearray] = []
+
+        def elsewhere() -> None:
+            thread = threading.Thread(target=lambda: made.append(bytearray(1000)))
+            thread.start()
+            thread.join()
+
+        engine._overlook(elsewhere)
+        assert is_traced(made[0])
+
+    @pytest.mark.parametrize("is_child_inside", [False, True])
+    def test_forks(self, is_child_inside: bool) -> None:
+        def child() -> int:
+            return 0 if is_traced(bytearray(1000)) != is_child_inside else 1
+
+        def fork() -> int:
+            process = os.fork()
+            if process == 0 and is_child_inside:
+                os._exit(child())
+            return process
+
+        process = engine._overlook(fork)
+        if process == 0:
+            os._exit(child())
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+        assert is_traced(bytearray(1000))
