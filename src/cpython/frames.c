@@ -425,8 +425,8 @@ static CTM_ALWAYS_INLINE bool are_4_under(const ctm_frame *callee, const struct 
 
 /* From `frame` at *level down to the first level of [stop, *level) below which something changed,
  * all of them being remembered: becomes *level. Returns the frame there. */
-static const ctm_frame *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
-                                       const ctm_frame *frame, uint32_t *level)
+static inline const ctm_frame *skip_unchanged(const struct ctm_walker *walker, uint32_t stop,
+                                              const ctm_frame *frame, uint32_t *level)
 {
     uint32_t left = *level - stop;
     const struct ctm_place *place = row_from(walker, *level - 1);
@@ -659,10 +659,9 @@ capture_from(struct ctm_walker *walker, struct ctm_tracer *tracer,
              const struct ctm_capture_options *options, const ctm_frame *newest,
              const ctm_frame *frame, const struct ctm_place *place)
 {
-    uint32_t top = walker->aim.depth - 1;
-    uint32_t level = top - (uint32_t)(walker->aim.newest - place);
-    frame = skip_unchanged(walker, top - walker->aim.count, frame, &level);
-    return capture_changed(walker, tracer, options, newest, frame, level, top + 1);
+    uint32_t depth = walker->aim.depth;
+    uint32_t level = depth - 1 - (uint32_t)(walker->aim.newest - place);
+    return capture_changed(walker, tracer, options, newest, frame, level, depth);
 }
 
 /* Whether all callers that were aimed at are as remembered, *frame being the newest of all. *frame
