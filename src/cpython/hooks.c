@@ -10,6 +10,7 @@
 #include "cpython/capture.h"
 #include "cpython/compat.h"
 #include "cpython/frames.h"
+#include "cpython/free_lists.h"
 #include "engine/check.h"
 #include "engine/tracer.h"
 #include "snapshot/take.h"
@@ -30,6 +31,7 @@ struct thread_local_state {
     /* In so many calls of ctm_hooks_overlook: what the thread allocates leaves no trace. Asked for
      * on the slow ways only, since the gate is not biased meanwhile. */
     uint32_t overlooking;
+    uintptr_t overlooked; /* the last of these blocks */
 };
 
 static _Thread_local struct thread_local_state thread_state
@@ -250,6 +252,7 @@ static CTM_NOINLINE void note_allocated_slow(struct thread_local_state *self, in
         /* What was there before is gone, even if nobody has told. */
         struct ctm_block before;
         (void)ctm_tracer_freed_hook(&hooks.tracer, (uintptr_t)block, &before);
+        self->overlooked = (uintptr_t)block;
     }
     ctm_gate_leave(&hooks.gate, pass);
 }
@@ -942,7 +945,21 @@ static void count_overlooker(bool begins)
     ctm_gate_leave(&hooks.gate, pass);
 }
 
-PyObject *ctm_hooks_overlook(PyObject *function)
+bool ctm_hooks_overlooked_last(uintptr_t block)
+{
+    return thread_state.overlooked == block;
+}
+
+bool ctm_hooks_has_trace(uintptr_t block)
+{
+    struct ctm_block found;
+    enum ctm_pass pass = enter();
+    bool has = hooks.tracer.tracing && ctm_blocks_get(&hooks.tracer.blocks, block, &found);
+    ctm_gate_leave(&hooks.gate, pass);
+    return has;
+}
+
+PyObject *ctm_hooks_overlook(PyObject *function, PyObject *withheld)
 {
     struct thread_local_state *self = &thread_state;
     if (self->overlooking++ == 0) {
@@ -951,6 +968,9 @@ PyObject *ctm_hooks_overlook(PyObject *function)
     /* The finalizers that the collector would call are the program's. */
     int collects = PyGC_Disable();
     PyObject *result = PyObject_CallNoArgs(function);
+    if (result != NULL && hooks.tracer.tracing && ctm_free_lists_withhold(withheld) < 0) {
+        Py_CLEAR(result);
+    }
     if (collects != 0) {
         (void)PyGC_Enable();
     }

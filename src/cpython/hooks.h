@@ -68,8 +68,14 @@ bool ctm_hooks_tracing(void);
  * Call a function without arguments and return its result. Blocks that this thread allocates
  * meanwhile have no trace; those that it frees or moves lose theirs, and those that it takes from
  * free lists keep it as it is. What other threads do is traced. Nothing is collected meanwhile.
+ *
+ * `withheld` is a list, to be kept, for what must not come back from free lists: see free_lists.h.
  */
-PyObject *ctm_hooks_overlook(PyObject *function);
+PyObject *ctm_hooks_overlook(PyObject *function, PyObject *withheld);
+/* Whether a block is the last that was overlooked so. */
+bool ctm_hooks_overlooked_last(uintptr_t block);
+/* Whether a block of domain 0 has a trace. */
+bool ctm_hooks_has_trace(uintptr_t block);
 /* The options of the last start. */
 struct ctm_start_options ctm_hooks_options(void);
 

@@ -351,8 +351,7 @@ PyDoc_STRVAR(overlook_doc,
 
 static PyObject *overlook(PyObject *module, PyObject *function)
 {
-    (void)module;
-    return ctm_hooks_overlook(function);
+    return ctm_hooks_overlook(function, state_of(module)->withheld);
 }
 
 PyDoc_STRVAR(get_dropped_doc,
@@ -536,16 +535,22 @@ static int exec_module(PyObject *module)
     if (ctm_hooks_init() < 0 || ctm_domains_add(module) < 0) {
         return -1;
     }
+    state_of(module)->withheld = PyList_New(0);
+    if (state_of(module)->withheld == NULL) {
+        return -1;
+    }
     return ctm_types_init(module, &state_of(module)->types);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
 {
+    Py_VISIT(state_of(module)->withheld);
     return ctm_types_traverse(&state_of(module)->types, visit, arg);
 }
 
 static int clear(PyObject *module)
 {
+    Py_CLEAR(state_of(module)->withheld);
     ctm_types_clear(&state_of(module)->types);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 struct ctm_module_state {
     struct ctm_types types;
+    PyObject *withheld; /* a list: see free_lists.h */
 };
 
 #endif

@@ -238,3 +238,21 @@ class TestOverlook:
             os._exit(child())
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
         assert is_traced(bytearray(1000))
+
+
+def test_no_block_of_the_loading_comes_back_from_a_free_list() -> None:
+    code = """if True:
+        import ctracemalloc, gc
+        from ctracemalloc import _engine
+        gc.collect()
+        ctracemalloc.start()
+        warm = [[[], {}, {0: 0}, number / 7, number << 40] for number in range(300)]
+        del warm
+        ctracemalloc.take_snapshot()
+        made = [[[], {}, {0: 0}, number / 7, number << 40] for number in range(300)]
+        made += [tuple([None] * length) for length in range(1, 21) for _ in range(50)]
+        without = [one for each in made for one in (each, *each) if one is not None]
+        without = [one for one in without if _engine._get_object_traceback(one) is None]
+        assert all(one == 0 for one in without), without[:5]
+    """
+    run(code)
