@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests on builds for gcov: prints the share of lines of C that they reach, and those they do not.
 #
-#   coverage.sh            all of it: the C tests, and the Python tests on 3.11, 3.13 and 3.14
+#   coverage.sh            all of it, side by side: the C tests, the Python tests on 3.14, and those of the hooks on 3.11
+#                          and 3.13
 #   coverage.sh PART...    these parts anew, `c` or a version; what was counted of the others before stays
 #   coverage.sh report     once more what was counted
 #
@@ -13,6 +14,7 @@ repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repo"
 
 least=95
+newest=3.14
 counts=build/coverage
 export CC=gcc
 
@@ -34,11 +36,13 @@ run_c_tests() {
 }
 
 run_python_tests() { # VERSION
-    local version=$1 folder=build/coverage/$1 options python failed=0
+    local version=$1 folder=build/coverage/$1 options python failed=0 suites=(tests/hooks)
     if [[ ! ${CTRACEMALLOC_IN_CHROOT:-} ]] && ! tools/pythons.sh find "$version" >/dev/null 2>&1; then
-        tools/pythons.sh enter tools/coverage.sh _python "$version"
+        tools/pythons.sh enter tools/coverage.sh _part "$version"
         return
     fi
+    # Beyond the hooks hardly a line depends on the version.
+    [[ $version != "$newest" ]] || suites+=(tests/python tests/reference tests/cli tests/stress)
     options="-Dbuildtype=debug -Db_lto=false -Db_coverage=true -Dchecks=true -Dc_args=-fprofile-update=atomic"
     python=$(SETUP_ARGS=$options tools/wheel-venv.sh "$version" "$folder" requirements-dev.txt)
     find "$folder/build" -name '*.gcda' -delete
@@ -46,26 +50,37 @@ run_python_tests() { # VERSION
     export CTM_TEST_WHEEL
     (
         export PATH=${python%/*}:$PATH
-        "$python" -m pytest -q -p no:cacheprovider tests/hooks tests/python tests/reference tests/cli tests/stress || failed=1
+        "$python" -m pytest -q -p no:cacheprovider "${suites[@]}" || failed=1
         "$python" tests/compat/run.py || failed=1
         exit $failed
     ) || echo "coverage.sh: tests failed on $version: what they reach counts all the same" >&2
     "$python" tools/coverage.py count "$folder/build" "$counts/$version.json"
 }
 
+# Each in a folder of its own; most of the time they wait for programs that they start.
+run_parts() { # PART...
+    local part status=0
+    for part in "$@"; do rm -f "$counts/$part.log"; done
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 tools/coverage.sh _part || status=1
+    for part in "$@"; do
+        echo "--- $part: $counts/$part.log"
+        grep -E '^(FAILED|ERROR|coverage\.sh:|compat |(Ok|Fail): |[0-9]+ (passed|failed))' "$counts/$part.log" || true
+    done
+    return "$status"
+}
+
 mkdir -p "$counts"
 case ${1:-} in
-    _python)
-        run_python_tests "$2"
+    _part)
+        exec >>"$counts/$2.log" 2>&1
+        if [[ $2 == c ]]; then run_c_tests; else run_python_tests "$2"; fi
         exit
         ;;
     report) ;;
     -*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2 && exit 2 ;;
     *)
-        (($#)) || { rm -f "$counts"/*.json && set -- c 3.11 3.13 3.14; }
-        for part in "$@"; do
-            if [[ $part == c ]]; then run_c_tests; else run_python_tests "$part"; fi
-        done
+        (($#)) || { rm -f "$counts"/*.json && set -- "$newest" 3.11 3.13 c; }
+        run_parts "$@"
         ;;
 esac
 use_dev_tools

@@ -139,16 +139,26 @@ def changes(old: str, code: str) -> Iterator[str]:
         yield f"{call[1]};"
 
 
+def function_names(text: str) -> list[str]:
+    """Name for each line of a C text the function that began last, before any the empty string."""
+    names = [""]
+    for code in blank_comments(text).splitlines():
+        begins = FUNCTION.match(code)
+        names.append(begins[1] if begins else names[-1])
+    return names[1:]
+
+
 def faults_of(path: Path) -> Iterator[Fault]:
     """Give all that can be changed in a file."""
     name = str(path.relative_to(REPO))
     text = path.read_text(encoding="utf-8")
-    lines = zip(text.splitlines(), blank_comments(text).splitlines(), strict=True)
-    function = ""
+    code_lines = blank_comments(text).splitlines()
+    lines = zip(text.splitlines(), code_lines, function_names(text), strict=True)
+    begun = ""
     seen: Counter[str] = Counter()
-    for number, (old, code) in enumerate(lines, 1):
-        if begins := FUNCTION.match(code):
-            function = begins[1]
+    for number, (old, code, function) in enumerate(lines, 1):
+        if function != begun:
+            begun = function
             seen.clear()
         # What the compiler sees alone, and forward declarations, have no tests.
         if code.lstrip().startswith(("#", "static_assert", "_Static_assert")):
