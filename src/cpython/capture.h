@@ -33,6 +33,9 @@ static inline void ctm_note_depth(struct ctm_walker *walker, uint32_t depth)
  * another stack is captured.
  */
 
+/* What is handed out where there is no memory. */
+extern const struct ctm_spot ctm_no_spot;
+
 /* The node of a location under a parent that is not the one that it was last seen under. */
 const struct ctm_spot *ctm_capture_child_hook(struct ctm_tracer *tracer,
                                               struct ctm_location *location, uint32_t parent);

@@ -186,6 +186,8 @@ static inline struct ctm_location *locate(struct ctm_tracer *tracer, const ctm_f
                                         : add_location(tracer, ctm_frame_code(frame), instruction);
 }
 
+const struct ctm_spot ctm_no_spot = {CTM_NO_CONTEXT, CTM_NO_SITE};
+
 /* A spot that no location remembers. */
 static const struct ctm_spot *hand_out(struct ctm_spot spot)
 {
@@ -199,7 +201,7 @@ const struct ctm_spot *ctm_capture_child_hook(struct ctm_tracer *tracer,
 {
     struct ctm_spot spot;
     if (ctm_stacks_spot(&tracer->stacks, parent, location->frame, &spot) < 0) {
-        return hand_out(ctm_tracer_spot(tracer, CTM_NO_CONTEXT));
+        return &ctm_no_spot;
     }
     if (!location->shown) {
         return hand_out(spot);
@@ -632,7 +634,7 @@ capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
         return walker->count_frames && !counted
                    ? capture_changed(walker, tracer, options, newest, newest,
                                      count_frames(newest) - 1, count_frames(newest))
-                   : hand_out(ctm_tracer_spot(tracer, CTM_NO_CONTEXT));
+                   : &ctm_no_spot;
     }
     /* Found now: it moves when others are added. */
     struct ctm_location *location =
@@ -727,7 +729,7 @@ const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadS
     if (location == NULL) {
         location = locate(tracer, newest, ctm_frame_instruction(newest));
         if (location == NULL) {
-            return hand_out(ctm_tracer_spot(tracer, CTM_NO_CONTEXT));
+            return &ctm_no_spot;
         }
     }
     if (options->nframe == 1) {

@@ -181,12 +181,11 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct thread_local_state *s
 static CTM_ALWAYS_INLINE const struct ctm_spot *capture(struct thread_local_state *self,
                                                         PyThreadState *state)
 {
-    static const struct ctm_spot no_spot = {CTM_NO_CONTEXT, CTM_NO_SITE};
     struct ctm_walker *walker = self->walker;
     if (CTM_UNLIKELY(walker == NULL)) {
         walker = adopt_walker(self);
         if (walker == NULL) {
-            return &no_spot;
+            return &ctm_no_spot;
         }
     }
     return ctm_capture_hook(walker, state, &hooks.tracer, &hooks.capture);
