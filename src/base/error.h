@@ -14,7 +14,7 @@ enum ctm_error {
 #define CTM_MUST_CHECK __attribute__((warn_unused_result))
 #define CTM_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CTM_UNLIKELY(x) __builtin_expect(!!(x), 0)
-/* A hint for the compiler alone: x is not evaluated where that has effects. */
+/* Tell the compiler that x, which has no effects, is true. */
 #define CTM_ASSUME(x)                                                                              \
     do {                                                                                           \
         if (!(x)) {                                                                                \

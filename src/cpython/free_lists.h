@@ -1,5 +1,5 @@
 /*
- * The interpreter's free lists, after what was overlooked (ctm_hooks_overlook).
+ * The interpreter's free lists, after what was overlooked (ctm_hooks_begin_overlooking).
  *
  * What was overlooked leaves blocks without a trace in them. An object of the program's that takes
  * one would have none either, as if it were from before tracing began.

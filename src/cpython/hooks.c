@@ -10,7 +10,6 @@
 #include "cpython/capture.h"
 #include "cpython/compat.h"
 #include "cpython/frames.h"
-#include "cpython/free_lists.h"
 #include "engine/check.h"
 #include "engine/tracer.h"
 #include "snapshot/take.h"
@@ -28,7 +27,7 @@ struct thread_local_state {
     /* Inside too, but the thread looks for our hooks: they answer by setting `found`. */
     bool probing;
     bool found;
-    /* In so many calls of ctm_hooks_overlook: what the thread allocates leaves no trace. Asked for
+    /* So often told to overlook: what the thread allocates leaves no trace. Asked for
      * on the slow ways only, since the gate is not biased meanwhile. */
     uint32_t overlooking;
     uintptr_t overlooked; /* the last of these blocks */
@@ -46,7 +45,7 @@ static struct {
     struct ctm_pages walker_pages;
     struct ctm_walker *walkers; /* all of them */
     struct ctm_walker *unused;  /* of threads that are gone */
-    uint32_t overlookers;       /* threads in ctm_hooks_overlook */
+    uint32_t overlookers;       /* threads that are told to overlook */
     /* By the GIL: */
     struct ctm_start_options options;
     bool initialised;
@@ -958,25 +957,18 @@ bool ctm_hooks_has_trace(uintptr_t block)
     return has;
 }
 
-PyObject *ctm_hooks_overlook(PyObject *function, PyObject *withheld)
+void ctm_hooks_begin_overlooking(void)
 {
-    struct thread_local_state *self = &thread_state;
-    if (self->overlooking++ == 0) {
+    if (thread_state.overlooking++ == 0) {
         count_overlooker(true);
     }
-    /* The finalizers that the collector would call are the program's. */
-    int collects = PyGC_Disable();
-    PyObject *result = PyObject_CallNoArgs(function);
-    if (result != NULL && hooks.tracer.tracing && ctm_free_lists_withhold(withheld) < 0) {
-        Py_CLEAR(result);
-    }
-    if (collects != 0) {
-        (void)PyGC_Enable();
-    }
-    if (--self->overlooking == 0) {
+}
+
+void ctm_hooks_end_overlooking(void)
+{
+    if (--thread_state.overlooking == 0) {
         count_overlooker(false);
     }
-    return result;
 }
 
 bool ctm_hooks_tracing(void)

@@ -65,13 +65,12 @@ int ctm_hooks_start(const struct ctm_start_options *options);
 void ctm_hooks_stop(void);
 bool ctm_hooks_tracing(void);
 /*
- * Call a function without arguments and return its result. Blocks that this thread allocates
- * meanwhile have no trace; those that it frees or moves lose theirs, and those that it takes from
- * free lists keep it as it is. What other threads do is traced. Nothing is collected meanwhile.
- *
- * `withheld` is a list, to be kept, for what must not come back from free lists: see free_lists.h.
+ * Between the two, which may be nested, blocks that this thread allocates have no trace; those that
+ * it frees or moves lose theirs, and those that it takes from free lists keep it as it is. What
+ * other threads do is traced.
  */
-PyObject *ctm_hooks_overlook(PyObject *function, PyObject *withheld);
+void ctm_hooks_begin_overlooking(void);
+void ctm_hooks_end_overlooking(void);
 /* Whether a block is the last that was overlooked so. */
 bool ctm_hooks_overlooked_last(uintptr_t block);
 /* Whether a block of domain 0 has a trace. */

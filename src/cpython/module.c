@@ -5,6 +5,7 @@
 #include "cpython/block_frames.h"
 #include "cpython/compat.h"
 #include "cpython/domains.h"
+#include "cpython/free_lists.h"
 #include "cpython/hooks.h"
 #include "cpython/key_texts.h"
 #include "cpython/module.h"
@@ -347,11 +348,23 @@ PyDoc_STRVAR(overlook_doc,
              "--\n"
              "\n"
              "Call a function, and return its result. What it allocates in this thread leaves no\n"
-             "trace.");
+             "trace. Nothing is collected meanwhile.");
 
 static PyObject *overlook(PyObject *module, PyObject *function)
 {
-    return ctm_hooks_overlook(function, state_of(module)->withheld);
+    ctm_hooks_begin_overlooking();
+    /* The finalizers that the collector would call are the program's. */
+    int collects = PyGC_Disable();
+    PyObject *result = PyObject_CallNoArgs(function);
+    if (result != NULL && ctm_hooks_tracing() &&
+        ctm_free_lists_withhold(state_of(module)->withheld) < 0) {
+        Py_CLEAR(result);
+    }
+    if (collects != 0) {
+        (void)PyGC_Enable();
+    }
+    ctm_hooks_end_overlooking();
+    return result;
 }
 
 PyDoc_STRVAR(get_dropped_doc,
