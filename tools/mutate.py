@@ -139,10 +139,10 @@ def changes(old: str, code: str) -> Iterator[str]:
         yield f"{call[1]};"
 
 
-def function_names(text: str) -> list[str]:
-    """Name for each line of a C text the function that began last, before any the empty string."""
+def function_names(code_lines: list[str]) -> list[str]:
+    """Name for each line of C, its comments blanked, the function that began last, or ""."""
     names = [""]
-    for code in blank_comments(text).splitlines():
+    for code in code_lines:
         begins = FUNCTION.match(code)
         names.append(begins[1] if begins else names[-1])
     return names[1:]
@@ -153,7 +153,7 @@ def faults_of(path: Path) -> Iterator[Fault]:
     name = str(path.relative_to(REPO))
     text = path.read_text(encoding="utf-8")
     code_lines = blank_comments(text).splitlines()
-    lines = zip(text.splitlines(), code_lines, function_names(text), strict=True)
+    lines = zip(text.splitlines(), code_lines, function_names(code_lines), strict=True)
     begun = ""
     seen: Counter[str] = Counter()
     for number, (old, code, function) in enumerate(lines, 1):
