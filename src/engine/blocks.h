@@ -227,12 +227,13 @@ static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr
     return true;
 }
 
-/* Note a large block: in the hash table, where its page is known and its address has no block.
- * False: nothing is noted, and ctm_blocks_put is needed. */
+/* Note a large block, or one of no bytes, which CPython's small-object allocator does not make
+ * either: in the hash table, where its page is known and its address has no block. False: nothing
+ * is noted, and ctm_blocks_put is needed. */
 static inline bool ctm_blocks_put_large(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
                                         uint32_t site)
 {
-    if (size <= CTM_SMALL_MAX || size >= CTM_HASHED_LIMIT) {
+    if (size - 1 < CTM_SMALL_MAX || size >= CTM_HASHED_LIMIT) {
         return false;
     }
     struct ctm_dense dense = ctm_blocks_dense(blocks, address);
