@@ -1,7 +1,8 @@
 /*
  * Which interpreters this builds for, and public API that not all of them have.
  *
- * Version conditions stand here and, for struct layouts, in frames.c: nowhere else.
+ * Version conditions stand here and, for struct layouts, in interpreter_frame.h, frames.c and
+ * frames_check.c: nowhere else.
  */
 #ifndef CTM_CPYTHON_COMPAT_H
 #define CTM_CPYTHON_COMPAT_H

@@ -2,20 +2,11 @@
 
 #include "cpython/frames.h"
 
-#include <frameobject.h>
-
 #include "cpython/capture.h"
-#include "cpython/compat.h"
+#include "cpython/code_locations.h"
 #include "cpython/interpreter_frame.h"
 
-#include <internal/pycore_code.h>
 #include <internal/pycore_interp.h>
-#if PY_VERSION_HEX >= 0x030D0000
-#include <internal/pycore_runtime.h>
-#endif
-
-#include "cpython/lines.h"
-#include "cpython/unicode.h"
 
 /* ---- the GIL ---- */
 
@@ -48,142 +39,16 @@ void ctm_frames_init(void)
 }
 #endif
 
-/* ---- frames, the same for all ---- */
-
-static inline uintptr_t bytecode_of(const PyCodeObject *code)
-{
-    return (uintptr_t)code->co_code_adaptive;
-}
-
-static inline uintptr_t first_traceable(const PyCodeObject *code)
-{
-    return bytecode_of(code) + (uintptr_t)code->_co_firsttraceable * sizeof(_Py_CODEUNIT);
-}
-
-/* Pushed, but not yet at its first traceable instruction: the public API hides it, so do we. */
-static inline bool is_incomplete(const ctm_frame *frame)
-{
-    return frame->owner != FRAME_OWNED_BY_GENERATOR &&
-           ctm_frame_instruction(frame) < first_traceable(ctm_frame_code(frame));
-}
-
-static inline bool is_hidden(const ctm_frame *frame)
-{
-    return ctm_frame_is_shim(frame) || is_incomplete(frame);
-}
-
-/* The first frame from here that the public API would show. */
-static inline const ctm_frame *first_complete(const ctm_frame *frame)
-{
-    while (frame != NULL && is_hidden(frame)) {
-        frame = frame->previous;
-    }
-    return frame;
-}
-
-static uint32_t count_frames(const ctm_frame *frame)
-{
-    uint32_t count = 0;
-    while (frame != NULL) {
-        count++;
-        frame = first_complete(frame->previous);
-    }
-    return count;
-}
-
-/* ---- frame ids ---- */
-
-static bool is_text(PyObject *object)
-{
-    return object != NULL && PyUnicode_Check(object) && PyUnicode_IS_READY(object);
-}
-
-/* The name id of a str; what is none is unknown, as it is to the standard library. */
-static int name_of(struct ctm_tracer *tracer, PyObject *str, uint32_t fallback, uint32_t *id)
-{
-    if (!is_text(str)) {
-        *id = fallback;
-        return CTM_OK;
-    }
-    struct ctm_text text;
-    int error = ctm_text_from_str_hook(str, &tracer->pages, &text);
-    if (error < 0) {
-        return error;
-    }
-    error = ctm_names_intern(&tracer->names, text.bytes, text.length, id);
-    ctm_text_release(&text, &tracer->pages);
-    return error;
-}
-
-static struct ctm_owner *add_code(struct ctm_tracer *tracer, const PyCodeObject *code)
-{
-    uint32_t unknown = tracer->stacks.frames[0].file;
-    uint32_t nameless = tracer->stacks.frames[0].name;
-    uint32_t file;
-    uint32_t name;
-    if (name_of(tracer, code->co_filename, unknown, &file) < 0 ||
-        name_of(tracer, code->co_qualname, nameless, &name) < 0) {
-        return NULL;
-    }
-    struct ctm_owner *owner = ctm_tracer_add_owner_hook(tracer, (uintptr_t)code);
-    if (owner != NULL) {
-        owner->file = file;
-        owner->name = name;
-        /* Before its first instruction a frame stands one unit before the bytecode. */
-        owner->first = bytecode_of(code) - sizeof(_Py_CODEUNIT);
-        owner->last = bytecode_of(code) + (uintptr_t)Py_SIZE(code) * sizeof(_Py_CODEUNIT);
-        owner->step = sizeof(_Py_CODEUNIT);
-        owner->cursor_line = code->co_firstlineno;
-    }
-    return owner;
-}
-
-static uint32_t line_of(struct ctm_owner *owner, const PyCodeObject *code, uintptr_t instruction)
-{
-    if (instruction < bytecode_of(code)) {
-        return code->co_firstlineno < 0 ? 0 : (uint32_t)code->co_firstlineno;
-    }
-    struct ctm_line_cursor cursor = {owner->cursor_entry, owner->cursor_offset, owner->cursor_line};
-    uint32_t line =
-        ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
-                           (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
-                           (uint32_t)(instruction - bytecode_of(code)), &cursor);
-    owner->cursor_entry = cursor.entry;
-    owner->cursor_offset = cursor.offset;
-    owner->cursor_line = cursor.line;
-    return line;
-}
-
-static CTM_NOINLINE struct ctm_location *
-add_location(struct ctm_tracer *tracer, const PyCodeObject *code, uintptr_t instruction)
-{
-    struct ctm_owner *owner = ctm_locations_owner(&tracer->locations, (uintptr_t)code);
-    if (owner == NULL) {
-        owner = add_code(tracer, code);
-        if (owner == NULL) {
-            return NULL;
-        }
-    }
-    struct ctm_location_frame frame = {.file = owner->file, .name = owner->name};
-    frame.line = line_of(owner, code, instruction);
-    uint32_t id;
-    if (ctm_stacks_frame(&tracer->stacks, frame, &id) < 0) {
-        return NULL;
-    }
-    struct ctm_location *location = ctm_locations_add(&tracer->locations, instruction, id);
-    if (location != NULL) {
-        location->shown = instruction >= first_traceable(code);
-    }
-    return location;
-}
+/* ---- locations ---- */
 
 /* What is known of the instruction at which a frame stands. NULL: no memory. */
 static inline struct ctm_location *locate(struct ctm_tracer *tracer, const ctm_frame *frame,
                                           uintptr_t instruction)
 {
     struct ctm_location *location = ctm_locations_find(&tracer->locations, instruction);
-    return CTM_LIKELY(location != NULL) ? location
-                                        : add_location(tracer, ctm_frame_code(frame), instruction);
+    return CTM_LIKELY(location != NULL)
+               ? location
+               : ctm_code_locate_hook(tracer, ctm_frame_code(frame), instruction);
 }
 
 const struct ctm_spot ctm_no_spot = {CTM_NO_CONTEXT, CTM_NO_SITE};
@@ -233,6 +98,16 @@ static inline const struct ctm_spot *child_of(struct ctm_tracer *tracer,
  * it is the newest of all and known to be shown.
  */
 
+static uint32_t count_frames(const ctm_frame *frame)
+{
+    uint32_t count = 0;
+    while (frame != NULL) {
+        count++;
+        frame = ctm_frame_first_shown(frame->previous);
+    }
+    return count;
+}
+
 /*
  * Count the hidden frames among those with the numbers [low, end), from `frame` on down, the oldest
  * frame's number being 0, and find the lowest, if there is one. False: the stack is not as long as
@@ -245,7 +120,7 @@ static bool count_hidden(const ctm_frame *frame, uint32_t end, uint32_t low, uin
     for (; frame != NULL && number > low; frame = frame->previous) {
         if (!ctm_frame_is_shim(frame)) {
             number--;
-            if (is_incomplete(frame)) {
+            if (ctm_frame_is_incomplete(frame)) {
                 (*hidden)++;
                 *lowest = number;
             }
@@ -395,7 +270,7 @@ static inline bool is_called_through(const ctm_frame *frame, const ctm_frame *ca
 {
     /* Read anew: nearly always it was only compared, which needs no register. */
     const ctm_frame *between = *(ctm_frame *const volatile *)&frame->previous;
-    return between != NULL && between->previous == caller && is_hidden(between);
+    return between != NULL && between->previous == caller && ctm_frame_is_hidden(between);
 }
 
 /* Whether the next frame that is shown is `caller`. Never wrong when true; false too where more
@@ -457,7 +332,7 @@ static inline const ctm_frame *replace_frames(struct ctm_walker *walker, uint32_
         const ctm_frame *caller = frame->previous;
         const struct ctm_place *place = place_at(walker, *level - 1);
         if (caller == NULL || caller == place->frame ||
-            place->instruction != ctm_frame_instruction(caller) || is_hidden(caller)) {
+            place->instruction != ctm_frame_instruction(caller) || ctm_frame_is_hidden(caller)) {
             break;
         }
         (*level)--;
@@ -487,7 +362,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
                 break;
             }
         }
-        frame = first_complete(frame->previous);
+        frame = ctm_frame_first_shown(frame->previous);
         if (frame == NULL) {
             return WALK_WRONG_DEPTH;
         }
@@ -497,7 +372,7 @@ static enum walk_end walk_levels(struct ctm_walker *walker, struct ctm_tracer *t
         }
     }
     if (floor == 0) {
-        if (first_complete(frame->previous) != NULL) {
+        if (ctm_frame_first_shown(frame->previous) != NULL) {
             return WALK_WRONG_DEPTH;
         }
         walker->below = frame->previous;
@@ -720,7 +595,7 @@ const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadS
 {
     const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
     if (location == NULL || !location->shown) {
-        newest = first_complete(newest);
+        newest = ctm_frame_first_shown(newest);
         location = NULL;
     }
     if (newest == NULL) {
@@ -811,124 +686,4 @@ int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
     walker->mask = mask;
     forget(walker);
     return CTM_OK;
-}
-
-/* ---- checks before the first start ---- */
-
-#if PY_VERSION_HEX >= 0x030D0000
-static int check_offset(const char *what, uint64_t published, size_t compiled)
-{
-    if (published == compiled) {
-        return 0;
-    }
-    PyErr_Format(PyExc_RuntimeError,
-                 "ctracemalloc was compiled for another layout of CPython: %s is at offset %llu of "
-                 "the running interpreter, %zu was expected; build ctracemalloc with this "
-                 "interpreter's own headers",
-                 what, (unsigned long long)published, compiled);
-    return -1;
-}
-
-static int check_offsets(void)
-{
-    const struct _Py_DebugOffsets *published = &_PyRuntime.debug_offsets;
-#define CHECK(group, field, type, member)                                                          \
-    check_offset(#group "." #field, published->group.field, offsetof(type, member))
-    if (CHECK(thread_state, current_frame, PyThreadState, current_frame) < 0 ||
-        CHECK(thread_state, datastack_chunk, PyThreadState, datastack_chunk) < 0 ||
-        CHECK(thread_state, interp, PyThreadState, interp) < 0 ||
-        CHECK(interpreter_frame, previous, ctm_frame, previous) < 0 ||
-        CHECK(interpreter_frame, executable, ctm_frame, f_executable) < 0 ||
-        CHECK(interpreter_frame, instr_ptr, ctm_frame, instr_ptr) < 0 ||
-        CHECK(interpreter_frame, owner, ctm_frame, owner) < 0 ||
-        CHECK(code_object, filename, PyCodeObject, co_filename) < 0 ||
-        CHECK(code_object, qualname, PyCodeObject, co_qualname) < 0 ||
-        CHECK(code_object, linetable, PyCodeObject, co_linetable) < 0 ||
-        CHECK(code_object, firstlineno, PyCodeObject, co_firstlineno) < 0 ||
-        CHECK(code_object, co_code_adaptive, PyCodeObject, co_code_adaptive) < 0) {
-        return -1;
-    }
-#undef CHECK
-    return 0;
-}
-#else
-static int check_offsets(void)
-{
-    return 0;
-}
-#endif
-
-static int check_version(void)
-{
-    unsigned long running = Py_Version >> 16;
-    if (running == PY_VERSION_HEX >> 16) {
-        return 0;
-    }
-    PyErr_Format(PyExc_RuntimeError,
-                 "ctracemalloc was compiled for CPython %d.%d, this is %lu.%lu; install the build "
-                 "for this version",
-                 PY_MAJOR_VERSION, PY_MINOR_VERSION, running >> 8, running & 0xff);
-    return -1;
-}
-
-static int walk_error(unsigned level, const char *what)
-{
-    PyErr_Format(PyExc_RuntimeError,
-                 "ctracemalloc cannot walk this interpreter's frames: %s differs from the public "
-                 "frame API at level %u; build ctracemalloc with this interpreter's own headers",
-                 what, level);
-    return -1;
-}
-
-/* Compare one frame of ours with one of the public API's. */
-static int check_frame(unsigned level, const ctm_frame *ours, PyFrameObject *public_frame)
-{
-    PyCodeObject *code = PyFrame_GetCode(public_frame);
-    Py_DECREF(code);
-    if (ours == NULL || ctm_frame_code(ours) != code) {
-        return walk_error(level, "the code object");
-    }
-    struct ctm_line_cursor cursor = {.line = code->co_firstlineno};
-    uintptr_t instruction = ctm_frame_instruction(ours);
-    uint32_t line =
-        instruction < bytecode_of(code)
-            ? (uint32_t)code->co_firstlineno
-            : ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
-                                 (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
-                                 (uint32_t)(instruction - bytecode_of(code)), &cursor);
-    int public_line = PyFrame_GetLineNumber(public_frame);
-    if (line != (uint32_t)(public_line < 0 ? 0 : public_line)) {
-        return walk_error(level, "the line");
-    }
-    return 0;
-}
-
-static int check_walk(void)
-{
-    PyThreadState *state = PyThreadState_Get();
-    const ctm_frame *ours = first_complete(ctm_newest_frame(state));
-    PyFrameObject *public_frame = PyThreadState_GetFrame(state);
-    int result = 0;
-    for (unsigned level = 0; public_frame != NULL && result == 0; level++) {
-        result = check_frame(level, ours, public_frame);
-        if (result == 0) {
-            ours = first_complete(ours->previous);
-            PyFrameObject *caller = PyFrame_GetBack(public_frame);
-            Py_DECREF(public_frame);
-            public_frame = caller;
-            if (public_frame == NULL && ours != NULL) {
-                result = walk_error(level + 1, "the length of the stack");
-            }
-        }
-    }
-    Py_XDECREF(public_frame);
-    return result;
-}
-
-int ctm_frames_check(void)
-{
-    if (check_version() < 0 || check_offsets() < 0) {
-        return -1;
-    }
-    return check_walk();
 }

@@ -61,6 +61,37 @@ static inline const ctm_frame *ctm_newest_frame(PyThreadState *state)
 #endif
 }
 
+static inline uintptr_t ctm_code_bytecode(const PyCodeObject *code)
+{
+    return (uintptr_t)code->co_code_adaptive;
+}
+
+static inline uintptr_t ctm_code_first_traceable(const PyCodeObject *code)
+{
+    return ctm_code_bytecode(code) + (uintptr_t)code->_co_firsttraceable * sizeof(_Py_CODEUNIT);
+}
+
+/* Pushed, but not yet at its first traceable instruction: the public API hides it, so do we. */
+static inline bool ctm_frame_is_incomplete(const ctm_frame *frame)
+{
+    return frame->owner != FRAME_OWNED_BY_GENERATOR &&
+           ctm_frame_instruction(frame) < ctm_code_first_traceable(ctm_frame_code(frame));
+}
+
+static inline bool ctm_frame_is_hidden(const ctm_frame *frame)
+{
+    return ctm_frame_is_shim(frame) || ctm_frame_is_incomplete(frame);
+}
+
+/* The first frame from here that the public API would show. */
+static inline const ctm_frame *ctm_frame_first_shown(const ctm_frame *frame)
+{
+    while (frame != NULL && ctm_frame_is_hidden(frame)) {
+        frame = frame->previous;
+    }
+    return frame;
+}
+
 /*
  * Frames on the stack, incomplete ones included, by the interpreter's own count; 0 or less where it
  * does not keep one that counts Python frames alone.

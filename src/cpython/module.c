@@ -1,4 +1,4 @@
-/* The module `ctracemalloc._engine`: arguments in, objects out. What it does is in hooks.c. */
+/* The module `ctracemalloc._engine`: arguments in, objects out. What it does is behind hooks.h. */
 #include <Python.h>
 
 #include "base/pages.h"

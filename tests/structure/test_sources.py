@@ -20,9 +20,15 @@ _MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:root|work)/[\w.]")
 VERSION_CONDITIONS_STAND_IN = {
     "src/cpython/compat.h",
     "src/cpython/frames.c",
+    "src/cpython/frames_check.c",
     "src/cpython/interpreter_frame.h",
 }
-BUILD_CORE_STANDS_IN = {"src/cpython/frames.c", "src/cpython/hooks.c"}
+BUILD_CORE_STANDS_IN = {
+    "src/cpython/code_locations.c",
+    "src/cpython/frames.c",
+    "src/cpython/frames_check.c",
+    "src/cpython/hooks.c",
+}
 MACHINE_PATH_ALLOWED_IN = {"tools/pythons.sh"}
 """It names root's home inside the chroot that it makes itself."""
 

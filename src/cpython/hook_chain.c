@@ -1,0 +1,127 @@
+#include "cpython/hook_chain.h"
+
+#include "cpython/compat.h"
+#include "cpython/hooks_state.h"
+
+static const PyMemAllocatorDomain domain_ids[CTM_DOMAINS] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM,
+                                                             PYMEM_DOMAIN_OBJ};
+
+static bool is_ours(const PyMemAllocatorEx *allocator, int domain)
+{
+    return allocator->malloc == ctm_hook_functions[domain].malloc;
+}
+
+static void *domain_malloc(int domain)
+{
+    return domain == 0 ? PyMem_RawMalloc(1) : domain == 1 ? PyMem_Malloc(1) : PyObject_Malloc(1);
+}
+
+static void domain_free(int domain, void *block)
+{
+    if (domain == 0) {
+        PyMem_RawFree(block);
+    } else if (domain == 1) {
+        PyMem_Free(block);
+    } else {
+        PyObject_Free(block);
+    }
+}
+
+enum ctm_hook_place ctm_chain_place(int domain)
+{
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(domain_ids[domain], &top);
+    if (is_ours(&top, domain)) {
+        return CTM_HOOK_ON_TOP;
+    }
+    if (ctm_inner(domain) == NULL) {
+        return CTM_HOOK_ABSENT;
+    }
+    struct ctm_thread_local *self = &ctm_thread_state;
+    self->found = false;
+    self->inside = true;
+    self->probing = true;
+    domain_free(domain, domain_malloc(domain));
+    self->probing = false;
+    self->inside = false;
+    return self->found ? CTM_HOOK_BELOW : CTM_HOOK_ABSENT;
+}
+
+/* Put our functions on top of a domain where they are not reached. -1 with MemoryError. */
+static int hook_domain(int domain)
+{
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(domain_ids[domain], &top);
+    const PyMemAllocatorEx *before = ctm_inner(domain);
+    bool same = before != NULL && before->ctx == top.ctx && before->malloc == top.malloc &&
+                before->calloc == top.calloc && before->realloc == top.realloc &&
+                before->free == top.free;
+    if (!same) {
+        /* Not from Python's allocators, which are being changed; never freed, since a call may be
+         * in flight: it is a few bytes for each change of allocators. */
+        PyMemAllocatorEx *saved = malloc(sizeof *saved);
+        if (saved == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        *saved = top;
+        atomic_store_explicit(&ctm_wrapped[domain], saved, memory_order_release);
+    }
+    PyMemAllocatorEx ours = ctm_hook_functions[domain];
+    ours.ctx = top.ctx;
+    PyMem_SetAllocator(domain_ids[domain], &ours);
+    return 0;
+}
+
+int ctm_chain_join(void)
+{
+    for (int domain = 0; domain < CTM_DOMAINS; domain++) {
+        if (ctm_chain_place(domain) == CTM_HOOK_ABSENT && hook_domain(domain) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void ctm_chain_leave(void)
+{
+    for (int domain = 0; domain < CTM_DOMAINS; domain++) {
+        PyMemAllocatorEx top;
+        PyMem_GetAllocator(domain_ids[domain], &top);
+        if (is_ours(&top, domain)) {
+            PyMemAllocatorEx before = *ctm_inner(domain);
+            PyMem_SetAllocator(domain_ids[domain], &before);
+        }
+    }
+}
+
+bool ctm_chain_has_ref_tracer(void)
+{
+    void *data;
+    PyRefTracer tracer = PyRefTracer_GetTracer(&data);
+    return tracer == ctm_ref_tracer || tracer == ctm_ref_tracer_before_next;
+}
+
+int ctm_chain_join_references(void)
+{
+    if (!CTM_HAVE_REF_TRACER || !ctm_hooks.options.follow_reuse || ctm_chain_has_ref_tracer()) {
+        return 0;
+    }
+    void *data;
+    PyRefTracer next = PyRefTracer_GetTracer(&data);
+    ctm_hooks.next_ref_data = data;
+    ctm_hooks.next_ref_tracer = next;
+    return PyRefTracer_SetTracer(next == NULL ? ctm_ref_tracer : ctm_ref_tracer_before_next, NULL);
+}
+
+void ctm_chain_leave_references(void)
+{
+    if (!CTM_HAVE_REF_TRACER || !ctm_chain_has_ref_tracer()) {
+        return;
+    }
+    if (PyRefTracer_SetTracer(ctm_hooks.next_ref_tracer, ctm_hooks.next_ref_data) < 0) {
+        PyErr_WriteUnraisable(NULL);
+        return;
+    }
+    ctm_hooks.next_ref_tracer = NULL;
+}

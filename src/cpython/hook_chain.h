@@ -1,0 +1,30 @@
+/*
+ * Our functions' place in the chains of what CPython's allocators of each domain are wrapped in,
+ * and of what is told of each object's birth and death. Any tool may have a place there too, and
+ * may come and go before or after us.
+ *
+ * With the GIL held.
+ */
+#ifndef CTM_CPYTHON_HOOK_CHAIN_H
+#define CTM_CPYTHON_HOOK_CHAIN_H
+
+#include "cpython/hooks.h"
+
+/*
+ * Where our functions are in a domain's chain. If somebody hooked after us they are not on top, and
+ * only a call can tell whether they are still reached.
+ */
+enum ctm_hook_place ctm_chain_place(int domain);
+
+/* Put our functions on top in each domain where they are not reached. 0, or -1 with MemoryError. */
+int ctm_chain_join(void);
+/* Leave the domains where we are on top; elsewhere our functions stay and pass through. */
+void ctm_chain_leave(void);
+
+/* The same for references, where the interpreter tells of them; joined only if reuse is to be
+ * followed. 0, or -1 with an exception. */
+bool ctm_chain_has_ref_tracer(void);
+int ctm_chain_join_references(void);
+void ctm_chain_leave_references(void);
+
+#endif
