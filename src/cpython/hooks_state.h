@@ -62,8 +62,10 @@ struct ctm_hooks {
     /* By the GIL: */
     struct ctm_start_options options;
     bool initialised;
-    bool checked;         /* the frame walk, once */
-    bool exit_registered; /* with this life of the interpreter */
+    bool checked; /* the frame walk, once */
+    /* With this life of the interpreter: */
+    bool exit_registered;
+    bool ending_registered; /* with the main interpreter, which may have come later */
     /* Set under the gate, for the rest of this life: */
     bool ending;
     PyThreadState *ending_state; /* of the thread that ends it */

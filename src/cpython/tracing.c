@@ -58,6 +58,7 @@ static void stop_tracer(void)
 static void at_exit(void)
 {
     ctm_hooks.exit_registered = false;
+    ctm_hooks.ending_registered = false;
     ctm_hooks.ending = false;
     ctm_hooks.ending_state = NULL;
     ctm_chain_leave();
@@ -125,22 +126,23 @@ static PyObject *note_ending(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* In a subinterpreter its own end would be told. */
+/* In a subinterpreter its own end would be told: the main interpreter is asked for it when it
+ * starts to trace itself. */
 static int register_ending(void)
 {
     static PyMethodDef method = {"_note_ending", note_ending, METH_NOARGS, NULL};
-    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    if (ctm_hooks.ending_registered || PyInterpreterState_Get() != PyInterpreterState_Main()) {
         return 0;
     }
     PyObject *atexit = PyImport_ImportModule("atexit");
     PyObject *function = atexit == NULL ? NULL : PyCFunction_New(&method, NULL);
     PyObject *result =
         function == NULL ? NULL : PyObject_CallMethod(atexit, "register", "O", function);
-    int status = result == NULL ? -1 : 0;
+    ctm_hooks.ending_registered = result != NULL;
     Py_XDECREF(result);
     Py_XDECREF(function);
     Py_XDECREF(atexit);
-    return status;
+    return ctm_hooks.ending_registered ? 0 : -1;
 }
 
 int ctm_hooks_start(const struct ctm_start_options *options)
@@ -154,10 +156,10 @@ int ctm_hooks_start(const struct ctm_start_options *options)
         }
         ctm_hooks.checked = true;
     }
+    if (register_ending() < 0) {
+        return -1;
+    }
     if (!ctm_hooks.exit_registered) {
-        if (register_ending() < 0) {
-            return -1;
-        }
         if (Py_AtExit(at_exit) < 0) {
             PyErr_SetString(PyExc_RuntimeError,
                             "ctracemalloc: Py_AtExit has no free slot; start tracing earlier");

@@ -106,3 +106,24 @@ def test_started_by_a_subinterpreter(run: Run) -> None:
         kept = bytes(71_003)
         assert len(traces(size)) == 1
     """)
+
+
+def test_the_main_interpreter_tells_of_its_end_though_another_started(run: Run) -> None:
+    """Once for all starts: only its own `atexit` runs while all states of threads are there."""
+    run("""
+        import atexit, sys
+        if sys.version_info >= (3, 13):
+            import _interpreters as interpreters
+            interpreter, execute = interpreters.create("legacy"), interpreters.exec
+        else:
+            import _xxsubinterpreters as interpreters
+            interpreter, execute = interpreters.create(isolated=False), interpreters.run_string
+        before = atexit._ncallbacks()
+        error = execute(interpreter, "import ctracemalloc; ctracemalloc.start()")
+        assert error is None, error
+        assert t.is_tracing() and atexit._ncallbacks() == before
+        for _ in range(2):
+            t.stop()
+            t.start()
+            assert atexit._ncallbacks() == before + 1
+    """)
