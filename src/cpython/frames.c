@@ -61,8 +61,9 @@ static const struct ctm_spot *hand_out(struct ctm_spot spot)
     return &handed_out;
 }
 
-const struct ctm_spot *ctm_capture_child_hook(struct ctm_tracer *tracer,
-                                              struct ctm_location *location, uint32_t parent)
+/* Not to become a part of each hook, which would have more registers to save. */
+CTM_NOINLINE const struct ctm_spot *
+ctm_capture_child_hook(struct ctm_tracer *tracer, struct ctm_location *location, uint32_t parent)
 {
     struct ctm_spot spot;
     if (ctm_stacks_spot(&tracer->stacks, parent, location->frame, &spot) < 0) {

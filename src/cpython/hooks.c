@@ -209,37 +209,38 @@ struct removed {
     bool had_trace;
 };
 
-static CTM_ALWAYS_INLINE struct removed note_removed_inside(void *block)
+/* Written where it stays: handed back as a value it would be copied at each step. */
+static CTM_ALWAYS_INLINE void note_removed_inside(void *block, struct removed *removed)
 {
-    struct removed removed = {.era = ctm_hooks.tracer.era,
-                              .given_back = ctm_hooks.tracer.reclaim.sites};
-    removed.had_trace = ctm_tracer_freed_hook(&ctm_hooks.tracer, (uintptr_t)block, &removed.block);
-    return removed;
+    removed->era = ctm_hooks.tracer.era;
+    removed->given_back = ctm_hooks.tracer.reclaim.sites;
+    removed->had_trace =
+        ctm_tracer_freed_hook(&ctm_hooks.tracer, (uintptr_t)block, &removed->block);
 }
 
-static CTM_NOINLINE struct removed note_removed_slow(const struct ctm_thread_local *self,
-                                                     PyThreadState *state, void *block)
+static CTM_NOINLINE void note_removed_slow(const struct ctm_thread_local *self,
+                                           PyThreadState *state, void *block,
+                                           struct removed *removed)
 {
-    struct removed removed = {.had_trace = false};
     enum ctm_pass pass = enter_slow_without_stack(self, state);
+    removed->had_trace = false;
     if (ctm_hooks.tracer.tracing) {
-        removed = note_removed_inside(block);
+        note_removed_inside(block, removed);
     }
     ctm_gate_leave(&ctm_hooks.gate, pass);
-    return removed;
 }
 
 /* A block is about to be moved. */
-static CTM_ALWAYS_INLINE struct removed note_removed(const struct ctm_thread_local *self,
-                                                     int domain, void *block)
+static CTM_ALWAYS_INLINE void note_removed(const struct ctm_thread_local *self, int domain,
+                                           void *block, struct removed *removed)
 {
     PyThreadState *state = attached_state(self, domain);
     if (CTM_UNLIKELY(!enter_biased(state))) {
-        return note_removed_slow(self, state, block);
+        note_removed_slow(self, state, block, removed);
+        return;
     }
-    struct removed removed = note_removed_inside(block);
+    note_removed_inside(block, removed);
     ctm_gate_leave_biased(&ctm_hooks.gate);
-    return removed;
 }
 
 static CTM_NOINLINE void note_freed_slow(const struct ctm_thread_local *self, PyThreadState *state,
@@ -329,9 +330,10 @@ static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *ctx, void *block, 
         return ctm_inner(domain)->realloc(ctx, block, size);
     }
     /* Before the call: after it another thread may own the old address. */
-    struct removed removed = {.had_trace = false};
+    struct removed removed;
+    removed.had_trace = false;
     if (block != NULL) {
-        removed = note_removed(self, domain, block);
+        note_removed(self, domain, block, &removed);
     }
     self->inside = true;
     void *moved = ctm_inner(domain)->realloc(ctx, block, size);

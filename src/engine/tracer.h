@@ -155,8 +155,8 @@ static inline void ctm_tracer_allocated_hook(struct ctm_tracer *tracer, uintptr_
  * The block at `address` is about to be freed. True: it had a trace, which is now in *old, for
  * ctm_tracer_restored_hook should the block live on (a realloc that failed).
  */
-static inline bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t address,
-                                         struct ctm_block *old)
+static CTM_ALWAYS_INLINE bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                                    struct ctm_block *old)
 {
     struct ctm_dense dense = ctm_blocks_dense(&tracer->blocks, address);
     if (CTM_UNLIKELY(dense.entry == NULL || dense.page->watched != 0)) {
