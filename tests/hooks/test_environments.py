@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 
 import pytest
 
@@ -85,16 +86,20 @@ def test_interpreter_with_its_own_gil(run: Run) -> None:
     """)
 
 
+SUBINTERPRETER = """
+import sys
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+    interpreter, execute = interpreters.create("legacy"), interpreters.exec
+else:
+    import _xxsubinterpreters as interpreters
+    interpreter, execute = interpreters.create(isolated=False), interpreters.run_string
+"""
+
+
 def test_started_by_a_subinterpreter(run: Run) -> None:
     """Tracing is the process's: it goes on when the interpreter that started it has ended."""
-    run("""
-        import sys
-        if sys.version_info >= (3, 13):
-            import _interpreters as interpreters
-            interpreter, execute = interpreters.create("legacy"), interpreters.exec
-        else:
-            import _xxsubinterpreters as interpreters
-            interpreter, execute = interpreters.create(isolated=False), interpreters.run_string
+    code = """
         size = sys.getsizeof(bytes(71_003))
         code = "import ctracemalloc; ctracemalloc.start(3); kept = bytes(71_003)"
         error = execute(interpreter, code)
@@ -105,19 +110,14 @@ def test_started_by_a_subinterpreter(run: Run) -> None:
         assert t.is_tracing() and traces(size) == []
         kept = bytes(71_003)
         assert len(traces(size)) == 1
-    """)
+    """
+    run(SUBINTERPRETER + textwrap.dedent(code))
 
 
 def test_the_main_interpreter_tells_of_its_end_though_another_started(run: Run) -> None:
     """Once for all starts: only its own `atexit` runs while all states of threads are there."""
-    run("""
-        import atexit, sys
-        if sys.version_info >= (3, 13):
-            import _interpreters as interpreters
-            interpreter, execute = interpreters.create("legacy"), interpreters.exec
-        else:
-            import _xxsubinterpreters as interpreters
-            interpreter, execute = interpreters.create(isolated=False), interpreters.run_string
+    code = """
+        import atexit
         before = atexit._ncallbacks()
         error = execute(interpreter, "import ctracemalloc; ctracemalloc.start()")
         assert error is None, error
@@ -126,4 +126,5 @@ def test_the_main_interpreter_tells_of_its_end_though_another_started(run: Run) 
             t.stop()
             t.start()
             assert atexit._ncallbacks() == before + 1
-    """)
+    """
+    run(SUBINTERPRETER + textwrap.dedent(code))
