@@ -6,7 +6,6 @@
 
 #include "cpython/compat.h"
 #include "cpython/interpreter_frame.h"
-#include "cpython/lines.h"
 #include "cpython/unicode.h"
 
 static bool is_text(PyObject *object)
@@ -54,16 +53,21 @@ static struct ctm_owner *add_code(struct ctm_tracer *tracer, const PyCodeObject 
     return owner;
 }
 
-static uint32_t line_of(struct ctm_owner *owner, const PyCodeObject *code, uintptr_t instruction)
+uint32_t ctm_code_line_hook(const PyCodeObject *code, uintptr_t instruction,
+                            struct ctm_line_cursor *cursor)
 {
     if (instruction < ctm_code_bytecode(code)) {
         return code->co_firstlineno < 0 ? 0 : (uint32_t)code->co_firstlineno;
     }
+    return ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
+                              (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
+                              (uint32_t)(instruction - ctm_code_bytecode(code)), cursor);
+}
+
+static uint32_t line_of(struct ctm_owner *owner, const PyCodeObject *code, uintptr_t instruction)
+{
     struct ctm_line_cursor cursor = {owner->cursor_entry, owner->cursor_offset, owner->cursor_line};
-    uint32_t line =
-        ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
-                           (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
-                           (uint32_t)(instruction - ctm_code_bytecode(code)), &cursor);
+    uint32_t line = ctm_code_line_hook(code, instruction, &cursor);
     owner->cursor_entry = cursor.entry;
     owner->cursor_offset = cursor.offset;
     owner->cursor_line = cursor.line;

@@ -3,6 +3,7 @@
 #include <Python.h>
 #include <frameobject.h>
 
+#include "cpython/code_locations.h"
 #include "cpython/frames.h"
 #include "cpython/interpreter_frame.h"
 
@@ -10,8 +11,6 @@
 #include <internal/pycore_interp.h>
 #include <internal/pycore_runtime.h>
 #endif
-
-#include "cpython/lines.h"
 
 #if PY_VERSION_HEX >= 0x030D0000
 static int check_offset(const char *what, uint64_t published, size_t compiled)
@@ -87,13 +86,7 @@ static int check_frame(unsigned level, const ctm_frame *ours, PyFrameObject *pub
         return walk_error(level, "the code object");
     }
     struct ctm_line_cursor cursor = {.line = code->co_firstlineno};
-    uintptr_t instruction = ctm_frame_instruction(ours);
-    uint32_t line =
-        instruction < ctm_code_bytecode(code)
-            ? (uint32_t)code->co_firstlineno
-            : ctm_line_find_hook((const uint8_t *)PyBytes_AS_STRING(code->co_linetable),
-                                 (size_t)PyBytes_GET_SIZE(code->co_linetable), code->co_firstlineno,
-                                 (uint32_t)(instruction - ctm_code_bytecode(code)), &cursor);
+    uint32_t line = ctm_code_line_hook(code, ctm_frame_instruction(ours), &cursor);
     int public_line = PyFrame_GetLineNumber(public_frame);
     if (line != (uint32_t)(public_line < 0 ? 0 : public_line)) {
         return walk_error(level, "the line");
