@@ -223,14 +223,13 @@ static CTM_NOINLINE void note_removed_slow(const struct ctm_thread_local *self,
                                            struct removed *removed)
 {
     enum ctm_pass pass = enter_slow_without_stack(self, state);
-    removed->had_trace = false;
     if (ctm_hooks.tracer.tracing) {
         note_removed_inside(block, removed);
     }
     ctm_gate_leave(&ctm_hooks.gate, pass);
 }
 
-/* A block is about to be moved. */
+/* A block is about to be moved. *removed says that it had no trace. */
 static CTM_ALWAYS_INLINE void note_removed(const struct ctm_thread_local *self, int domain,
                                            void *block, struct removed *removed)
 {
