@@ -11,22 +11,6 @@ static bool is_ours(const PyMemAllocatorEx *allocator, int domain)
     return allocator->malloc == ctm_hook_functions[domain].malloc;
 }
 
-static void *domain_malloc(int domain)
-{
-    return domain == 0 ? PyMem_RawMalloc(1) : domain == 1 ? PyMem_Malloc(1) : PyObject_Malloc(1);
-}
-
-static void domain_free(int domain, void *block)
-{
-    if (domain == 0) {
-        PyMem_RawFree(block);
-    } else if (domain == 1) {
-        PyMem_Free(block);
-    } else {
-        PyObject_Free(block);
-    }
-}
-
 enum ctm_hook_place ctm_chain_place(int domain)
 {
     PyMemAllocatorEx top;
@@ -41,7 +25,7 @@ enum ctm_hook_place ctm_chain_place(int domain)
     self->found = false;
     self->inside = true;
     self->probing = true;
-    domain_free(domain, domain_malloc(domain));
+    top.free(top.ctx, top.malloc(top.ctx, 1));
     self->probing = false;
     self->inside = false;
     return self->found ? CTM_HOOK_BELOW : CTM_HOOK_ABSENT;
@@ -73,16 +57,6 @@ static int hook_domain(int domain)
     return 0;
 }
 
-int ctm_chain_join(void)
-{
-    for (int domain = 0; domain < CTM_DOMAINS; domain++) {
-        if (ctm_chain_place(domain) == CTM_HOOK_ABSENT && hook_domain(domain) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 void ctm_chain_leave(void)
 {
     for (int domain = 0; domain < CTM_DOMAINS; domain++) {
@@ -102,16 +76,38 @@ bool ctm_chain_has_ref_tracer(void)
     return tracer == ctm_ref_tracer || tracer == ctm_ref_tracer_before_next;
 }
 
-int ctm_chain_join_references(void)
+/* It is not there, and should be. */
+static bool lacks_ref_tracer(void)
 {
-    if (!CTM_HAVE_REF_TRACER || !ctm_hooks.options.follow_reuse || ctm_chain_has_ref_tracer()) {
-        return 0;
-    }
+    return CTM_HAVE_REF_TRACER && ctm_hooks.options.follow_reuse && !ctm_chain_has_ref_tracer();
+}
+
+static int hook_references(void)
+{
     void *data;
     PyRefTracer next = PyRefTracer_GetTracer(&data);
     ctm_hooks.next_ref_data = data;
     ctm_hooks.next_ref_tracer = next;
     return PyRefTracer_SetTracer(next == NULL ? ctm_ref_tracer : ctm_ref_tracer_before_next, NULL);
+}
+
+bool ctm_chain_is_whole(void)
+{
+    bool whole = !lacks_ref_tracer();
+    for (int domain = 0; domain < CTM_DOMAINS; domain++) {
+        whole = whole && ctm_chain_place(domain) != CTM_HOOK_ABSENT;
+    }
+    return whole;
+}
+
+int ctm_chain_join(void)
+{
+    for (int domain = 0; domain < CTM_DOMAINS; domain++) {
+        if (ctm_chain_place(domain) == CTM_HOOK_ABSENT && hook_domain(domain) < 0) {
+            return -1;
+        }
+    }
+    return lacks_ref_tracer() ? hook_references() : 0;
 }
 
 void ctm_chain_leave_references(void)

@@ -16,15 +16,17 @@
  */
 enum ctm_hook_place ctm_chain_place(int domain);
 
-/* Put our functions on top in each domain where they are not reached. 0, or -1 with MemoryError. */
+/* Whether our tracer of references is told, alone or in front of another's. */
+bool ctm_chain_has_ref_tracer(void);
+
+/* Whether our functions are reached wherever the options of the start want them: in all domains,
+ * and where the interpreter tells of references if reuse is to be followed. */
+bool ctm_chain_is_whole(void);
+/* Put them on top where they are not reached. 0, or -1 with an exception. */
 int ctm_chain_join(void);
 /* Leave the domains where we are on top; elsewhere our functions stay and pass through. */
 void ctm_chain_leave(void);
-
-/* The same for references, where the interpreter tells of them; joined only if reuse is to be
- * followed. 0, or -1 with an exception. */
-bool ctm_chain_has_ref_tracer(void);
-int ctm_chain_join_references(void);
+/* The same for references, which needs the interpreter. */
 void ctm_chain_leave_references(void);
 
 #endif

@@ -171,7 +171,7 @@ int ctm_hooks_start(const struct ctm_start_options *options)
     if (start_tracer(options) < 0) {
         return -1;
     }
-    if (ctm_chain_join() < 0 || ctm_chain_join_references() < 0) {
+    if (ctm_chain_join() < 0) {
         ctm_hooks_stop();
         return -1;
     }
@@ -261,19 +261,14 @@ int ctm_hooks_restore(void)
     if (!ctm_hooks.tracer.tracing) {
         return 0;
     }
-    bool complete =
-        !CTM_HAVE_REF_TRACER || !ctm_hooks.options.follow_reuse || ctm_chain_has_ref_tracer();
-    for (int domain = 0; domain < CTM_DOMAINS; domain++) {
-        complete = complete && ctm_chain_place(domain) != CTM_HOOK_ABSENT;
-    }
-    if (complete) {
+    if (ctm_chain_is_whole()) {
         return 0;
     }
     enum ctm_pass pass = ctm_hooks_enter();
     uint64_t blocks = ctm_sites_live_blocks(&ctm_hooks.tracer.sites);
     ctm_hooks.tracer.lost += blocks;
     ctm_gate_leave(&ctm_hooks.gate, pass);
-    if (ctm_hooks_clear_traces() < 0 || ctm_chain_join() < 0 || ctm_chain_join_references() < 0) {
+    if (ctm_hooks_clear_traces() < 0 || ctm_chain_join() < 0) {
         return -1;
     }
     return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
