@@ -19,23 +19,18 @@ static bool can_bias(bool allowed)
     return allowed && BIAS_KNOWN_TO_TOOLS && ctm_os_barrier_init();
 }
 
-static void init_bias(struct ctm_gate *gate, bool allowed)
-{
-    gate->can_bias = can_bias(allowed);
-    gate->calm = 0;
-    gate->alone = 0;
-    gate->last = NULL;
-    gate->inside = NULL;
-    atomic_store(&gate->owner_in, 0);
-    atomic_store(&gate->reserved, NULL);
-    atomic_store(&gate->biased, gate->can_bias ? 1 : 0);
-}
-
 void ctm_gate_init(struct ctm_gate *gate)
 {
     pthread_mutex_init(&gate->mutex, NULL);
     atomic_store(&gate->forking, false);
-    init_bias(gate, false);
+    atomic_store(&gate->biased, 0);
+    atomic_store(&gate->owner_in, 0);
+    atomic_store(&gate->reserved, NULL);
+    gate->can_bias = false;
+    gate->calm = 0;
+    gate->alone = 0;
+    gate->last = NULL;
+    gate->inside = NULL;
 }
 
 static void wait_until_out(_Atomic uint32_t *in)
@@ -179,8 +174,6 @@ void ctm_gate_fork_parent(struct ctm_gate *gate)
 
 void ctm_gate_fork_child(struct ctm_gate *gate)
 {
-    bool allowed = gate->can_bias;
-    pthread_mutex_init(&gate->mutex, NULL);
-    atomic_store(&gate->forking, false);
-    init_bias(gate, allowed);
+    /* The threads that were at the gate are not in this process. */
+    ctm_gate_init(gate);
 }

@@ -73,7 +73,8 @@ void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass);
  * allows it: then the gate is biased at once. */
 void ctm_gate_allow_bias(struct ctm_gate *gate, bool allowed);
 
-/* For handlers of ctm_os_at_fork: the forking thread holds the gate in between. */
+/* For handlers of ctm_os_at_fork: the forking thread holds the gate in between. The child's gate is
+ * a new one, not to be biased yet. */
 void ctm_gate_fork_prepare(struct ctm_gate *gate);
 void ctm_gate_fork_parent(struct ctm_gate *gate);
 void ctm_gate_fork_child(struct ctm_gate *gate);

@@ -116,6 +116,9 @@ static void parent(void)
 static void child(void)
 {
     ctm_gate_fork_child(&forked->gate);
+    enum ctm_pass pass = ctm_gate_enter_mutex(&forked->gate, false, NULL);
+    ctm_gate_allow_bias(&forked->gate, true);
+    ctm_gate_leave(&forked->gate, pass);
 }
 
 /* In the child: what the gate guards was not caught half-way, and the gate still works. */
