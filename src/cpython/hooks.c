@@ -102,8 +102,7 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct ctm_thread_local *sel
     }
     if (ctm_walker_init(walker, &ctm_hooks.walker_pages, &ctm_hooks.capture) < 0 ||
         pthread_setspecific(ctm_hooks.thread_key, walker) != 0) {
-        walker->next_unused = ctm_hooks.unused;
-        ctm_hooks.unused = walker;
+        ctm_set_walker_aside(walker);
         return NULL;
     }
     self->walker = walker;

@@ -89,6 +89,13 @@ static inline struct ctm_seat *ctm_seat_of(const struct ctm_thread_local *self)
     return self->walker == NULL ? NULL : &self->walker->seat;
 }
 
+/* A walker has no thread: to be adopted by one that has none. Gate held. */
+static inline void ctm_set_walker_aside(struct ctm_walker *walker)
+{
+    walker->next_unused = ctm_hooks.unused;
+    ctm_hooks.unused = walker;
+}
+
 /* The GIL is held, so the caller is the owner unless its interpreter has a GIL of its own. The
  * mutex, not the bias: who waits for a long call should sleep. */
 static inline enum ctm_pass ctm_hooks_enter(void)

@@ -9,8 +9,7 @@ static void thread_ended(void *walker_pointer)
     struct ctm_walker *walker = walker_pointer;
     enum ctm_pass pass = ctm_gate_enter_mutex(&ctm_hooks.gate, false, NULL);
     ctm_thread_state.walker = NULL;
-    walker->next_unused = ctm_hooks.unused;
-    ctm_hooks.unused = walker;
+    ctm_set_walker_aside(walker);
     ctm_gate_leave(&ctm_hooks.gate, pass);
 }
 
@@ -37,8 +36,7 @@ static void after_fork_in_child(void)
     ctm_hooks.unused = NULL;
     for (struct ctm_walker *walker = ctm_hooks.walkers; walker != NULL; walker = walker->next) {
         if (walker != ctm_thread_state.walker) {
-            walker->next_unused = ctm_hooks.unused;
-            ctm_hooks.unused = walker;
+            ctm_set_walker_aside(walker);
         }
     }
     enum ctm_pass pass = ctm_gate_enter_mutex(&ctm_hooks.gate, false, NULL);
