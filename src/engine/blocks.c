@@ -87,7 +87,7 @@ static int add_wide(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
 static int add(struct ctm_blocks *blocks, struct ctm_page *page, uintptr_t address, uint64_t size,
                uint32_t site)
 {
-    if (size - 1 < CTM_SMALL_MAX) {
+    if (ctm_size_is_small(size)) {
         uint32_t grain = (uint32_t)ctm_grain_of(size);
         uint32_t slot = ctm_page_slot(address, grain, ctm_grain_reciprocal[grain]);
         if (slot != UINT32_MAX && claim_page(blocks, page, address, grain)) {

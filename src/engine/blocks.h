@@ -122,6 +122,12 @@ void ctm_blocks_each(const struct ctm_blocks *blocks,
 /* ceil(2^15 / grain): (n * reciprocal) >> 15 is n / grain for each n a page can hold. */
 extern const uint16_t ctm_grain_reciprocal[CTM_SMALL_MAX / 16 + 1];
 
+/* Whether CPython's small-object allocator makes blocks of this size. */
+static inline bool ctm_size_is_small(uint64_t size)
+{
+    return size - 1 < CTM_SMALL_MAX;
+}
+
 /* The size class of a size in units of 16 bytes; of 0, as of what is too large, one of no page. */
 static inline uint64_t ctm_grain_of(uint64_t size)
 {
@@ -233,7 +239,7 @@ static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr
 static inline bool ctm_blocks_put_large(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
                                         uint32_t site)
 {
-    if (size - 1 < CTM_SMALL_MAX || size >= CTM_HASHED_LIMIT) {
+    if (ctm_size_is_small(size) || size >= CTM_HASHED_LIMIT) {
         return false;
     }
     struct ctm_dense dense = ctm_blocks_dense(blocks, address);
