@@ -68,8 +68,15 @@ static int parse_option(PyObject *name, PyObject *value, struct ctm_start_option
     if (PyUnicode_CompareWithASCIIString(name, "churn_lines") == 0) {
         return parse_churn_lines(value, &options->churn_lines);
     }
-    /* Word for word what stdlib says, which has no keywords at all. */
-    PyErr_SetString(PyExc_TypeError, "_tracemalloc.start() takes no keyword arguments");
+    if (PyUnicode_CompareWithASCIIString(name, "nframe") == 0) {
+        /* Word for word what stdlib says, which has no keywords at all. */
+        PyErr_SetString(PyExc_TypeError, "_tracemalloc.start() takes no keyword arguments");
+    } else {
+        PyErr_Format(PyExc_TypeError,
+                     "start() got an unexpected keyword argument '%U': there are total_nframe, "
+                     "follow_reuse and churn_lines",
+                     name);
+    }
     return -1;
 }
 

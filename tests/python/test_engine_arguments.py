@@ -53,6 +53,11 @@ def huge() -> Any:
         (lambda: engine._take_table(1), TypeError, "str"),
         (lambda: engine.module_name(b"a.py"), TypeError, "a file name must be a str, not bytes"),
         (lambda: engine.start(1, total_nframe=Unanswerable()), LookupError, "no answer"),
+        (
+            lambda: engine.start(folow_reuse=False),
+            TypeError,
+            r"unexpected keyword argument 'folow_reuse': there are total_nframe, follow_reuse and",
+        ),
         (lambda: engine.SnapshotTable(), TypeError, "argument"),
         (lambda: engine.SnapshotTable.merge("x"), TypeError, "merge"),
         (lambda: engine.SnapshotTable.merge([], []), TypeError, "dict"),
