@@ -14,10 +14,17 @@
 /* What expands further than a reader's limits allow is stored as it is, unless it is short. */
 #define SHORT_RAW_LENGTH (1u << 18)
 
+/* What columns are written from. */
+struct source {
+    struct ctm_tables tables;
+    const struct ctm_row *rows;
+    struct ctm_used used;
+};
+
 /* One file while it is written. */
 struct writer {
     const struct ctm_snapshot *snapshot;
-    struct ctm_used used;
+    struct source from;            /* the snapshot's */
     struct ctm_table_writer table; /* for one table after the other */
     ZSTD_CCtx *zstd;               /* NULL: sections are stored as they are */
     struct ctm_buffer *out;
@@ -92,33 +99,26 @@ static int put_section(struct writer *w, enum ctm_section section, unsigned flag
     return out->error;
 }
 
-/* Writes one column of a table at `at` and returns its end. */
-typedef uint8_t *put_column(const struct writer *w, uint8_t *at);
-
-/* The columns of a table of `rows` rows to w->table, which the caller has to finish. */
-static int put_columns(struct writer *w, size_t rows, put_column *const *columns,
-                       unsigned column_count)
+static int end_table(struct writer *w, enum ctm_section section)
 {
-    ctm_table_begin(&w->table, rows);
-    for (unsigned i = 0; i < column_count; i++) {
-        uint8_t *at = ctm_table_open_column(&w->table);
-        if (at == NULL) {
-            return w->table.data.error;
-        }
-        ctm_table_close_column(&w->table, columns[i](w, at));
-    }
-    return CTM_OK;
-}
-
-static int put_table(struct writer *w, enum ctm_section section, size_t rows,
-                     put_column *const *columns, unsigned column_count)
-{
-    int result = put_columns(w, rows, columns, column_count);
-
-    if (result) {
-        return result;
+    if (w->table.data.error) {
+        return w->table.data.error;
     }
     return put_section(w, section, CTM_SECTION_REQUIRED, ctm_table_finish(&w->table));
+}
+
+/* A table of one row. */
+static int put_record(struct writer *w, enum ctm_section section, const uint64_t *values,
+                      unsigned column_count)
+{
+    ctm_table_begin(&w->table, 1);
+    for (unsigned i = 0; i < column_count; i++) {
+        uint8_t *at = ctm_table_open_column(&w->table);
+        if (at != NULL) {
+            ctm_table_close_column(&w->table, ctm_varint_put(at, values[i]));
+        }
+    }
+    return end_table(w, section);
 }
 
 static int put_info(struct writer *w)
@@ -129,32 +129,16 @@ static int put_info(struct writer *w)
         info->dropped, info->lost,          info->nframe,         info->pid,
     };
 
-    ctm_table_begin(&w->table, 1);
-    for (unsigned i = 0; i < CTM_INFO_COLUMNS; i++) {
-        uint8_t *at = ctm_table_open_column(&w->table);
-        if (at == NULL) {
-            return w->table.data.error;
-        }
-        ctm_table_close_column(&w->table, ctm_varint_put(at, values[i]));
-    }
-    return put_section(w, CTM_SECTION_INFO, CTM_SECTION_REQUIRED, ctm_table_finish(&w->table));
+    return put_record(w, CTM_SECTION_INFO, values, CTM_INFO_COLUMNS);
 }
 
 /* Live blocks are what a file holds unless it says otherwise. */
 static int put_kind(struct writer *w)
 {
-    enum ctm_kind kind = w->snapshot->info.kind;
+    const uint64_t kind = w->snapshot->info.kind;
 
-    if (kind == CTM_KIND_LIVE) {
-        return CTM_OK;
-    }
-    ctm_table_begin(&w->table, 1);
-    uint8_t *at = ctm_table_open_column(&w->table);
-    if (at == NULL) {
-        return w->table.data.error;
-    }
-    ctm_table_close_column(&w->table, ctm_varint_put(at, kind));
-    return put_section(w, CTM_SECTION_KIND, CTM_SECTION_REQUIRED, ctm_table_finish(&w->table));
+    return kind == CTM_KIND_LIVE ? CTM_OK
+                                 : put_record(w, CTM_SECTION_KIND, &kind, CTM_KIND_COLUMNS);
 }
 
 static int put_plain(struct writer *w, enum ctm_section section, const struct ctm_buffer *dict,
@@ -176,178 +160,146 @@ static int put_plain(struct writer *w, enum ctm_section section, const struct ct
     return put_section(w, section, 0, ctm_cursor_over(dict->bytes, dict->length));
 }
 
-static uint8_t *put_string_lengths(const struct writer *w, uint8_t *at)
-{
-    const uint32_t *strings = w->used.strings;
-    const struct ctm_tables *t = w->snapshot->tables;
+/* The entries of one of the snapshot's tables, or its rows, that the file has: from `first` on,
+ * those that are used. */
+struct entries {
+    size_t first;
+    size_t end;
+    const uint32_t *used; /* by entry; NULL: all are */
+    size_t count;         /* of those that are used */
+};
 
-    for (uint32_t i = 1; i < t->string_count; i++) {
-        if (strings[i] != CTM_UNUSED) {
-            at = ctm_varint_put(at, t->strings[i].length);
+/* What stands in a column for an entry: itself, or the step there from the value before, or from 0
+ * (ctm_step). */
+typedef uint64_t column_value(const struct source *from, size_t entry);
+enum column_kind { AS_IS, IN_STEPS };
+
+/* Inline, and `value_of` with it, which is called for each entry. */
+static CTM_ALWAYS_INLINE void add_column(struct writer *w, struct entries entries,
+                                         column_value *value_of, enum column_kind kind)
+{
+    /* A copy, of which the compiler knows that what is written does not change it. */
+    const struct source from = w->from;
+    uint64_t before = 0;
+    uint8_t *at = ctm_table_open_column(&w->table);
+
+    if (at == NULL) {
+        return;
+    }
+    for (size_t i = entries.first; i < entries.end; i++) {
+        if (entries.used == NULL || entries.used[i] != CTM_UNUSED) {
+            uint64_t value = value_of(&from, i);
+            at = ctm_varint_put(at, kind == IN_STEPS ? ctm_step(before, value) : value);
+            before = value;
         }
     }
-    return at;
+    ctm_table_close_column(&w->table, at);
+}
+
+static uint64_t string_length(const struct source *from, size_t string)
+{
+    return from->tables.strings[string].length;
 }
 
 static int put_strings(struct writer *w)
 {
-    static put_column *const columns[] = {put_string_lengths};
-    const struct ctm_tables *t = w->snapshot->tables;
+    const struct ctm_tables *t = &w->from.tables;
+    const uint32_t *used = w->from.used.strings;
+    const struct entries all_but_empty = {1, t->string_count, used, w->from.used.string_count - 1};
     struct ctm_buffer *data = &w->table.data;
-    int result = put_columns(w, w->used.string_count - 1, columns, CTM_STRING_COLUMNS);
 
-    for (uint32_t i = 1; !result && i < t->string_count; i++) {
+    ctm_table_begin(&w->table, all_but_empty.count);
+    add_column(w, all_but_empty, string_length, AS_IS);
+    for (uint32_t i = 1; !data->error && i < t->string_count; i++) {
         struct ctm_string string = t->strings[i];
-        if (w->used.strings[i] == CTM_UNUSED) {
+        if (used[i] == CTM_UNUSED) {
             continue;
         }
         if (!ctm_text_is_valid(string.bytes, string.length)) {
             return ctm_file_fail(w->error, CTM_EINVAL, 0, "string %u is not valid UTF-8", i);
         }
         ctm_buffer_append(data, string.bytes, string.length);
-        result = data->error;
     }
-    if (result) {
-        return result;
-    }
-    return put_section(w, CTM_SECTION_STRINGS, CTM_SECTION_REQUIRED, ctm_table_finish(&w->table));
+    return end_table(w, CTM_SECTION_STRINGS);
 }
 
-static uint8_t *put_frame_files(const struct writer *w, uint8_t *at)
+static uint64_t frame_file(const struct source *from, size_t frame)
 {
-    const uint32_t *strings = w->used.strings;
-    const uint32_t *frames = w->used.frames;
-    const struct ctm_tables *t = w->snapshot->tables;
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (frames[i] != CTM_UNUSED) {
-            uint32_t file = strings[t->frames[i].file];
-            at = ctm_varint_put(at, ctm_step(before, file));
-            before = file;
-        }
-    }
-    return at;
+    return from->used.strings[from->tables.frames[frame].file];
 }
 
-static uint8_t *put_frame_names(const struct writer *w, uint8_t *at)
+static uint64_t frame_name(const struct source *from, size_t frame)
 {
-    const uint32_t *strings = w->used.strings;
-    const uint32_t *frames = w->used.frames;
-    const struct ctm_tables *t = w->snapshot->tables;
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (frames[i] != CTM_UNUSED) {
-            uint32_t name = strings[t->frames[i].name];
-            at = ctm_varint_put(at, ctm_step(before, name));
-            before = name;
-        }
-    }
-    return at;
+    return from->used.strings[from->tables.frames[frame].name];
 }
 
-static uint8_t *put_frame_lines(const struct writer *w, uint8_t *at)
+static uint64_t frame_line(const struct source *from, size_t frame)
 {
-    const uint32_t *frames = w->used.frames;
-    const struct ctm_tables *t = w->snapshot->tables;
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < t->frame_count; i++) {
-        if (frames[i] != CTM_UNUSED) {
-            at = ctm_varint_put(at, ctm_step(before, t->frames[i].line));
-            before = t->frames[i].line;
-        }
-    }
-    return at;
+    return from->tables.frames[frame].line;
 }
 
 static int put_frames(struct writer *w)
 {
-    static put_column *const columns[] = {put_frame_files, put_frame_names, put_frame_lines};
+    const struct entries frames = {0, w->from.tables.frame_count, w->from.used.frames,
+                                   w->from.used.frame_count};
 
-    return put_table(w, CTM_SECTION_FRAMES, w->used.frame_count, columns, CTM_FRAME_COLUMNS);
+    ctm_table_begin(&w->table, frames.count);
+    add_column(w, frames, frame_file, IN_STEPS);
+    add_column(w, frames, frame_name, IN_STEPS);
+    add_column(w, frames, frame_line, IN_STEPS);
+    return end_table(w, CTM_SECTION_FRAMES);
 }
 
 /* How far back the parent stands; 0: there is none. */
-static uint8_t *put_node_parents(const struct writer *w, uint8_t *at)
+static uint64_t node_parent(const struct source *from, size_t node)
 {
-    const uint32_t *nodes = w->used.nodes;
-    const struct ctm_tables *t = w->snapshot->tables;
+    const uint32_t *nodes = from->used.nodes;
+    uint32_t parent = from->tables.nodes[node].parent;
 
-    for (uint32_t i = 0; i < t->node_count; i++) {
-        if (nodes[i] != CTM_UNUSED) {
-            uint32_t parent = t->nodes[i].parent;
-            uint32_t up = parent == CTM_NO_NODE ? 0 : nodes[i] - nodes[parent];
-            at = ctm_varint_put(at, up);
-        }
-    }
-    return at;
+    return parent == CTM_NO_NODE ? 0 : nodes[node] - nodes[parent];
 }
 
-static uint8_t *put_node_frames(const struct writer *w, uint8_t *at)
+static uint64_t node_frame(const struct source *from, size_t node)
 {
-    const uint32_t *frames = w->used.frames;
-    const uint32_t *nodes = w->used.nodes;
-    const struct ctm_tables *t = w->snapshot->tables;
-    uint32_t before = 0;
-
-    for (uint32_t i = 0; i < t->node_count; i++) {
-        if (nodes[i] != CTM_UNUSED) {
-            uint32_t frame = frames[t->nodes[i].frame];
-            at = ctm_varint_put(at, ctm_step(before, frame));
-            before = frame;
-        }
-    }
-    return at;
+    return from->used.frames[from->tables.nodes[node].frame];
 }
 
 static int put_nodes(struct writer *w)
 {
-    static put_column *const columns[] = {put_node_parents, put_node_frames};
+    const struct entries nodes = {0, w->from.tables.node_count, w->from.used.nodes,
+                                  w->from.used.node_count};
 
-    return put_table(w, CTM_SECTION_NODES, w->used.node_count, columns, CTM_NODE_COLUMNS);
+    ctm_table_begin(&w->table, nodes.count);
+    add_column(w, nodes, node_parent, AS_IS);
+    add_column(w, nodes, node_frame, IN_STEPS);
+    return end_table(w, CTM_SECTION_NODES);
 }
 
 /* Nodes counted from 1; 0: the stack has none. */
-static uint8_t *put_stack_nodes(const struct writer *w, uint8_t *at)
+static uint64_t stack_node(const struct source *from, size_t stack)
 {
-    const uint32_t *nodes = w->used.nodes;
-    const uint32_t *stacks = w->used.stacks;
-    const struct ctm_tables *t = w->snapshot->tables;
-    uint64_t before = 0;
+    uint32_t node = from->tables.stacks[stack].node;
 
-    for (uint32_t i = 0; i < t->stack_count; i++) {
-        if (stacks[i] != CTM_UNUSED) {
-            uint32_t node = t->stacks[i].node;
-            uint64_t from_one = node == CTM_NO_NODE ? 0 : (uint64_t)nodes[node] + 1;
-            at = ctm_varint_put(at, ctm_step(before, from_one));
-            before = from_one;
-        }
-    }
-    return at;
+    return node == CTM_NO_NODE ? 0 : (uint64_t)from->used.nodes[node] + 1;
 }
 
 /* One more than is so; 0: unknown. */
-static uint8_t *put_stack_totals(const struct writer *w, uint8_t *at)
+static uint64_t stack_total(const struct source *from, size_t stack)
 {
-    const uint32_t *stacks = w->used.stacks;
-    const struct ctm_tables *t = w->snapshot->tables;
+    uint32_t total = from->tables.stacks[stack].total_nframe;
 
-    for (uint32_t i = 0; i < t->stack_count; i++) {
-        if (stacks[i] != CTM_UNUSED) {
-            uint32_t total = t->stacks[i].total_nframe;
-            at = ctm_varint_put(at, total == CTM_TOTAL_UNKNOWN ? 0 : (uint64_t)total + 1);
-        }
-    }
-    return at;
+    return total == CTM_TOTAL_UNKNOWN ? 0 : (uint64_t)total + 1;
 }
 
 static int put_stacks(struct writer *w)
 {
-    static put_column *const columns[] = {put_stack_nodes, put_stack_totals};
+    const struct entries stacks = {0, w->from.tables.stack_count, w->from.used.stacks,
+                                   w->from.used.stack_count};
 
-    return put_table(w, CTM_SECTION_STACKS, w->used.stack_count, columns, CTM_STACK_COLUMNS);
+    ctm_table_begin(&w->table, stacks.count);
+    add_column(w, stacks, stack_node, IN_STEPS);
+    add_column(w, stacks, stack_total, AS_IS);
+    return end_table(w, CTM_SECTION_STACKS);
 }
 
 /* Whether the totals over all rows stay below 2^63, so that no reader's sums overflow. */
@@ -367,66 +319,40 @@ static bool totals_fit(const struct ctm_snapshot *s)
     return true;
 }
 
-static uint8_t *put_row_domains(const struct writer *w, uint8_t *at)
+static uint64_t row_domain(const struct source *from, size_t row)
 {
-    const struct ctm_snapshot *s = w->snapshot;
-
-    for (size_t i = 0; i < s->row_count; i++) {
-        at = ctm_varint_put(at, s->rows[i].domain);
-    }
-    return at;
+    return from->rows[row].domain;
 }
 
-static uint8_t *put_row_stacks(const struct writer *w, uint8_t *at)
+static uint64_t row_stack(const struct source *from, size_t row)
 {
-    const uint32_t *stacks = w->used.stacks;
-    const struct ctm_snapshot *s = w->snapshot;
-    uint32_t before = 0;
-
-    for (size_t i = 0; i < s->row_count; i++) {
-        uint32_t stack = stacks[s->rows[i].stack];
-        at = ctm_varint_put(at, ctm_step(before, stack));
-        before = stack;
-    }
-    return at;
+    return from->used.stacks[from->rows[row].stack];
 }
 
-static uint8_t *put_row_sizes(const struct writer *w, uint8_t *at)
+static uint64_t row_size(const struct source *from, size_t row)
 {
-    const struct ctm_snapshot *s = w->snapshot;
-    uint64_t before = 0;
-
-    for (size_t i = 0; i < s->row_count; i++) {
-        at = ctm_varint_put(at, ctm_step(before, s->rows[i].size));
-        before = s->rows[i].size;
-    }
-    return at;
+    return from->rows[row].size;
 }
 
-static uint8_t *put_row_counts(const struct writer *w, uint8_t *at)
+static uint64_t row_count(const struct source *from, size_t row)
 {
-    const struct ctm_snapshot *s = w->snapshot;
-
-    for (size_t i = 0; i < s->row_count; i++) {
-        at = ctm_varint_put(at, s->rows[i].count);
-    }
-    return at;
+    return from->rows[row].count;
 }
 
 static int put_rows(struct writer *w)
 {
-    static put_column *const columns[] = {
-        put_row_domains,
-        put_row_stacks,
-        put_row_sizes,
-        put_row_counts,
-    };
+    const struct entries rows = {0, w->snapshot->row_count, NULL, w->snapshot->row_count};
 
     if (!totals_fit(w->snapshot)) {
         return ctm_file_fail(w->error, CTM_EINVAL, 0,
                              "the traces' sizes or counts add up to 2^63 or more");
     }
-    return put_table(w, CTM_SECTION_ROWS, w->snapshot->row_count, columns, CTM_ROW_COLUMNS);
+    ctm_table_begin(&w->table, rows.count);
+    add_column(w, rows, row_domain, AS_IS);
+    add_column(w, rows, row_stack, IN_STEPS);
+    add_column(w, rows, row_size, IN_STEPS);
+    add_column(w, rows, row_count, AS_IS);
+    return end_table(w, CTM_SECTION_ROWS);
 }
 
 static int put_end(struct writer *w)
@@ -477,11 +403,17 @@ static int put_file(struct writer *w, const struct ctm_metadata *metadata)
 int ctm_file_encode(const struct ctm_snapshot *s, const struct ctm_metadata *metadata,
                     unsigned flags, struct ctm_buffer *out, struct ctm_file_error *error)
 {
-    struct writer w = {.snapshot = s, .out = out, .start = out->length, .error = error};
+    struct writer w = {
+        .snapshot = s,
+        .from = {.tables = *s->tables, .rows = s->rows},
+        .out = out,
+        .start = out->length,
+        .error = error,
+    };
     int result;
 
     *error = (struct ctm_file_error){0};
-    result = ctm_used_find(s, &w.used);
+    result = ctm_used_find(s, &w.from.used);
     if (result) {
         goto out;
     }
@@ -496,7 +428,7 @@ int ctm_file_encode(const struct ctm_snapshot *s, const struct ctm_metadata *met
 out:
     ZSTD_freeCCtx(w.zstd);
     ctm_table_free(&w.table);
-    ctm_used_free(&w.used);
+    ctm_used_free(&w.from.used);
     if (result) {
         out->length = w.start;
         out->error = CTM_OK;
