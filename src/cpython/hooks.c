@@ -516,13 +516,23 @@ int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size)
     return result;
 }
 
+static CTM_ALWAYS_INLINE void untrack_inside(const struct ctm_thread_local *self,
+                                             unsigned int domain, uintptr_t address)
+{
+    if (domain == 0 && address == self->last_address) {
+        ctm_tracer_disown_hook(&ctm_hooks.tracer, address);
+    } else {
+        ctm_tracer_untrack_hook(&ctm_hooks.tracer, domain, address);
+    }
+}
+
 static CTM_NOINLINE int untrack_slow(const struct ctm_thread_local *self, PyThreadState *state,
                                      unsigned int domain, uintptr_t address)
 {
     int result = -2;
     enum ctm_pass pass = enter_slow_without_stack(self, state);
     if (ctm_hooks.tracer.tracing) {
-        ctm_tracer_untrack_hook(&ctm_hooks.tracer, domain, address);
+        untrack_inside(self, domain, address);
         result = 0;
     }
     ctm_gate_leave(&ctm_hooks.gate, pass);
@@ -539,7 +549,7 @@ int ctm_hooks_untrack(unsigned int domain, uintptr_t address)
     if (CTM_UNLIKELY(!enter_biased(state))) {
         return untrack_slow(self, state, domain, address);
     }
-    ctm_tracer_untrack_hook(&ctm_hooks.tracer, domain, address);
+    untrack_inside(self, domain, address);
     ctm_gate_leave_biased(&ctm_hooks.gate);
     return 0;
 }

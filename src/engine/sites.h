@@ -22,7 +22,8 @@
 
 /*
  * What a hook touches fills one cache line. Only sums are counted, and none goes down but for
- * ctm_sites_restore, so that each event changes few of them; the rest are differences:
+ * ctm_sites_take_back and ctm_sites_restore, so that each event changes few of them; the rest are
+ * differences:
  *
  *   live       gained + received - lost
  *   allocated  gained
@@ -228,6 +229,19 @@ static inline void ctm_sites_lose(struct ctm_sites *sites, uint32_t site, uint64
     sites->room_bytes += size;
     s->lost_bytes += size;
     s->lost_blocks++;
+}
+
+/* A block that was lost was no allocation. Where churn was counted anew since, it does not know of
+ * it either way. */
+static inline void ctm_sites_take_back(struct ctm_sites *sites, uint32_t site, uint64_t size)
+{
+    struct ctm_site *s = &sites->items[site];
+    if (CTM_LIKELY(s->gained_blocks != 0 && s->gained_bytes >= size)) {
+        s->gained_bytes -= size;
+        s->gained_blocks--;
+        s->lost_bytes -= size;
+        s->lost_blocks--;
+    }
 }
 
 /* A block that was lost is live after all. That is no allocation. */

@@ -75,8 +75,10 @@ struct ctm_tracer {
     uint64_t generation;
     uint64_t era; /* counts the times that the tables were emptied */
     struct ctm_reclaim reclaim;
-    uint64_t dropped;      /* traces that there was no memory for, since start */
-    uint64_t lost;         /* traces thrown away because hooks had been taken away, since start */
+    uintptr_t
+        handed_over;  /* the block last disowned, if it made the peak, until a report; else 0 */
+    uint64_t dropped; /* traces that there was no memory for, since start */
+    uint64_t lost;    /* traces thrown away because hooks had been taken away, since start */
     uint64_t missed_frees; /* blocks whose address was handed out again without a free */
 };
 
@@ -174,21 +176,43 @@ static CTM_ALWAYS_INLINE bool ctm_tracer_freed_hook(struct ctm_tracer *tracer, u
     return true;
 }
 
+/* As ctm_tracer_freed_hook, for what a library says is no block of Python's: most of these are
+ * large, and just allocated. */
+static inline bool ctm_tracer_untrack_own_hook(struct ctm_tracer *tracer, uintptr_t address,
+                                               struct ctm_block *old)
+{
+    if (!ctm_blocks_take_newest(&tracer->blocks, address, old)) {
+        return ctm_tracer_freed_hook(tracer, address, old);
+    }
+    ctm_sites_lose(&tracer->sites, old->site, old->size);
+    return true;
+}
+
 /* A block of any domain is reported gone. */
 static inline void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t domain,
                                            uintptr_t address)
 {
     struct ctm_block old;
     if (domain == 0) {
-        /* A library's own block, most of which are large, and just allocated. */
-        if (!ctm_blocks_take_newest(&tracer->blocks, address, &old)) {
-            (void)ctm_tracer_freed_hook(tracer, address, &old);
-            return;
-        }
-    } else if (!ctm_blocks_take_domain(&tracer->blocks, domain, address, &old)) {
-        return;
+        (void)ctm_tracer_untrack_own_hook(tracer, address, &old);
+    } else if (ctm_blocks_take_domain(&tracer->blocks, domain, address, &old)) {
+        ctm_sites_lose(&tracer->sites, old.site, old.size);
     }
-    ctm_sites_lose(&tracer->sites, old.site, old.size);
+}
+
+/*
+ * The block at `address`, which the caller has just allocated, is none of domain 0 after all: it
+ * counts as never allocated there. If it made the peak and is reported in another domain next, then
+ * the peak is made of that.
+ */
+static inline void ctm_tracer_disown_hook(struct ctm_tracer *tracer, uintptr_t address)
+{
+    struct ctm_block old;
+    bool made_peak = tracer->sites.room_bytes == 0;
+    if (ctm_tracer_untrack_own_hook(tracer, address, &old)) {
+        ctm_sites_take_back(&tracer->sites, old.site, old.size);
+        tracer->handed_over = made_peak ? address : 0;
+    }
 }
 
 /*

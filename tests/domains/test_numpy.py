@@ -65,6 +65,19 @@ def test_the_bytes_of_an_array_count_once_at_the_peak() -> None:
 
 
 @tracing
+@pytest.mark.parametrize("make", [np.empty, np.zeros, np.ones])
+def test_an_array_that_makes_the_peak_is_numpys_there(make: object) -> None:
+    ctracemalloc.reset_churn()
+    make(SIZE, dtype=np.uint8)  # type: ignore[operator]
+    for at in ("peak", "churn"):
+        snapshot = ctracemalloc.take_snapshot(at=at)
+        for is_numpys, least in ((True, SIZE), (False, 0)):
+            rest = snapshot.filter_traces([ctracemalloc.DomainFilter(is_numpys, NUMPY)])
+            size = sum(line.size for line in rest.statistics("lineno"))
+            assert least <= size < least + MOST_BESIDE
+
+
+@tracing
 @pytest.mark.parametrize(("size", "new_size"), [(SIZE, OTHER_SIZE), (OTHER_SIZE, SIZE)])
 def test_a_resize_replaces_the_trace(size: int, new_size: int) -> None:
     array = np.zeros(size, dtype=np.uint8)

@@ -271,6 +271,48 @@ static void domains_have_sites_of_their_own(void **state)
     close_fixture(&f);
 }
 
+static uint64_t peak_of(const struct ctm_tracer *tracer, uint32_t site)
+{
+    return ctm_site_peak_bytes(&tracer->sites, site);
+}
+
+static void a_block_handed_over_counts_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    struct ctm_sites *sites = &f.tracer.sites;
+    uint32_t a = node_of(&f.tracer, "a.py", 1);
+    for (uintptr_t i = 0; i < 2; i++) {
+        ctm_tracer_allocated_hook(&f.tracer, BLOCK + i, 1000, a);
+        ctm_tracer_disown_hook(&f.tracer, BLOCK + i);
+        assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK + i, 1000, a), CTM_OK);
+    }
+    uint32_t own = f.tracer.stacks.nodes[a].site;
+    uint32_t other = ctm_sites_find(sites, 7, a);
+    assert_int_equal(ctm_site_churn(sites, own).total_blocks, 0);
+    assert_int_equal(ctm_site_churn(sites, own).total_bytes, 0);
+    assert_int_equal(ctm_site_churn(sites, other).total_blocks, 2);
+    assert_int_equal(sites->peak_bytes, 2000);
+    assert_int_equal(peak_of(&f.tracer, own), 0);
+    assert_int_equal(peak_of(&f.tracer, other), 2000);
+
+    /* Churn was counted anew in between, and knows nothing of the block. */
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 2, 500, a);
+    ctm_tracer_reset_churn(&f.tracer);
+    ctm_tracer_disown_hook(&f.tracer, BLOCK + 2);
+    assert_int_equal(ctm_site_churn(sites, own).total_blocks, 0);
+    assert_int_equal(ctm_site_live_blocks(&sites->items[own]), 0);
+
+    /* What is reported next is another block: the first moment at the peak counts. */
+    assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK + 3, 500, a), CTM_OK);
+    assert_int_equal(sites->peak_bytes, 2500);
+    assert_int_equal(peak_of(&f.tracer, own), 500);
+    assert_int_equal(peak_of(&f.tracer, other), 2000);
+    assert_null(ctm_tracer_check(&f.tracer));
+    close_fixture(&f);
+}
+
 /* Pages without small blocks, far from those that had some. */
 static void large_blocks_have_pages_of_their_own(void **state)
 {
@@ -499,6 +541,7 @@ int main(void)
         cmocka_unit_test(what_has_no_stack_is_dropped),
         cmocka_unit_test(what_cannot_be_put_back_is_dropped),
         cmocka_unit_test(domains_have_sites_of_their_own),
+        cmocka_unit_test(a_block_handed_over_counts_once),
         cmocka_unit_test(large_blocks_have_pages_of_their_own),
         cmocka_unit_test(a_dead_owner_is_forgotten),
         cmocka_unit_test(owners_need_memory),

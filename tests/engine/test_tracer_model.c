@@ -145,6 +145,17 @@ static void in_another_domain(struct world *w, const struct places *p, struct te
     }
 }
 
+/* As numpy does with its arrays' data. */
+static void handed_over(struct world *w, const struct places *p, struct test_random *random)
+{
+    uint64_t i = test_random_below(random, LARGE);
+    size_t own = POOLS * PLACES_A_POOL + i;
+    size_t other = p->others + 2 * i + test_random_below(random, 2);
+    if (w->places[own].address == w->places[other].address && !w->places[own].live) {
+        world_hand_over(w, own, other, any_size(random), any_stack(random));
+    }
+}
+
 /* A realloc that fails, while other threads go on. */
 static void failing_realloc(struct world *w, struct places *p, struct test_random *random)
 {
@@ -180,8 +191,10 @@ static void operate(struct world *w, struct places *p, struct test_random *rando
         failing_realloc(w, p, random);
     } else if (kind < 900) {
         world_reuse(w, any_place(p, random), any_stack(random));
-    } else if (kind < 970) {
+    } else if (kind < 960) {
         in_another_domain(w, p, random);
+    } else if (kind < 970) {
+        handed_over(w, p, random);
     } else if (kind < 980) {
         world_watch(w, any_place(p, random));
     } else if (kind < 985) {

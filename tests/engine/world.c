@@ -525,6 +525,27 @@ void world_untrack(struct world *w, size_t number)
     compare_counters(w);
 }
 
+void world_hand_over(struct world *w, size_t own, size_t other, uint64_t size, uint32_t stack)
+{
+    struct world_place *place = &w->places[own];
+    assert_int_equal(place->address, w->places[other].address);
+    world_allocate(w, own, size, stack);
+    bool made_peak = place->live && w->current.bytes == w->at_peak.bytes;
+    ctm_tracer_disown_hook(&w->tracer, place->address);
+    if (place->live) {
+        struct world_sum *total = &w->total[sum_of(w, place)];
+        total->bytes -= size;
+        total->blocks--;
+        forget(w, place);
+    }
+    place->watched = false;
+    compare_counters(w);
+    world_track(w, other, size, stack);
+    if (made_peak && w->current.bytes == w->at_peak.bytes) {
+        copy_peak(w);
+    }
+}
+
 /* ---- comparing ---- */
 
 static uint32_t domain_number(uint32_t domain)

@@ -28,6 +28,19 @@ int report_by_pointer(unsigned int domain, uintptr_t address, size_t size)
     return report_pointer(domain, address, size);
 }
 
+/* As numpy allocates an array's data. */
+void *PyMem_RawMalloc(size_t size);
+
+void *allocate_and_hand_over(unsigned int domain, size_t size)
+{
+    void *block = PyMem_RawMalloc(size);
+    if (block != NULL) {
+        (void)PyTraceMalloc_Untrack(0, (uintptr_t)block);
+        (void)PyTraceMalloc_Track(domain, (uintptr_t)block, size);
+    }
+    return block;
+}
+
 /* ---- from threads of C that Python never saw ---- */
 
 struct job {

@@ -251,6 +251,31 @@ assert [trace[0] for trace in traces(123_458)] == [0]
     )
 
 
+def test_a_block_handed_to_another_domain_at_once_was_never_pythons(
+    run: Run, reporters: dict[str, str]
+) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1], ctypes.PyDLL)
+hand_over = library.allocate_and_hand_over
+hand_over.argtypes = [ctypes.c_uint, ctypes.c_size_t]
+hand_over.restype = ctypes.c_size_t
+t.start()
+address = hand_over(7, 50_000_000)
+for at in ("peak", "churn"):
+    sizes = {}
+    for domain in (0, 7):
+        only = t.take_snapshot(at=at).filter_traces([t.DomainFilter(True, domain)])
+        sizes[domain] = sum(line.size for line in only.statistics("lineno"))
+    assert sizes[7] == 50_000_000 > 100 * sizes[0], (at, sizes)
+library.withdraw(7, address)
+native.free(RAW, address)
+""",
+        reporters["default"],
+    )
+
+
 def test_the_traceback_is_that_of_the_caller(run: Run, reporters: dict[str, str]) -> None:
     run(
         LOAD
