@@ -137,6 +137,48 @@ def test_nobody_reads_the_output(new: Path, arguments: str) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def with_closed(redirections: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line with streams closed by a shell."""
+    command = f'exec "$0" -m ctracemalloc "$@" {redirections}'
+    return subprocess.run(
+        ["sh", "-c", command, sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", [*CALLS, "doctor", "completion zsh", "--help"])
+def test_a_closed_stdout(new: Path, name: str) -> None:
+    told = words(name, new, new) if name in CALLS else name.split()
+    done = with_closed(">&-", *told)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (new.parent / "out").exists() == (name in WRITERS)
+
+
+def test_growth_and_a_closed_stdout(old: Path, new: Path) -> None:
+    told = ("diff", str(old), str(new), "--fail-if-growth")
+    assert with_closed(">&-", *told, "1GiB").returncode == 0
+    done = with_closed(">&-", *told, "0")
+    assert done.returncode == 1
+    assert "ctracemalloc diff: memory grew by " in done.stderr
+
+
+def test_a_closed_stdout_takes_no_file(new: Path) -> None:
+    done = with_closed(">&-", "export", str(new), "--format", "csv", "-o", "-")
+    line = "ctracemalloc export: cannot write -: the standard output is closed\n"
+    assert (done.returncode, done.stderr) == (1, line)
+
+
+def test_a_closed_stderr(new: Path) -> None:
+    done = with_closed("2>&-", "top", str(new.parent / "missing.ctm"))
+    assert (done.returncode, done.stdout) == (1, "")
+    done = with_closed("2>&-", "merge", str(new), str(new), "-o", str(new.parent / "out"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (new.parent / "out").exists()
+
+
 _WAITS = """\
 import sys, time
 from ctracemalloc import Snapshot

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from ctracemalloc.cli.errors import CommandError, UsageError
+from ctracemalloc.cli.streams import closed_streams_replaced
 
 COMMANDS = {
     "run": "run a program with every allocation traced, and report at its end",
@@ -35,7 +36,11 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments (default: the process's own) name; return its status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    with closed_streams_replaced():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(given: list[str]) -> int:
     name = given[0] if given else ""
     try:
         if name in ("-h", "--help"):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
+from ctracemalloc.cli.streams import is_stdout_closed
 
 STDOUT = "-"
 
@@ -27,6 +28,8 @@ def add_output(parser: Parser) -> None:
 def check_output(path: str, force: bool) -> None:
     """Refuse a file that cannot or may not be written, before any work is done for it."""
     if path == STDOUT:
+        if is_stdout_closed():
+            raise CommandError(f"cannot write {path}: the standard output is closed")
         return
     target = Path(path)
     folder = target.absolute().parent

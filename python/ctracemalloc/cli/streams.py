@@ -1,0 +1,32 @@
+"""The standard streams of a process that was started with one of them closed."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+
+
+class _Nowhere(io.StringIO):
+    """Takes what is printed to a closed stream, and keeps nothing of it."""
+
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+
+@contextmanager
+def closed_streams_replaced() -> Iterator[None]:
+    """Let all that is printed to a closed stream go nowhere."""
+    with ExitStack() as stack:
+        # The interpreter has None in their place, which `print` takes for stdout.
+        if sys.stdout is None:
+            stack.enter_context(redirect_stdout(_Nowhere()))
+        if sys.stderr is None:
+            stack.enter_context(redirect_stderr(_Nowhere()))
+        yield
+
+
+def is_stdout_closed() -> bool:
+    """Tell whether what is written to stdout goes nowhere."""
+    return isinstance(sys.stdout, _Nowhere)
