@@ -9,8 +9,8 @@ _KNOWN = {
     424242: "pandas",
 }
 _names = dict(_KNOWN)
-# Of a domain's number, which has 32 bits.
-_MOST_DIGITS = 10
+_LAST = 2**32 - 1
+_MOST_DIGITS = len(str(_LAST))
 
 
 def name_domain(domain: int, name: str) -> None:
@@ -18,9 +18,17 @@ def name_domain(domain: int, name: str) -> None:
 
     Known from the start: 0 "python", 389047 "numpy", 424242 "pandas" and 414141 "cykhash".
     """
+    from operator import index
+
+    number = index(domain)
+    if not 0 <= number <= _LAST:
+        raise OverflowError(f"domain must be in range [0; {_LAST}], not {number}")
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
     if not name:
-        raise ValueError(f"the name of domain {domain} must not be empty")
-    _names[domain] = name
+        raise ValueError(f"the name of domain {number} must not be empty")
+    # Files keep texts of no class but this.
+    _names[number] = str.__str__(name)
 
 
 def domain_name(domain: int) -> str:

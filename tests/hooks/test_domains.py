@@ -8,9 +8,11 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any, cast
 
 import ctracemalloc
 import pytest
+from ctracemalloc import _domains
 
 from .conftest import Run
 
@@ -724,6 +726,51 @@ def test_a_domain_can_be_named() -> None:
     assert ctracemalloc.domain_name(876543) == "frames of a film"
     with pytest.raises(ValueError, match="name of domain 876543 must not be empty"):
         ctracemalloc.name_domain(876543, "")
+
+
+@pytest.mark.parametrize(
+    ("domain", "name", "error", "text"),
+    [
+        ("numpy", 389047, TypeError, "'str' object cannot be interpreted as an integer"),
+        ("77", "cache", TypeError, "'str' object cannot be interpreted as an integer"),
+        (5.5, "x", TypeError, "'float' object cannot be interpreted as an integer"),
+        (-1, "x", OverflowError, r"domain must be in range \[0; 4294967295\], not -1"),
+        (2**32, "x", OverflowError, r"domain must be in range \[0; 4294967295\], not 4294967296"),
+        (876544, 5, TypeError, "name must be a str, not int"),
+        (876544, b"x", TypeError, "name must be a str, not bytes"),
+        (876544, None, TypeError, "name must be a str, not NoneType"),
+    ],
+)
+def test_names_that_cannot_be(
+    domain: Any, name: Any, error: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(_domains._names)
+    monkeypatch.setattr(_domains, "_names", dict(before))
+    with pytest.raises(error, match=text):
+        ctracemalloc.name_domain(domain, name)
+    assert _domains._names == before
+
+
+def test_files_keep_names_of_any_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Number:
+        def __index__(self) -> int:
+            return 2**32 - 1
+
+    class Text(str):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return "another"
+
+    monkeypatch.setattr(_domains, "_names", {})
+    ctracemalloc.name_domain(cast("int", Number()), Text("film"))
+    ctracemalloc.name_domain(True, "one")
+    assert type(ctracemalloc.domain_name(2**32 - 1)) is str
+    assert _domains.given_names({1, 2**32 - 1}) == {"4294967295": "film", "1": "one"}
+    snapshot = ctracemalloc.Snapshot([(2**32 - 1, 1, (("a.py", 1),), 1)], 1)
+    snapshot.dump(tmp_path / "film.ctm")
+    traces = ctracemalloc.Snapshot.load(tmp_path / "film.ctm").traces._traces
+    assert traces.about()["domains"] == {"4294967295": "film"}  # type: ignore[union-attr]
 
 
 def test_the_header_is_installed() -> None:
