@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,15 +33,21 @@ def check_output(path: str, force: bool) -> None:
         if is_stdout_closed():
             raise CommandError(f"cannot write {path}: the standard output is closed")
         return
-    target = Path(path)
+    try:
+        target = _follow(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
     folder = target.absolute().parent
     if target.is_dir():
         raise CommandError(f"cannot write {path}: it is a folder")
     if not folder.is_dir():
         raise CommandError(f"cannot write {path}: no such folder: {folder}")
     if target.is_file() and not force:
-        raise CommandError(f"cannot write {path}: it is there already (--force writes over it)")
-    if not os.access(folder, os.W_OK | os.X_OK):
+        stdout = ", -o - writes to stdout" if _is_descriptor(target) else ""
+        raise CommandError(
+            f"cannot write {path}: it is there already (--force writes over it{stdout})"
+        )
+    if _is_replaced(target) and not os.access(folder, os.W_OK | os.X_OK):
         raise CommandError(f"cannot write {path}: no permission to write to {folder}")
 
 
@@ -49,19 +57,61 @@ def writing(path: str) -> Iterator[BinaryIO]:
     if path == STDOUT:
         yield sys.stdout.buffer
         return
-    target = Path(path)
     try:
-        if target.exists() and not target.is_file():
-            # A pipe or a device has no contents that could be lost.
-            with target.open("wb") as file:
-                yield file
-            return
-        with _replacing(target) as file:
+        # A link keeps its place: what it leads to is replaced.
+        target = _follow(path)
+        with _replacing(target) if _is_replaced(target) else target.open("wb") as file:
             yield file
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: str, error: OSError) -> CommandError:
+    return CommandError(f"cannot write {path}: {error.strerror or error}")
+
+
+def _follow(path: str) -> Path:
+    """Return where the links at the end of a path lead, at most to an open file's descriptor."""
+    target = Path(path)
+    if target.is_symlink():
+        # What leads nowhere, or in a circle, is refused by the system's own words.
+        target.stat()
+    while True:
+        try:
+            found = target.lstat()
+        except FileNotFoundError:
+            return target
+        is_link = stat.S_ISLNK(found.st_mode)
+        if (is_link or stat.S_ISFIFO(found.st_mode)) and _is_trap(target, found):
+            raise OSError(errno.EACCES, "it is another user's, in a folder that all may write to")
+        if not is_link or _is_descriptor(target):
+            return target
+        target = target.parent / target.readlink()
+
+
+def _is_trap(path: Path, found: os.stat_result) -> bool:
+    """Tell whether others may have left a link or a FIFO there, in a folder such as /tmp.
+
+    The rule of Linux's protected_symlinks, which a path that is followed by hand goes past.
+    """
+    folder = path.parent.stat()
+    shared = stat.S_ISVTX | stat.S_IWOTH
+    is_shared = folder.st_mode & shared == shared
+    return is_shared and found.st_uid not in (os.geteuid(), folder.st_uid)
+
+
+def _is_descriptor(path: Path) -> bool:
+    """Tell whether a path is a process's name for a file that it has open, as /dev/stdout is."""
+    parts = path.parent.resolve().parts
+    return parts[:2] == ("/", "proc") and parts[-1] == "fd"
+
+
+def _is_replaced(target: Path) -> bool:
+    """Tell whether another file takes the target's place; else it is written where it is."""
+    # A pipe or a device has no contents that could be lost.
+    return not _is_descriptor(target) and (target.is_file() or not target.exists())
 
 
 @contextmanager
@@ -71,10 +121,22 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        _take_over_rights(target, temporary)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _take_over_rights(target: Path, temporary: Path) -> None:
+    """Let the new file be whose the old one was, and as open to others."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        return
+    with suppress(PermissionError):
+        os.chown(temporary, old.st_uid, old.st_gid)
+    temporary.chmod(stat.S_IMODE(old.st_mode) & 0o777)

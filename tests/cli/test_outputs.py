@@ -1,0 +1,133 @@
+"""What is there already under the name of a file that a command writes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from cli_support import Caller
+from ctracemalloc import Snapshot
+
+CALLS = {
+    "merge": ("merge", "FILE"),
+    "convert": ("convert", "FILE", "--to", "ctm"),
+    "export": ("export", "FILE", "--format", "csv"),
+    "report": ("report", "FILE"),
+}
+
+
+def words(name: str, source: Path, output: Path | str, *more: str) -> list[str]:
+    told = [str(source) if word == "FILE" else word for word in CALLS[name]]
+    return [*told, "-o", str(output), *more]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_link_keeps_its_place(call: Caller, new: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    target = tmp_path / "folder" / "target"
+    target.write_text("old")
+    (tmp_path / "folder" / "inner").symlink_to("target")
+    link = tmp_path / "link"
+    link.symlink_to("folder/inner")
+    assert "link: it is there already" in call(*words(name, new, link)).err
+    assert target.read_text() == "old"
+    assert call(*words(name, new, link, "--force")).status == 0
+    assert link.readlink() == Path("folder/inner")
+    assert target.stat().st_size > 100
+    assert sorted(path.name for path in target.parent.iterdir()) == ["inner", "target"]
+
+
+def test_a_link_that_leads_nowhere(call: Caller, new: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("absent")
+    (tmp_path / "circle").symlink_to("circle")
+    for name, said in (("link", "No such file"), ("circle", "Too many levels")):
+        done = call(*words("merge", new, tmp_path / name, "--force"))
+        assert done.status == 1
+        assert done.err.startswith(f"ctracemalloc merge: cannot write {tmp_path / name}: {said}")
+    assert (tmp_path / "link").is_symlink()
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_another_user_left_in_a_shared_folder(call: Caller, new: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    precious = tmp_path / "precious"
+    precious.write_text("old")
+    (shared / "link").symlink_to(precious)
+    os.mkfifo(shared / "fifo")
+    for name in ("link", "fifo"):
+        os.lchown(shared / name, 12345, 12345)
+        done = call(*words("merge", new, shared / name, "--force"))
+        assert done.status == 1
+        assert "it is another user's, in a folder that all may write to" in done.err
+    assert precious.read_text() == "old"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_rights_stay(call: Caller, new: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "out"
+    out.touch()
+    for mode in (0o600, 0o664):
+        out.chmod(mode)
+        assert call(*words(name, new, out, "--force")).status == 0
+        assert out.stat().st_mode & 0o7777 == mode
+        assert out.stat().st_size > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_owner_stays(call: Caller, new: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.touch(0o600)
+    os.chown(out, 12345, 12346)
+    assert call(*words("merge", new, out, "--force")).status == 0
+    assert (out.stat().st_uid, out.stat().st_gid) == (12345, 12346)
+
+
+def test_a_fifo_is_written_to(call: Caller, new: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()), daemon=True)
+    reader.start()
+    assert call(*words("merge", new, fifo)).status == 0
+    reader.join(60)
+    assert read[0][:4] == b"\x89CTM"
+    assert fifo.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc")
+@pytest.mark.parametrize("name", ["stdout", "fd/1"])
+def test_a_name_of_stdout(new: Path, tmp_path: Path, name: str) -> None:
+    # Not by /dev itself, which a failure would damage.
+    (tmp_path / "stdout").symlink_to("/proc/self/fd/1")
+    (tmp_path / "fd").symlink_to("/proc/self/fd")
+    out = tmp_path / "out"
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ctracemalloc", *words("merge", new, name, *more)]
+        with out.open("w") as stdout:
+            return subprocess.run(
+                command,
+                cwd=tmp_path,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+
+    done = run()
+    assert (done.returncode, out.stat().st_size) == (1, 0)
+    remedy = "(--force writes over it, -o - writes to stdout)"
+    line = f"ctracemalloc merge: cannot write {name}: it is there already {remedy}\n"
+    assert done.stderr == line
+    done = run("--force")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(Snapshot.load(out).traces) == len(Snapshot.load(new).traces)
+    assert (tmp_path / "stdout").readlink() == Path("/proc/self/fd/1")
