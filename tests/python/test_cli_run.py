@@ -62,6 +62,11 @@ def test_script(env: Environment, tmp_path: Path) -> None:
     assert_as_plain(env, "state.py", cwd=tmp_path)
 
 
+def test_two_dashes_before_the_program(env: Environment) -> None:
+    for program in ((STATE,), ("-m", "site"), ("-msite",), ("-c", "")):
+        assert env.run(*RUN, "-o", "/dev/null", "--", *program).returncode == 0
+
+
 def test_module(env: Environment) -> None:
     assert_as_plain(env, "-m", "state", "-o", "x", cwd=STATE.parent)
     assert_as_plain(env, "-mstate", cwd=STATE.parent)
@@ -289,6 +294,9 @@ def test_children_are_untraced(env: Environment, tmp_path: Path) -> None:
         (("--nonsense", STATE), "unrecognized arguments: --nonsense"),
         (("-n",), "argument -n/--nframe: expected one argument"),
         (("-m",), "-m needs a value"),
+        (("--", "-E", STATE), "-E is no program: the interpreter's own options go before -m, as"),
+        (("--", "-Im", "site"), "-Im is no program: "),
+        (("--", "--help"), "--help is no program: "),
         (("no-such-file.py",), "no such file: no-such-file.py"),
         (("./sh",), "no such file: ./sh"),
         (("-o", "%x", STATE), "'%x': unknown '%x' in a snapshot's path (there are %p, the process"),

@@ -280,7 +280,15 @@ def _check_program(program: Sequence[str]) -> None:
         if len(program) == 1:
             raise UsageError(f"{word} needs a value")
         return
-    if word.startswith("-") or Path(word).exists():
+    if word == "-" or word[:2] in ("-m", "-c"):
+        return
+    # Tracing starts by means that some options switch off.
+    if word.startswith("-"):
+        raise UsageError(
+            f"{word} is no program: the interpreter's own options go before -m, as in "
+            f"'python {word} -m ctracemalloc run'"
+        )
+    if Path(word).exists():
         return
     found = shutil.which(word)
     hint = f"; did you mean {found}, or -m {word}?" if found and os.sep not in word else ""
