@@ -9,6 +9,8 @@ _KNOWN = {
     424242: "pandas",
 }
 _names = dict(_KNOWN)
+# By name, since several programs may call one domain by several names.
+_learned: dict[str, set[int]] = {}
 _LAST = 2**32 - 1
 _MOST_DIGITS = len(str(_LAST))
 
@@ -46,17 +48,21 @@ def given_names(domains: set[int]) -> dict[str, str]:
 
 
 def learn_names(names: dict[str, str]) -> None:
-    """Call domains as another program did, unless they were given names here."""
+    """Call domains as another program did, unless they were given names here; where programs
+    differ, the first one's name stays, and all names lead to the domain.
+    """
     for number, name in names.items():
         if number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS and name:
             domain = int(number)
+            _learned.setdefault(name, set()).add(domain)
             if _names.get(domain) == _KNOWN.get(domain):
                 _names[domain] = name
 
 
 def domains_called(name: str) -> set[int]:
-    """Return the domains of a name."""
-    return {domain for domain, known in _names.items() if known == name}
+    """Return the domains that are known by a name, or that any program called so."""
+    named = (*_KNOWN.items(), *_names.items())
+    return {domain for domain, known in named if known == name} | _learned.get(name, set())
 
 
 def get_include() -> str:

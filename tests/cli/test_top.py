@@ -91,7 +91,8 @@ def test_domains_are_chosen_by_the_names_in_the_file(
 
     assert (size("film"), size("arrays"), size("6"), size("domain 5")) == (3, 4, 2, 1)
     assert size("ours") == size("77") == 0
-    assert "no domain is called 'numpy'" in call("top", path, "--domain", "numpy").err
+    assert size("numpy") == 4
+    assert "no domain is called 'tune'" in call("top", path, "--domain", "tune").err
     for command in ("tree", "diff", "export"):
         files = [path, path] if command == "diff" else [path]
         options = ["--format", "collapsed", "-o", "-"] if command == "export" else []
@@ -101,6 +102,32 @@ def test_domains_are_chosen_by_the_names_in_the_file(
     page = tmp_path / "page.html"
     assert call("report", path, "-o", page, "--domain", "nothing").status == 2
     assert call("report", path, "-o", page, "--domain", "arrays").status == 0
+
+
+def test_a_domain_is_chosen_by_the_name_in_either_file(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = (("a.py", 1),)
+    paths: list[Path] = []
+    for file, names in (("A.ctm", {9: "film"}), ("B.ctm", {9: "song", 389047: "arrays"})):
+        with monkeypatch.context() as program:
+            program.setattr("ctracemalloc._domains._names", {})
+            for number, name in names.items():
+                ctracemalloc.name_domain(number, name)
+            traces = [(0, 1, frames, 1), (9, len(paths) + 2, frames, 1), (389047, 16, frames, 1)]
+            paths.append(dump(tmp_path, file, traces))
+    monkeypatch.setattr("ctracemalloc._domains._names", {0: "python", 389047: "numpy"})
+    monkeypatch.setattr("ctracemalloc._domains._learned", {})
+
+    def totals(name: str) -> tuple[int, int]:
+        content = json.loads(call("diff", *paths, "--json", "--domain", name).out)
+        return content["old_size"], content["new_size"]
+
+    assert totals("film") == totals("song") == (2, 3)
+    assert totals("numpy") == totals("arrays") == (16, 16)
+    assert call("diff", *paths, "--domain", "tune").status == 2
+    # One name for both, in what is shown.
+    assert "(arrays: 16 B, film: 3 B, python: 1 B)" in call("top", paths[1]).out.splitlines()[0]
 
 
 def test_json_by_line(call: Caller, new: Path) -> None:

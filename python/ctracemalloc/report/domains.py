@@ -16,8 +16,8 @@ _SHOWN = 4
 
 
 def domains_of(text: str) -> set[int]:
-    """Return the domains that a name stands for, as we and the files read so far call them; those
-    without a name have their number.
+    """Return the domains that a name stands for, as we or any of the files read so far call them;
+    those without a name have their number.
     """
     called = domains_called(text)
     number = text.removeprefix("domain ")
