@@ -139,6 +139,9 @@ void ctm_tracer_reset_churn(struct ctm_tracer *tracer)
 {
     ctm_sites_reset_churn(&tracer->sites);
     ctm_folded_reset(&tracer->folded);
+    if (tracer->reclaim.pass == CTM_RECLAIM_FOLDED) {
+        tracer->reclaim.left = 0; /* the rows that the pass was to visit are gone */
+    }
 }
 
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address)

@@ -509,6 +509,31 @@ static void a_step_is_small(void **state)
     ctm_tracer_deinit(&tracer);
 }
 
+static void churn_may_be_counted_anew_in_the_middle(void **state)
+{
+    (void)state;
+    enum { LINES = 300 };
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    tracer.reclaim.pace = 1;
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 1 << 20, node_of(&tracer, "live.py", 7));
+    for (int pass = CTM_RECLAIM_SITES; pass <= CTM_RECLAIM_NAMES; pass++) {
+        for (uint32_t line = 1; line <= LINES; line++) {
+            churn(&tracer, "a.py", line, 8);
+        }
+        ctm_sites_reset_peak(&tracer.sites);
+        reclaim(&tracer);
+        while ((int)tracer.reclaim.pass != pass) {
+            ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
+        }
+        ctm_tracer_reset_churn(&tracer);
+        assert_int_equal(churn_of(&tracer, NULL, UINT32_MAX), 0);
+        reclaim(&tracer);
+        check(&tracer);
+    }
+    ctm_tracer_deinit(&tracer);
+}
+
 /* A long chain of callers whose ids are in no order goes in one cycle. */
 static void callers_go_with_what_they_called(void **state)
 {
@@ -603,6 +628,7 @@ int main(void)
         cmocka_unit_test(instructions_may_remember_in_the_middle),
         cmocka_unit_test(threads_forget_when_nodes_are_given_back),
         cmocka_unit_test(a_step_is_small),
+        cmocka_unit_test(churn_may_be_counted_anew_in_the_middle),
         cmocka_unit_test(callers_go_with_what_they_called),
         cmocka_unit_test(tables_become_smaller),
         cmocka_unit_test(without_memory_less_is_given_back),

@@ -204,6 +204,9 @@ static void operate(struct world *w, struct places *p, struct test_random *rando
         world_untrack(w, any_place(p, random));
     } else if (kind < 995) {
         world_reset_peak(w);
+        if (test_random_percent(random, 5)) {
+            world_reset_churn(w);
+        }
     } else {
         free_run(w, p, random);
     }
