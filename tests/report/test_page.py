@@ -111,6 +111,18 @@ def test_a_series_has_a_time_line(old_file: Path, new_file: Path, tmp_path: Path
         assert sum(site["sizes"][moment] for site in series["sites"]) == total
 
 
+def test_a_series_gives_its_name_to_the_page(new_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "app.series"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}.ctm").write_bytes(new_file.read_bytes())
+    for given, where in (("app.series/", tmp_path), (".", folder)):
+        result = run_report(given, folder=where)
+        assert (result.returncode, result.stdout) == (0, "report written to app.series.html\n")
+        text = (where / "app.series.html").read_text(encoding="utf-8")
+        assert "<title>app.series</title>" in text
+
+
 def test_small_frames_are_folded_and_counted(tmp_path: Path) -> None:
     traces = [trace(10, ("main.py", 1), (f"small{number}.py", 1)) for number in range(1000)]
     traces += [trace(10_000_000, ("main.py", 2))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ _EXAMPLES = """\
 examples:
   ctracemalloc report app.ctm                         writes app.html
   ctracemalloc report before.ctm after.ctm -o growth.html
-  ctracemalloc report series/ -o series.html          snapshots of 'run --every'
+  ctracemalloc report app.series                      writes app.series.html: of 'run --every'
   ctracemalloc report app.ctm --domain numpy          of arrays alone
 """
 
@@ -33,10 +34,14 @@ def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc report", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("files", metavar="FILE", nargs="+", help="a snapshot, or a folder of them")
-    parser.add_argument("-o", "--output", metavar="PAGE", help="default: FILE's name with .html")
+    parser.add_argument(
+        "-o", "--output", metavar="PAGE", help="default: the last FILE's name with .html"
+    )
     parser.add_argument("--force", action="store_true", help="write over PAGE if it is there")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.add_argument("--title", help="what stands on top of the page (default: FILE's name)")
+    parser.add_argument(
+        "--title", help="what stands on top of the page (default: the last FILE's name)"
+    )
     parser.add_argument(
         "--no-source", action="store_true", help="leave out the source of the lines"
     )
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write the page; return the command's exit status."""
     options = make_parser().parse_args(arguments)
     paths = [path for given in options.files for path in _expand(given)]
-    output: str = options.output or Path(paths[-1]).with_suffix(".html").name
+    output: str = options.output or _page_name(options.files[-1])
     check_output(output, options.force)
     snapshots = open_comparable(paths)
     for path, snapshot in zip(paths, snapshots, strict=True):
@@ -63,8 +68,9 @@ def main(arguments: Sequence[str]) -> int:
     if reason:
         raise CommandError(reason)
     names = [Path(path).name for path in paths]
+    title = options.title or _name(options.files[-1])
     with working("drawing"):
-        page = _build(options.title or names[-1], parts, names, not options.no_source, domains)
+        page = _build(title, parts, names, not options.no_source, domains)
     with writing(output) as file:
         # Lone surrogates of file names have no bytes in UTF-8.
         file.write(page.encode("utf-8", "replace"))
@@ -86,6 +92,17 @@ def _expand(given: str) -> list[str]:
     if not found:
         raise UsageError(f"there are no .ctm files in {given}")
     return found
+
+
+def _name(given: str) -> str:
+    # A folder may be given as series/, or as . and .. are.
+    return Path(os.path.abspath(given)).name  # noqa: PTH100 - links are not followed
+
+
+def _page_name(given: str) -> str:
+    # app.series is a folder beside app.ctm, whose page is app.html.
+    name = Path(_name(given))
+    return f"{name}.html" if Path(given).is_dir() else name.with_suffix(".html").name
 
 
 def _build(
