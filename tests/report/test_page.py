@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -328,6 +329,20 @@ def test_a_file_that_is_there_is_not_overwritten(new_file: Path, tmp_path: Path)
     assert result.returncode == 1
     assert "page.html: it is there already (--force" in result.stderr
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_name_that_is_no_unicode(new_file: Path, tmp_path: Path) -> None:
+    new_file.rename(tmp_path / "caf\udce9.ctm")
+    result = subprocess.run(
+        [sys.executable, "-m", "ctracemalloc", "report", "caf\udce9.ctm"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout == b"report written to caf\\udce9.html\n"
+    assert (tmp_path / "caf\udce9.html").exists()
 
 
 def test_the_composition_of_a_peak_can_be_shown(tmp_path: Path) -> None:

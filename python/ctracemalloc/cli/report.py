@@ -16,6 +16,7 @@ from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_domain, asked_domains, nothing, of_domains
 from ctracemalloc.cli.snapshots import open_comparable
 from ctracemalloc.report.groups import total_of
+from ctracemalloc.report.text import printable
 
 _DESCRIPTION = """\
 Write a snapshot as one HTML page: a flame graph, and a table of lines. With two files the page
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     with writing(output) as file:
         # Lone surrogates of file names have no bytes in UTF-8.
         file.write(page.encode("utf-8", "replace"))
-    print(f"report written to {output}", flush=True)
+    print(f"report written to {printable(output)}", flush=True)
     if options.open and not open_page(output):
         print(
             f"ctracemalloc report: no browser to open it in (DISPLAY, BROWSER): open "
