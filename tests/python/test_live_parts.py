@@ -138,6 +138,11 @@ def test_growth_explained() -> None:
     )
     text = unexplained_growth(1 << 20, 100 << 20, 0)
     assert text.endswith("99.0 MiB less (not touched yet, swapped out, or in memory before)")
+    assert unexplained_growth(0, 0, 0).startswith("resident memory grew by 0 B: ")
+    assert unexplained_growth(-448 << 10, 300 << 10, 100 << 10) == (
+        "resident memory shrank by 448 KiB, with 300 KiB traced and 100 KiB the tracer's: "
+        "848 KiB less (given back, not touched yet, swapped out, or in memory before)"
+    )
 
 
 def test_an_error_of_the_system_is_no_full_series(tmp_path: Path) -> None:

@@ -154,7 +154,10 @@ def make_parser() -> Parser:
         metavar="K",
         type=int,
         default=DEFAULT_TOP,
-        help=f"lines to print at the end, 0 for none (default: {DEFAULT_TOP})",
+        help=(
+            "lines of code to print at the end, below the totals and the process's growth; "
+            f"0 for none of these (default: {DEFAULT_TOP})"
+        ),
     )
     parser.add_argument(
         "--peak",

@@ -38,6 +38,12 @@ def unexplained_growth(resident: int, traced: int, own: int) -> str:
     All are bytes. The rest is what nobody traced, or what was traced and is not in memory.
     """
     rest = resident - traced - own
+    if resident < 0:
+        return (
+            f"resident memory shrank by {human_size(-resident)}, with {human_size(traced)} traced "
+            f"and {human_size(own)} the tracer's: {human_size(-rest)} less (given back, "
+            "not touched yet, swapped out, or in memory before)"
+        )
     whole = (
         f"resident memory grew by {human_size(resident)}: {human_size(traced)} traced, "
         f"{human_size(own)} the tracer's, "
