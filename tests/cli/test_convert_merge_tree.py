@@ -93,3 +93,19 @@ def test_the_inverted_tree_and_its_depth(call: Caller, new: Path, empty: Path) -
     assert lines[4].split()[0] == "3"
     assert call("tree", empty).out == f"{empty}: the snapshot has no traces\n"
     assert call("tree", new, "--min-share", "200").status == 2
+
+
+@pytest.mark.parametrize("kind", ["peak", "churn"])
+def test_the_tree_says_what_it_is_of(call: Caller, tmp_path: Path, kind: str) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    path = tmp_path / "x.ctm"
+    ctracemalloc.start()
+    try:
+        del [bytes(3_000_000)][0]
+        ctracemalloc.take_snapshot(at=kind).dump(path)
+    finally:
+        ctracemalloc.stop()
+    for arguments in ((), ("--filter", "*test_convert_merge_tree*")):
+        head = call("tree", path, *arguments).out.splitlines()[0]
+        assert head.startswith(f"{path}: {kind} of 2930 KiB in ")

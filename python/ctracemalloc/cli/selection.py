@@ -13,6 +13,7 @@ from ctracemalloc.cli.errors import UsageError
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.domains import domains_of
 from ctracemalloc.report.groups import Total, total_of
+from ctracemalloc.report.text import human_size
 
 # What a pattern may be of, and what `Filter` calls it.
 _KINDS = {"file": None, "function": "function_pattern", "module": "module_pattern"}
@@ -95,6 +96,13 @@ def nothing(path: str, snapshot: Snapshot, selected: Total) -> str | None:
     if total.count:
         return f"{path}: nothing is selected of {count_of(total.count, 'trace')}"
     return f"{path}: the snapshot has no traces"
+
+
+def heading(path: str, kind: str, selected: Total) -> str:
+    """Return the line that is shown above a selection that has traces."""
+    what = "" if kind == "live" else f"{kind} of "
+    blocks = count_of(selected.count, "block")
+    return f"{path}: {what}{human_size(selected.size)} in {blocks}"
 
 
 def _filter(is_kept: bool, pattern: tuple[str, str], all_frames: bool) -> Filter:

@@ -9,7 +9,7 @@ from typing import Any
 from ctracemalloc import Statistic
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
-from ctracemalloc.cli.selection import add_selection, nothing, select
+from ctracemalloc.cli.selection import add_selection, heading, nothing, select
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
@@ -99,9 +99,8 @@ def average(statistic: Statistic) -> float:
 
 
 def _head(path: str, kind: str, total: Total, domains: str) -> str:
-    what = "" if kind == "live" else f"{kind} of "
     where = f" ({domains})" if domains else ""
-    return f"{path}: {what}{human_size(total.size)} in {count_of(total.count, 'block')}{where}"
+    return f"{heading(path, kind, total)}{where}"
 
 
 def _rows(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ctracemalloc import Tree
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
-from ctracemalloc.cli.selection import add_selection, nothing, select
+from ctracemalloc.cli.selection import add_selection, heading, nothing, select
 from ctracemalloc.cli.snapshots import KEY_TYPES, open_snapshot
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     snapshot = open_snapshot(options.file)
     selected = select(snapshot, options)
     total = total_of(selected)
-    head = f"{options.file}: {human_size(total.size)} in {count_of(total.count, 'block')}"
+    head = heading(options.file, selected.kind, total)
     print(printable(nothing(options.file, snapshot, total) or head))
     if total.count:
         with working("adding up"):
