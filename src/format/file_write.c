@@ -345,7 +345,8 @@ static int put_rows(struct writer *w)
 
     if (!totals_fit(w->snapshot)) {
         return ctm_file_fail(w->error, CTM_EINVAL, 0,
-                             "the traces' sizes or counts add up to 2^63 or more");
+                             "the traces' sizes or counts add up to 2^63 or more: filters can "
+                             "leave some out, reset_peak() and reset_churn() forget what is gone");
     }
     ctm_table_begin(&w->table, rows.count);
     add_column(w, rows, row_domain, AS_IS);

@@ -189,8 +189,36 @@ def test_traces_that_cannot_be_saved() -> None:
     with pytest.raises(ValueError, match=r"^trace 1: a size must be an int"):
         ours.Snapshot([*TRACES[:1], (0, -1, (), 1)], 2).dump(io.BytesIO())
     too_large = ours.Snapshot([(0, 2**63 - 1, (("a", 1),), 1)] * 3, 2)
-    with pytest.raises(ValueError, match=r"2\^63|too large|total"):
+    with pytest.raises(ValueError, match=r"add up to 2\^63 or more: filters can leave some out"):
         too_large.dump(io.BytesIO())
+
+
+def test_what_is_too_large_can_be_left_out_or_forgotten() -> None:
+    def is_saved(snapshot: Any) -> bool:
+        try:
+            snapshot.dump(io.BytesIO())
+        except ValueError as error:
+            assert "reset_peak() and reset_churn() forget what is gone" in str(error)  # noqa: PT017
+            return False
+        return True
+
+    ours.start()
+    try:
+        ours.track(987, 1, 2**63)
+        snapshot = ours.take_snapshot()
+        assert not is_saved(snapshot)
+        assert is_saved(snapshot.filter_traces([ours.DomainFilter(False, 987)]))
+        ours.untrack(987, 1)
+        assert is_saved(ours.take_snapshot())
+        assert not is_saved(ours.take_snapshot(at="peak"))
+        assert not is_saved(ours.take_snapshot(at="churn"))
+        ours.reset_peak()
+        assert is_saved(ours.take_snapshot(at="peak"))
+        assert not is_saved(ours.take_snapshot(at="churn"))
+        ours.reset_churn()
+        assert is_saved(ours.take_snapshot(at="churn"))
+    finally:
+        ours.stop()
 
 
 def test_what_is_known_of_a_snapshot_is_kept(tmp_path: Path) -> None:
