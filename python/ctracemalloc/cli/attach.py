@@ -108,7 +108,6 @@ def make_parser() -> Parser:
         "--nframe",
         metavar="N",
         type=int,
-        default=DEFAULT_NFRAME,
         help=f"start: frames kept per traceback (default: {DEFAULT_NFRAME})",
     )
     parser.add_argument(
@@ -132,6 +131,14 @@ def _check_options(options: argparse.Namespace) -> None:
         raise UsageError(f"{options.pid} is no process id")
     if options.pid == os.getpid():
         raise UsageError("that is this process itself")
+    for name, value, action in (
+        ("-n", options.nframe, remote.START),
+        ("-o", options.output, remote.SNAPSHOT),
+    ):
+        if value is not None and options.action != action:
+            raise UsageError(f"{name} goes with {action!r} alone, not with {options.action!r}")
+    if options.nframe is None:
+        options.nframe = DEFAULT_NFRAME
     if not 1 <= options.nframe <= startup.MAX_NFRAME:
         raise UsageError(f"-n {options.nframe}: not a number from 1 to {startup.MAX_NFRAME}")
     if not 0 < options.timeout < float("inf"):
