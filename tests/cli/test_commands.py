@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str], cal
     text = capsys.readouterr().out
     assert "examples:" in text
     assert f"ctracemalloc {command}" in text
+
+
+def test_the_version(call: Caller) -> None:
+    version = metadata.version("ctracemalloc")
+    assert call("--version") == (0, f"ctracemalloc {version}\n", "")
 
 
 COMPLETED = [

@@ -340,6 +340,7 @@ def test_help(env: Environment) -> None:
     assert done.returncode == 0
     assert "  run " in done.stdout
     assert "  doctor " in done.stdout
+    assert "ctracemalloc --version" in done.stdout
     done = env.run(*RUN, "--help")
     assert done.returncode == 0
     assert "SCRIPT | DIR | ZIP | -m MODULE | -c CODE | -" in done.stdout

@@ -46,6 +46,12 @@ def _run(given: list[str]) -> int:
         if name in ("-h", "--help"):
             print(_help(), end="")
             return 0
+        if name == "--version":
+            # Imported when it is asked for, as commands are.
+            from ctracemalloc.cli.version import installed_version
+
+            print(f"ctracemalloc {installed_version()}")
+            return 0
         if name not in COMMANDS:
             raise UsageError(f"unknown command {name!r}" if name else "which command?")
         command = importlib.import_module(f"{__name__}.{name}")
@@ -87,7 +93,8 @@ def _help() -> str:
         "\n"
         f"commands:\n{commands}"
         "\n"
-        "'ctracemalloc COMMAND --help' tells more about one.\n"
+        "'ctracemalloc COMMAND --help' tells more about one; 'ctracemalloc --version' prints the "
+        "version.\n"
         "Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted, 141 nobody reads the "
         "output;\n'run' ends as its program does.\n"
     )

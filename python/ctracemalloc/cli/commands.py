@@ -30,6 +30,7 @@ def reference() -> str:
 def _pages() -> Iterator[str]:
     yield "# Commands\n"
     yield "`ctracemalloc COMMAND ...`, also as `python -m ctracemalloc COMMAND ...`.\n"
+    yield "`ctracemalloc --version` prints the version.\n"
     yield "| command | |\n|---|---|"
     for command, summary in COMMANDS.items():
         yield f"| [`{command}`](#{command}) | {summary} |"

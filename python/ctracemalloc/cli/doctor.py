@@ -11,7 +11,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 
 import ctracemalloc_startup as startup
@@ -20,6 +19,7 @@ import ctracemalloc
 from ctracemalloc import _engine, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
+from ctracemalloc.cli.version import installed_version
 from ctracemalloc.live.say import count_of
 
 _VARIABLES = (
@@ -75,11 +75,7 @@ def _interpreter() -> Iterator[_Finding]:
 
 def _package() -> Iterator[_Finding]:
     label = "ctracemalloc"
-    try:
-        version = metadata.version("ctracemalloc")
-    except metadata.PackageNotFoundError:
-        version = "not installed, found on sys.path"
-    yield label, f"{version}, {Path(ctracemalloc.__file__).parent}", False
+    yield label, f"{installed_version()}, {Path(ctracemalloc.__file__).parent}", False
     yield label, f"engine: {_engine.__file__}", False
 
 
