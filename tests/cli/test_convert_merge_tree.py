@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ctracemalloc
 import pytest
-from cli_support import NEW_TOTAL, OLD_TOTAL, Caller
+from cli_support import LOAD, NEW_TOTAL, OLD_TOTAL, Caller, dump
 from ctracemalloc import Snapshot
 
 _READ = """\
@@ -69,6 +69,23 @@ def test_merge_adds_up(call: Caller, old: Path, new: Path, tmp_path: Path) -> No
     assert sum(trace.size for trace in merged.traces) == OLD_TOTAL + 2 * NEW_TOTAL
     assert call("merge", old, tmp_path / "none", "-o", tmp_path / "y").status == 1
     assert not (tmp_path / "y").exists()
+
+
+_DUMP = """\
+import sys, tracemalloc
+tracemalloc.Snapshot([(0, 2**62, (("app/load.py", 7),), 1)] * 2, 1).dump(sys.argv[1])
+"""
+
+
+def test_sizes_that_no_file_can_hold_together(call: Caller, tmp_path: Path) -> None:
+    half = dump(tmp_path, "half.ctm", [(0, 2**62, (LOAD,), 1)])
+    pickled = tmp_path / "both.pickle"
+    subprocess.run([sys.executable, "-I", "-S", "-c", _DUMP, pickled], check=True, timeout=60)
+    target = tmp_path / "all.ctm"
+    said = f"cannot write {target}: the traces' sizes or counts add up to 2^63 or more\n"
+    assert call("merge", half, half, "-o", target) == (1, "", f"ctracemalloc merge: {said}")
+    assert call("convert", pickled, "-o", target) == (1, "", f"ctracemalloc convert: {said}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["both.pickle", "half.ctm"]
 
 
 def test_the_tree(call: Caller, new: Path) -> None:

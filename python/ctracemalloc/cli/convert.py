@@ -9,7 +9,7 @@ from pathlib import Path
 from ctracemalloc import Snapshot, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
-from ctracemalloc.cli.outputs import add_output, check_output, writing
+from ctracemalloc.cli.outputs import add_output, check_output, write_snapshot, writing
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_snapshot
 from ctracemalloc.report.text import printable
@@ -45,11 +45,12 @@ def main(arguments: Sequence[str]) -> int:
             f"{options.file} is of the {snapshot.kind}: it knows no single blocks, which a dump "
             "of the standard library consists of"
         )
-    with working(f"writing {printable(options.output)}"), writing(options.output) as file:
+    with working(f"writing {printable(options.output)}"):
         if is_to_pickle:
-            pickle.dump(_as_stdlib(snapshot), file, pickle.HIGHEST_PROTOCOL)
+            with writing(options.output) as file:
+                pickle.dump(_as_stdlib(snapshot), file, pickle.HIGHEST_PROTOCOL)
         else:
-            snapshot.dump(file)
+            write_snapshot(snapshot, options.output)
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
-from ctracemalloc.cli.outputs import add_output, check_output, writing
+from ctracemalloc.cli.outputs import add_output, check_output, write_snapshot
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_snapshots
 
@@ -31,8 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             merged = Snapshot.merge(*snapshots)
     except (ValueError, OverflowError) as error:
         raise CommandError(f"these snapshots cannot be merged: {error}") from error
-    with writing(options.output) as file:
-        merged.dump(file)
+    write_snapshot(merged, options.output)
     return 0
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.streams import is_stdout_closed
@@ -66,6 +67,15 @@ def writing(path: str) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def write_snapshot(snapshot: Snapshot, path: str) -> None:
+    """Write a snapshot file, or end the command with the reason why there can be none."""
+    with writing(path) as file:
+        try:
+            snapshot.dump(file)
+        except ValueError as error:
+            raise CommandError(f"cannot write {path}: {error}") from error
 
 
 def _cannot_write(path: str, error: OSError) -> CommandError:
