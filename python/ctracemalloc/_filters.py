@@ -24,7 +24,12 @@ def _normalize_filename(filename: str | os.PathLike[str]) -> str:
 
 
 class BaseFilter:
-    """What filters have in common; a subclass says in `_match` whether a trace is kept."""
+    """What filters have in common; a subclass says in `_match` whether a trace is kept.
+
+    `_match` is given a tuple: domain, size, frames (file and line, the newest first) and number of
+    frames before they were cut, or None. For a snapshot that knows no single blocks
+    (`take_snapshot()`) it is asked once for each traceback, and to use the size is a ValueError.
+    """
 
     __module__ = "ctracemalloc"
 

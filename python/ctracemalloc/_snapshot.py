@@ -140,7 +140,8 @@ class Snapshot:
             # Once for each row of equal traces.
             if any(map(wants_names, include + exclude)):
                 return traces.select(bytes(_judge_with_names(traces, include, exclude)))
-            passes = (self._filter_trace(include, exclude, trace) for trace, _ in traces.rows())
+            rows = _rows_to_judge(traces, traces.rows())
+            passes = (self._filter_trace(include, exclude, trace) for trace, _ in rows)
             return traces.select(bytes(passes))
         return [trace for trace in traces if self._filter_trace(include, exclude, trace)]
 
@@ -281,11 +282,24 @@ def _filter_in_engine(traces: Traces, filters: list[BaseFilter]) -> SnapshotTabl
     return table.filter(specs)
 
 
+def _rows_to_judge(
+    table: SnapshotTable, rows: Iterator[tuple[TraceTuple, int]]
+) -> Iterator[tuple[TraceTuple, int]]:
+    """Return rows as a filter's `_match` may see them, without sizes that no block has."""
+    if table.kind() == "live":
+        return rows
+    from ctracemalloc._unknown_size import without_sizes
+
+    return without_sizes(table, rows)
+
+
 def _judge_with_names(
     table: SnapshotTable, include: list[BaseFilter], exclude: list[BaseFilter]
 ) -> Iterator[bool]:
     """Say of each row whether it passes. Filters that look for names are shown them."""
-    for (trace, _), (named, _) in zip(table.rows(), table.named_rows(), strict=True):
+    rows = _rows_to_judge(table, table.rows())
+    named_rows = _rows_to_judge(table, table.named_rows())
+    for (trace, _), (named, _) in zip(rows, named_rows, strict=True):
 
         def matches(
             trace_filter: BaseFilter, trace: TraceTuple = trace, named: TraceTuple = named

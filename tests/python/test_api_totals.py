@@ -6,7 +6,9 @@ import copy
 import inspect
 import pickle
 import sys
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import ctracemalloc
 import pytest
@@ -215,3 +217,94 @@ def test_a_filter_of_the_users_own_sees_each_traceback() -> None:
     kept = peak.filter_traces([Own(inclusive=True)])
     assert kept.kind == "peak"
     assert at_line(kept, line) == at_line(peak, line)
+
+
+class Judge(ctracemalloc.BaseFilter):
+    """Keeps what a function says of the tuple that `_match` is given."""
+
+    def __init__(self, says: Callable[[Any], object], *, inclusive: bool = True) -> None:
+        super().__init__(inclusive)
+        self.says = says
+
+    def _match(self, trace: object) -> object:
+        return self.says(trace)
+
+
+class NamedJudge(Filter):
+    """One that has names of functions shown to it, and then looks at the size."""
+
+    def __init__(self) -> None:
+        super().__init__(True, "*", function_pattern="*")
+
+    def _match(self, trace: Any) -> bool:
+        return super()._match(trace) and trace[1] > 1000
+
+
+@pytest.mark.parametrize("at", [PEAK, CHURN, REUSE])
+@pytest.mark.parametrize(
+    "by_size",
+    [
+        Judge(lambda trace: trace[1] > 1000),
+        Judge(lambda trace: trace[1] <= 1000, inclusive=False),
+        Judge(lambda trace: trace[1] == 1000),
+        Judge(lambda trace: trace[1]),
+        Judge(lambda trace: trace[1] in {1000}),
+        Judge(lambda trace: sum(trace[1:2]) > 1000),
+        Judge(lambda trace: range(10)[trace[1]]),
+        Judge(lambda trace: int(trace[1])),
+        Judge(lambda trace: float(trace[1])),
+        Judge(lambda trace: trace[1] & -trace[1]),
+        Judge(lambda trace: abs(trace[1])),
+        Judge(lambda trace: trace[1] / 1024),
+        Judge(lambda trace: 2 ** trace[1]),
+        Judge(lambda trace: "%d" % trace[1] == "1000"),  # noqa: UP031
+        Judge(lambda trace: max(trace[1], 1000)),
+        Judge(lambda trace: trace == (0, 1000, trace[2], trace[3])),
+        Judge(lambda trace: hash(trace)),
+        Judge(lambda trace: str(ctracemalloc.Trace(trace))),
+        NamedJudge(),
+    ],
+)
+def test_a_filter_of_the_users_own_is_shown_no_size(at: str, by_size: Filter) -> None:
+    churn(10)
+    spare = [number + 0.5 for number in range(1000)]
+    del spare
+    assert [number + 0.5 for number in range(100)]
+    snapshot = ctracemalloc.take_snapshot(at=at)
+    if not snapshot.statistics("lineno"):
+        assert at == REUSE
+        assert sys.version_info < (3, 13)
+        pytest.skip("reuse is followed from 3.13 on")
+    with pytest.raises(ValueError, match=f"snapshot of the {at} knows .* no single blocks"):
+        snapshot.filter_traces([by_size])
+
+
+def test_a_filter_of_the_users_own_sees_sizes_where_they_are_known() -> None:
+    held = [bytes(size) for size in (500, 5000)]
+    live = ctracemalloc.take_snapshot().filter_traces(THIS)
+    kept = live.filter_traces([Judge(lambda trace: trace[1] > 5000)])
+    assert [trace.size for trace in kept.traces] == [sys.getsizeof(held[1])]
+
+
+def test_filters_that_do_not_look_at_the_size_unpack_it() -> None:
+    def says(trace: Any) -> bool:
+        domain, _size, frames, total_nframe = trace
+        assert trace[:1] == (domain,)
+        assert trace[2:] == (frames, total_nframe)
+        assert repr(trace[:2]) == "(0, <unknown size>)"
+        return bool(frames[0][0] == __file__)
+
+    class Mine(Filter):
+        pass
+
+    peak, line = make_peak()
+    filters: list[Any] = [
+        Judge(says),
+        Mine(True, __file__),
+        Mine(True, __file__, function_pattern="*"),
+        tracemalloc.Filter(True, __file__),
+    ]
+    for by_file in filters:
+        kept = peak.filter_traces([by_file])
+        assert at_line(kept, line) == at_line(peak, line)
+        assert kept.statistics("lineno") == peak.filter_traces(THIS).statistics("lineno")
