@@ -88,6 +88,60 @@ def test_an_interrupt(call: Caller, new: Path, monkeypatch: pytest.MonkeyPatch, 
     assert [path.name for path in new.parent.iterdir()] == ["new.ctm"]
 
 
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("given", ["-", "/dev/stdin", "/dev/fd/N", "/proc/self/fd/N"])
+def test_a_pipe_in_the_place_of_a_file(new: Path, name: str, given: str) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, new.read_bytes())
+    # To open it anew would wait for another writer.
+    os.close(writer)
+    told = words(name, Path(given.replace("N", str(reader))), new)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-m", "ctracemalloc", *told],
+        stdin=reader,
+        pass_fds=[reader],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(reader)
+    assert (done.returncode, done.stderr) == (0, "")
+    if name in WRITERS:
+        assert (new.parent / "out").stat().st_size > 0
+    elif name == "info":
+        assert done.stdout.startswith(f"file    {told[1]}, {new.stat().st_size} B\n")
+    else:
+        assert "5 blocks" in done.stdout
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_fifo_in_a_folder_is_not_waited_for(call: Caller, new: Path, name: str) -> None:
+    fifo = new.parent / "fifo"
+    os.mkfifo(fifo)
+    done = call(*words(name, fifo, new))
+    reason = f"cannot read {fifo}: not a snapshot file: it is a FIFO (to read it: - < {fifo})"
+    assert done == (1, "", f"ctracemalloc {name.split()[0]}: {reason}\n")
+
+
+def test_a_stdin_that_is_none(new: Path) -> None:
+    said = "ctracemalloc top: cannot read -: the standard input is "
+    assert with_closed("<&-", "top", "-").stderr == f"{said}closed\n"
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "ctracemalloc", "top", "-"]
+    done = subprocess.run(
+        command, stdin=follower, capture_output=True, text=True, timeout=60, check=False
+    )
+    os.close(leader)
+    os.close(follower)
+    assert (done.returncode, done.stderr) == (1, f"{said}a terminal\n")
+    with new.open("rb") as file:
+        done = subprocess.run(
+            command, stdin=file, capture_output=True, text=True, timeout=60, check=True
+        )
+    assert done.stdout.startswith("-: 85.5 KiB in 5 blocks ")
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_file_that_is_there_is_kept(call: Caller, new: Path, name: str) -> None:
     (new.parent / "out").write_text("precious", encoding="utf-8")

@@ -124,6 +124,18 @@ def test_a_series_gives_its_name_to_the_page(new_file: Path, tmp_path: Path) -> 
         assert "<title>app.series</title>" in text
 
 
+def test_a_page_of_stdin(new_file: Path, tmp_path: Path) -> None:
+    with new_file.open("rb") as stdin:
+        subprocess.run(
+            [sys.executable, "-m", "ctracemalloc", "report", "-"],
+            cwd=tmp_path,
+            stdin=stdin,
+            timeout=60,
+            check=True,
+        )
+    assert "<title>stdin</title>" in (tmp_path / "stdin.html").read_text(encoding="utf-8")
+
+
 def test_small_frames_are_folded_and_counted(tmp_path: Path) -> None:
     traces = [trace(10, ("main.py", 1), (f"small{number}.py", 1)) for number in range(1000)]
     traces += [trace(10_000_000, ("main.py", 2))]

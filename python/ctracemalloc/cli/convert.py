@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from pathlib import Path
 
 from ctracemalloc import Snapshot, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.outputs import add_output, check_output, write_snapshot, writing
 from ctracemalloc.cli.progress import working
-from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.cli.snapshots import open_content
 from ctracemalloc.report.text import printable
 
 # What `.ctm` files begin with.
@@ -36,9 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     """Write the file."""
     options = make_parser().parse_args(arguments)
     check_output(options.output, options.force)
-    snapshot = open_snapshot(options.file)
-    with Path(options.file).open("rb") as file:
-        is_ctm = file.read(len(_MAGIC)) == _MAGIC
+    content = open_content(options.file)
+    snapshot = content.snapshot
+    is_ctm = content.beginning.startswith(_MAGIC)
     is_to_pickle = options.to == "pickle" if options.to else is_ctm
     if is_to_pickle and snapshot.kind != "live":
         raise CommandError(
@@ -57,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc convert", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("file", metavar="FILE", help="a snapshot, or a dump")
+    parser.add_argument("file", metavar="FILE", help="a snapshot, or a dump; - is stdin")
     parser.add_argument("--to", choices=("ctm", "pickle"), help="what to write")
     add_output(parser)
     return parser

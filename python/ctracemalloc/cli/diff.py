@@ -92,8 +92,8 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc diff", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("old", metavar="OLD", help="the older snapshot")
-    parser.add_argument("new", metavar="NEW", help="the newer snapshot")
+    parser.add_argument("old", metavar="OLD", help="the older snapshot; - is stdin")
+    parser.add_argument("new", metavar="NEW", help="the newer snapshot; - is stdin")
     add_grouping(parser, limit=10)
     parser.add_argument(
         "--sort",

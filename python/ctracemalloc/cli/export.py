@@ -80,7 +80,7 @@ def _churn(options: argparse.Namespace, snapshot: Snapshot) -> Snapshot:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc export", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    parser.add_argument("file", metavar="FILE", help="a snapshot; - is stdin")
     parser.add_argument("--format", choices=_WRITERS, required=True, help="what to write")
     parser.add_argument(
         "--churn",

@@ -6,16 +6,14 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from ctracemalloc import Snapshot
 from ctracemalloc._about import said_of
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
-from ctracemalloc.cli.snapshots import open_snapshot
+from ctracemalloc.cli.snapshots import Content, open_content
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.domains import domains_as_json, totals_by_domain
 from ctracemalloc.report.text import human_size, printable
@@ -35,9 +33,9 @@ examples:
 def main(arguments: Sequence[str]) -> int:
     """Print the findings."""
     options = make_parser().parse_args(arguments)
-    snapshot = open_snapshot(options.file)
+    read = open_content(options.file)
     with working("adding up"):
-        content = describe(options.file, snapshot)
+        content = describe(options.file, read)
     if options.json:
         print(json.dumps(content, indent=1, default=repr))
         return 0
@@ -51,13 +49,14 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc info", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    parser.add_argument("file", metavar="FILE", help="a snapshot; - is stdin")
     parser.add_argument("--json", action="store_true", help="print JSON, sizes in bytes")
     return parser
 
 
-def describe(path: str, snapshot: Snapshot) -> dict[str, Any]:
+def describe(path: str, read: Content) -> dict[str, Any]:
     """Return what is known of a snapshot, as plain data."""
+    snapshot = read.snapshot
     traces = snapshot.traces._traces
     table = as_table(traces)
     domains = totals_by_domain(snapshot)
@@ -65,7 +64,7 @@ def describe(path: str, snapshot: Snapshot) -> dict[str, Any]:
     stacks = {(frames, total_nframe) for (_, _, frames, total_nframe), _ in rows}
     return {
         "file": path,
-        "file_bytes": Path(path).stat().st_size,
+        "file_bytes": read.length,
         "kind": snapshot.kind,
         "size": sum(total.size for total in domains.values()),
         "count": sum(total.count for total in domains.values()),

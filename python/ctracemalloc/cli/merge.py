@@ -38,6 +38,6 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc merge", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a snapshot")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a snapshot; - is stdin")
     add_output(parser)
     return parser

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import sys
@@ -15,6 +14,7 @@ from typing import BinaryIO
 from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
+from ctracemalloc.cli.links import follow, is_descriptor
 from ctracemalloc.cli.streams import is_stdout_closed
 
 STDOUT = "-"
@@ -35,7 +35,7 @@ def check_output(path: str, force: bool) -> None:
             raise CommandError(f"cannot write {path}: the standard output is closed")
         return
     try:
-        target = _follow(path)
+        target = follow(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     folder = target.absolute().parent
@@ -44,7 +44,7 @@ def check_output(path: str, force: bool) -> None:
     if not folder.is_dir():
         raise CommandError(f"cannot write {path}: no such folder: {folder}")
     if target.is_file() and not force:
-        stdout = ", -o - writes to stdout" if _is_descriptor(target) else ""
+        stdout = ", -o - writes to stdout" if is_descriptor(target) else ""
         raise CommandError(
             f"cannot write {path}: it is there already (--force writes over it{stdout})"
         )
@@ -60,7 +60,7 @@ def writing(path: str) -> Iterator[BinaryIO]:
         return
     try:
         # A link keeps its place: what it leads to is replaced.
-        target = _follow(path)
+        target = follow(path)
         with _replacing(target) if _is_replaced(target) else target.open("wb") as file:
             yield file
     except BrokenPipeError:
@@ -82,46 +82,10 @@ def _cannot_write(path: str, error: OSError) -> CommandError:
     return CommandError(f"cannot write {path}: {error.strerror or error}")
 
 
-def _follow(path: str) -> Path:
-    """Return where the links at the end of a path lead, at most to an open file's descriptor."""
-    target = Path(path)
-    if target.is_symlink():
-        # What leads nowhere, or in a circle, is refused by the system's own words.
-        target.stat()
-    while True:
-        try:
-            found = target.lstat()
-        except FileNotFoundError:
-            return target
-        is_link = stat.S_ISLNK(found.st_mode)
-        if (is_link or stat.S_ISFIFO(found.st_mode)) and _is_trap(target, found):
-            raise OSError(errno.EACCES, "it is another user's, in a folder that all may write to")
-        if not is_link or _is_descriptor(target):
-            return target
-        target = target.parent / target.readlink()
-
-
-def _is_trap(path: Path, found: os.stat_result) -> bool:
-    """Tell whether others may have left a link or a FIFO there, in a folder such as /tmp.
-
-    The rule of Linux's protected_symlinks, which a path that is followed by hand goes past.
-    """
-    folder = path.parent.stat()
-    shared = stat.S_ISVTX | stat.S_IWOTH
-    is_shared = folder.st_mode & shared == shared
-    return is_shared and found.st_uid not in (os.geteuid(), folder.st_uid)
-
-
-def _is_descriptor(path: Path) -> bool:
-    """Tell whether a path is a process's name for a file that it has open, as /dev/stdout is."""
-    parts = path.parent.resolve().parts
-    return parts[:2] == ("/", "proc") and parts[-1] == "fd"
-
-
 def _is_replaced(target: Path) -> bool:
     """Tell whether another file takes the target's place; else it is written where it is."""
     # A pipe or a device has no contents that could be lost.
-    return not _is_descriptor(target) and (target.is_file() or not target.exists())
+    return not is_descriptor(target) and (target.is_file() or not target.exists())
 
 
 @contextmanager

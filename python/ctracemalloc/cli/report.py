@@ -11,6 +11,7 @@ from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
+from ctracemalloc.cli.inputs import STDIN
 from ctracemalloc.cli.outputs import check_output, writing
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_domain, asked_domains, nothing, of_domains
@@ -34,7 +35,9 @@ examples:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc report", description=_DESCRIPTION, epilog=_EXAMPLES)
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a snapshot, or a folder of them")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a snapshot, or a folder of them; - is stdin"
+    )
     parser.add_argument(
         "-o", "--output", metavar="PAGE", help="default: the last FILE's name with .html"
     )
@@ -96,6 +99,8 @@ def _expand(given: str) -> list[str]:
 
 
 def _name(given: str) -> str:
+    if given == STDIN:
+        return "stdin"
     # A folder may be given as series/, or as . and .. are.
     return Path(os.path.abspath(given)).name  # noqa: PTH100 - links are not followed
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
 
 from ctracemalloc import FormatError, Snapshot
 from ctracemalloc._about import said_of
@@ -11,6 +14,7 @@ from ctracemalloc._domains import learn_names
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
+from ctracemalloc.cli.inputs import open_input
 from ctracemalloc.cli.progress import track, working
 from ctracemalloc.report.text import printable
 
@@ -24,8 +28,21 @@ KEY_TYPES = {
 }
 
 
+class Content(NamedTuple):
+    """A snapshot, and of what file it is."""
+
+    snapshot: Snapshot
+    beginning: bytes
+    length: int
+
+
 def open_snapshot(path: str) -> Snapshot:
     """Read a snapshot, or end the command with the reason why not."""
+    return open_content(path).snapshot
+
+
+def open_content(path: str) -> Content:
+    """Read a snapshot as `open_snapshot` does, and look at its file."""
     with working(f"reading {printable(path)}"):
         return _load(path)
 
@@ -34,7 +51,7 @@ def open_snapshots(paths: Sequence[str]) -> list[Snapshot]:
     """Read several snapshots as `open_snapshot` does."""
     if len(paths) == 1:
         return [open_snapshot(paths[0])]
-    return [_load(path) for path in track(paths, len(paths), "reading")]
+    return [_load(path).snapshot for path in track(paths, len(paths), "reading")]
 
 
 def open_comparable(paths: Sequence[str]) -> list[Snapshot]:
@@ -52,20 +69,32 @@ def _compared_as(snapshot: Snapshot) -> str:
     return "live blocks" if snapshot.kind in ("live", "peak") else f"the {snapshot.kind}"
 
 
-def _load(path: str) -> Snapshot:
+def _load(path: str) -> Content:
     try:
-        snapshot = Snapshot.load(path)
+        content = _read(path)
     except FormatError as error:
         reason = str(error).removeprefix(f"{path!r}: ")
+        if Path(path).is_fifo():
+            reason += f" (to read it: - < {path})"
         raise CommandError(f"cannot read {path}: {reason}") from error
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
     except MemoryError as error:
         raise CommandError(f"cannot read {path}: out of memory") from error
-    table = as_table(snapshot.traces._traces)
+    table = as_table(content.snapshot.traces._traces)
     if table is not None:
         learn_names(said_of(table).get("domains", {}))
-    return snapshot
+    return content
+
+
+def _read(path: str) -> Content:
+    with open_input(path) as source:
+        if source is not None:
+            snapshot = Snapshot.load(cast("BinaryIO", source))
+            return Content(snapshot, source.beginning, source.length)
+    snapshot = Snapshot.load(path)
+    with Path(path).open("rb") as file:
+        return Content(snapshot, file.read(16), os.fstat(file.fileno()).st_size)
 
 
 def add_grouping(parser: Parser, limit: int) -> None:

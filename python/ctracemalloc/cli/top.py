@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc top", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    parser.add_argument("file", metavar="FILE", help="a snapshot; - is stdin")
     add_grouping(parser, limit=10)
     parser.add_argument(
         "--sort", choices=_ORDERS, default="size", help="order of the entries (default: size)"

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the command's options."""
     parser = Parser(prog="ctracemalloc tree", description=_DESCRIPTION, epilog=_EPILOG)
-    parser.add_argument("file", metavar="FILE", help="a snapshot")
+    parser.add_argument("file", metavar="FILE", help="a snapshot; - is stdin")
     parser.add_argument(
         "--by",
         choices=[key for key in KEY_TYPES if key != "traceback"],
