@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_support import Caller
+from cli_support import Caller, dump
 from ctracemalloc.cli import top
 
 READERS = ("top", "info")
@@ -61,6 +61,25 @@ def test_a_full_disk_is_one_line(new: Path) -> None:
         done = run("top", new, stdout=full.fileno())
     assert done.returncode == 1
     assert done.stderr == "ctracemalloc top: the standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["top", "tree", "info", "diff", "report"])
+def test_an_encoding_that_has_not_all_characters(tmp_path: Path, command: str) -> None:
+    path = dump(tmp_path, "caf\u00e9 \u65e5.ctm", [(0, 1000, (("app/\u672c.py", 7),), 1)])
+    files = [path.name, path.name] if command == "diff" else [path.name]
+    done = subprocess.run(
+        [sys.executable, "-m", "ctracemalloc", command, *files],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        encoding="latin-1",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\u00e9 \\u65e5" in done.stdout
+    if command in ("top", "tree"):
+        assert "app/\\u672c.py:7" in done.stdout
 
 
 def test_an_interrupt_is_one_line(call: Caller, new: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from ctracemalloc.cli.errors import CommandError, UsageError
-from ctracemalloc.cli.streams import closed_streams_replaced
+from ctracemalloc.cli.streams import closed_streams_replaced, escape_on_stdout
 
 COMMANDS = {
     "run": "run a program with every allocation traced, and report at its end",
@@ -36,8 +36,12 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments (default: the process's own) name; return its status."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+        # The process is the command's alone.
+        escape_on_stdout()
     with closed_streams_replaced():
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        return _run(list(arguments))
 
 
 def _run(given: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The standard streams of a process that was started with one of them closed."""
+"""The standard streams of a process: closed, or of an encoding that has not all characters."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ def closed_streams_replaced() -> Iterator[None]:
         if sys.stderr is None:
             stack.enter_context(redirect_stderr(_Nowhere()))
         yield
+
+
+def escape_on_stdout() -> None:
+    """Print by an escape what stdout's encoding has no bytes for, as stderr does by itself."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def is_stdout_closed() -> bool:
