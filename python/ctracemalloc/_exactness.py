@@ -1,8 +1,8 @@
 """Which statistics of a churn may be wrong, of which some was counted by stacks that are gone.
 
-That part is known by its line: it stands under a stack of this line alone, without the name of the
-function. What was too much to be known by line stands under its file, line 0, and what was too much
-for that under `<given back>`.
+That part is known by its domain and line: it stands under a stack of this line alone, without the
+name of the function. What was too much to be known by line stands under its file, line 0, and what
+was too much for that under `<given back>`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ctracemalloc._engine import SnapshotTable
     from ctracemalloc._filters import BaseFilter, Spec
     from ctracemalloc._model import FrameTuple, Statistic, Traceback
+
+    # Whether a filter is inclusive, and how the engine takes it.
+    _Judge = tuple[bool, Spec | None]
 
 _ANY_FILE = "<given back>"
 # It has no name of a function either, and never had callers.
@@ -58,8 +61,9 @@ def _doubt(
     asks_for_callers = has_callers and (cumulative or key_type == "traceback")
     if snapshot.is_exact and not asks_for_callers and key_type != "function":
         return None
-    places = _places_without_stack(snapshot)
-    files = _files_of_rest(snapshot, places)
+    folded = _without_stack(snapshot)
+    places = {place for _, place in folded}
+    files = {filename for _, filename in _files_of_rest(snapshot, folded)}
     if _ANY_FILE in files or (cumulative and has_callers and places):
         return lambda _: True
     if key_type in ("filename", "module") or not places:
@@ -77,38 +81,68 @@ def _newest(traceback: Traceback) -> FrameTuple:
 
 
 def _is_complete(before: Snapshot, after: Snapshot, filters: Iterable[BaseFilter]) -> bool:
-    places = _places_without_stack(before)
-    if places and not all(_looks_at_line(f, before.traceback_limit) for f in filters):
+    judges = [(f.inclusive, engine_spec(f)) for f in filters]
+    has_callers = before.traceback_limit > 1
+    folded = _without_stack(before)
+    files = {(domain, filename) for domain, (filename, _) in folded}
+    wanted = {file for file in files if _may_pass(judges, *file, has_callers)}
+    if wanted and not all(_looks_at_line(spec, has_callers) for _, spec in judges):
         return False
-    gone = _files_of_rest(before, places) - _files_of_rest(after, _places_without_stack(after))
-    if not gone:
+    rest = _files_of_rest(before, folded) & wanted
+    return rest <= _files_of_rest(after, _without_stack(after))
+
+
+def _may_pass(judges: Sequence[_Judge], domain: int, filename: str, has_callers: bool) -> bool:
+    """Tell whether a stack of which no more than this is known may be one that filters keep."""
+    include = [spec for inclusive, spec in judges if inclusive]
+    exclude = [spec for inclusive, spec in judges if not inclusive]
+    if include and not any(_may_match(spec, domain, filename, has_callers) for spec in include):
+        return False
+    return not any(_matches_all(spec, domain, filename) for spec in exclude)
+
+
+def _may_match(spec: Spec | None, domain: int, filename: str, has_callers: bool) -> bool:
+    """Tell whether a filter matches some stack of the file."""
+    if spec is None:
         return True
-    kept = {_newest(file.traceback)[0] for file in after._statistics("filename", False)}
-    return _ANY_FILE not in gone and kept.isdisjoint(gone)
+    _, matches, _, all_frames, only_domain, _ = spec
+    if only_domain not in (None, domain):
+        return False
+    is_any = filename == _ANY_FILE or (all_frames and has_callers)
+    return is_any or matches is None or matches(filename)
 
 
-def _looks_at_line(trace_filter: BaseFilter, traceback_limit: int) -> bool:
+def _matches_all(spec: Spec | None, domain: int, filename: str) -> bool:
+    """Tell whether a filter matches every stack of the file."""
+    if spec is None:
+        return False
+    _, matches, lineno, _, only_domain, matches_function = spec
+    if only_domain not in (None, domain) or lineno is not None or matches_function is not None:
+        return False
+    return matches is None or (filename != _ANY_FILE and matches(filename))
+
+
+def _looks_at_line(spec: Spec | None, has_callers: bool) -> bool:
     """Tell whether a filter says the same of a stack and of its newest line alone."""
-    spec = engine_spec(trace_filter)
     if spec is None:
         return False
     _, _, _, all_frames, _, matches_function = spec
-    return matches_function is None and not (all_frames and traceback_limit > 1)
+    return matches_function is None and not (all_frames and has_callers)
 
 
-def _places_without_stack(snapshot: Snapshot) -> set[FrameTuple]:
-    """Return the lines of which some is known by line at most."""
+def _without_stack(snapshot: Snapshot) -> set[tuple[int, FrameTuple]]:
+    """Return the domains and lines of which some is known by line at most."""
     by_name: Spec = (True, lambda _: True, None, False, None, lambda name: not name)
     nameless = _table_of(snapshot).filter([by_name])
-    lines = Snapshot(nameless, 1)._statistics("lineno", False)
-    return {_newest(line.traceback) for line in lines} - {_NO_STACK}
+    newest = ((domain, frames[0]) for (domain, _, frames, _), _ in nameless.rows())
+    return {(domain, frame) for domain, frame in newest if frame != _NO_STACK}
 
 
-def _files_of_rest(snapshot: Snapshot, places: set[FrameTuple]) -> set[str]:
-    """Return the files of which some is not even known by line."""
+def _files_of_rest(snapshot: Snapshot, folded: set[tuple[int, FrameTuple]]) -> set[tuple[int, str]]:
+    """Return the domains and files of which some is not even known by line."""
     if snapshot.is_exact:
         return set()
-    return {filename for filename, line in places if line == 0}
+    return {(domain, filename) for domain, (filename, line) in folded if line == 0}
 
 
 def _table_of(snapshot: Snapshot) -> SnapshotTable:

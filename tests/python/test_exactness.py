@@ -161,6 +161,79 @@ print("ok")
 )
 
 
+# Much was given back of one domain, nothing of another one whose blocks are of the same files.
+BY_DOMAIN = (
+    PROGRAM
+    + """
+from ctracemalloc import DomainFilter
+
+def shared(name, count):
+    scope = {{"track": ctracemalloc.track}}
+    source = "def leaf():\\n    track(77, 1000 + {{}}, 10)\\n".format(count)
+    exec(compile(source, name, "exec"), scope)
+    scope["leaf"]()
+    kept.append(scope)
+
+for number in range(300):
+    shared(f"/srv/{{number}}.py", number)
+for number in range({files}):
+    run(f"/srv/{{number}}.py", 300 if number < 300 else 5)
+    if number % 1000 == 0 and any(name == "<given back>" for name, _ in folded_of(take())):
+        break
+for number in range(300):
+    run(f"/junk/{{number}}.py", 300)
+churn = take()
+assert not churn.is_exact
+files = {{filename for filename, line in folded_of(churn) if line == 0}}
+given_back = "<given back>" in files
+assert given_back == ({files} > 300)
+assert given_back or any(name.startswith("/srv/") for name in files)
+assert by(churn, "lineno") >= {{False}}
+
+# What the other domain lacks is none of this one's.
+its_own = [
+    [DomainFilter(True, 77)],
+    [DomainFilter(False, 0)],
+    [Filter(True, "/srv/*", domain=77)],
+    [Filter(True, "*", function_pattern="leaf", domain=77)],
+    [DomainFilter(False, 0), Filter(True, "/srv/*", all_frames=True)],
+    [DomainFilter(False, 0), Filter(False, "/junk/*", lineno=2)],
+]
+for filters in its_own:
+    some = churn.filter_traces(filters)
+    for snapshot in (some, saved(some)):
+        assert sum(s.count for s in snapshot.statistics("lineno")) == 300
+        assert all(by(snapshot, *key) == {{True}} for key in KEYS), filters
+only = churn.filter_traces([DomainFilter(True, 77)])
+for filters in its_own:
+    assert all(by(only.filter_traces(filters), *key) == {{True}} for key in KEYS), filters
+
+# A line is one of all domains, though nothing but this one's may be left of it.
+for filters in (
+    [Filter(True, "/srv/*", lineno=2)],
+    [Filter(True, "/srv/*", function_pattern="leaf")],
+    [Filter(False, "*", lineno=0)],
+    [DomainFilter(True, 77), Filter(True, "/srv/*", lineno=2)],
+):
+    some = churn.filter_traces(filters)
+    assert 77 in some.traces._traces.domains()
+    assert by(some, "lineno") == {{False}}, filters
+    assert not any(diff.is_exact for diff in compare(churn, some, "lineno"))
+# Where nothing is left, nothing that was given back need be missing to be unknown.
+none = churn.filter_traces([Filter(True, "/srv/*", lineno=5000)])
+assert not none.statistics("lineno")
+assert not any(diff.is_exact for diff in compare(churn, none, "lineno"))
+
+# All that a file has of a domain is left out on purpose, as far as files are known.
+some = churn.filter_traces([Filter(False, "/srv/*", domain=0), Filter(False, "/junk/*")])
+theirs = [s for s in some.statistics("lineno") if s.traceback[0].filename.startswith("/srv/")]
+assert len(theirs) == 300
+assert {{s.is_exact for s in theirs}} == {{not given_back}}
+print("ok")
+"""
+)
+
+
 def run_to_ok(source: str) -> None:
     command = [sys.executable, "-c", source]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -175,3 +248,9 @@ def test_what_is_known_by_its_line(nframe: int) -> None:
 @pytest.mark.parametrize("nframe", [1, 25])
 def test_what_is_known_by_less_than_its_file(nframe: int) -> None:
     run_to_ok(BY_LESS.format(nframe=nframe, limit=0))
+
+
+@pytest.mark.parametrize("files", [300, 30_000])
+@pytest.mark.parametrize("nframe", [1, 25])
+def test_what_another_domain_lacks(nframe: int, files: int) -> None:
+    run_to_ok(BY_DOMAIN.format(nframe=nframe, limit=0, files=files))
