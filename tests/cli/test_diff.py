@@ -87,3 +87,7 @@ def test_snapshots_of_different_kinds_do_not_compare(call: Caller, tmp_path: Pat
     line = f"{live} is of live blocks, {churn} of the churn: they do not compare\n"
     assert call("diff", live, churn) == (1, "", f"ctracemalloc diff: {line}")
     assert call("report", live, churn) == (1, "", f"ctracemalloc report: {line}")
+    line = f"{peak} is of the peak, {churn} of the churn: they do not compare\n"
+    assert call("diff", peak, churn) == (1, "", f"ctracemalloc diff: {line}")
+    line = f"{churn} is of the churn, {peak} of the peak: they do not compare\n"
+    assert call("report", churn, peak, live) == (1, "", f"ctracemalloc report: {line}")

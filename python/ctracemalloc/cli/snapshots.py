@@ -57,16 +57,21 @@ def open_snapshots(paths: Sequence[str]) -> list[Snapshot]:
 def open_comparable(paths: Sequence[str]) -> list[Snapshot]:
     """Read snapshots that are to be compared; refuse those of which that would say nothing."""
     snapshots = open_snapshots(paths)
-    kinds = {_compared_as(snapshot): path for path, snapshot in zip(paths, snapshots, strict=True)}
-    if len(kinds) > 1:
-        (one, first), (other, second), *_ = kinds.items()
-        raise CommandError(f"{first} is of {one}, {second} of {other}: they do not compare")
+    first, kind = paths[0], snapshots[0].kind
+    for path, snapshot in zip(paths, snapshots, strict=True):
+        if not _do_compare(kind, snapshot.kind):
+            one, other = _blocks_of(kind), _blocks_of(snapshot.kind)
+            raise CommandError(f"{first} is of {one}, {path} of {other}: they do not compare")
     return snapshots
 
 
-def _compared_as(snapshot: Snapshot) -> str:
+def _do_compare(one: str, other: str) -> bool:
     # What is live now and what was at the peak can be set against each other.
-    return "live blocks" if snapshot.kind in ("live", "peak") else f"the {snapshot.kind}"
+    return one == other or {one, other} == {"live", "peak"}
+
+
+def _blocks_of(kind: str) -> str:
+    return "live blocks" if kind == "live" else f"the {kind}"
 
 
 def _load(path: str) -> Content:
