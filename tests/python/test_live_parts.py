@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_support import ours
 from ctracemalloc.live.on_signal import parse_signal
 from ctracemalloc.live.process import Ceiling, parse_size, resident
 from ctracemalloc.live.series import Series, SeriesFull
@@ -121,6 +122,33 @@ def test_share_without_a_limit(tmp_path: Path) -> None:
     pages = next(line for line in Path("/proc/meminfo").read_text().splitlines())
     assert abs(ceiling.level / (int(pages.split()[1]) * 1024) - 0.5) < 0.01
     assert 0.5 < ceiling.used() / resident() < 2
+
+
+@pytest.mark.parametrize("text", ["1G", "90%"])
+def test_looks_do_not_make_the_peak(tmp_path: Path, text: str) -> None:
+    """They are made in the program, 20 times a second."""
+    names = [f"statistic_{number}" for number in range(200)]
+    names[25] = "inactive_file"
+    files = {
+        "memory.max": "1000\n",
+        "memory.current": "800\n",
+        "memory.stat": "".join(f"{name} {number * 10**9}\n" for number, name in enumerate(names)),
+    }
+    ceiling = Ceiling(text, group(tmp_path, "sys/fs/cgroup/own", files, "0::/own\n"))
+    ours.start(1)
+    try:
+        ceiling.used()
+        ours.reset_peak()
+        ours.reset_churn()
+        before = ours.get_traced_memory()[0]
+        ceiling.used()
+        peak = ours.get_traced_memory()[1]
+        churn = ours.take_snapshot(at="churn").statistics("filename")
+    finally:
+        ours.stop()
+    assert peak - before < 2048
+    allocated = {Path(one.traceback[0].filename).name: one.size for one in churn}
+    assert 0 < allocated["process.py"] < 8192
 
 
 def test_signals() -> None:

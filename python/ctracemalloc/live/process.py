@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+# What is read is in the program's traced memory: no more than the system's short files have.
+_PIECE = 128
 # Control groups of version 1 say "no limit" by a number of about 2**63.
 _NO_LIMIT = 2**60
 
@@ -13,7 +19,7 @@ _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 def resident() -> int:
     """Return the bytes of this process that are in memory."""
-    return int(_read("/proc/self/statm").split()[1]) * _PAGE
+    return int(_first_line("/proc/self/statm").split(None, 2)[1]) * _PAGE
 
 
 def parse_size(text: str) -> int:
@@ -65,22 +71,22 @@ class _Group:
         self.limit = limit
         self._usage = f"{folder}/{usage}"
         self._statistics = f"{folder}/memory.stat"
-        self._cache = cache
+        self._cache = cache.encode() + b" "
 
     def used(self) -> int:
         cached = 0
-        for line in _read(self._statistics).splitlines():
-            name, _, value = line.partition(" ")
-            if name == self._cache:
-                cached = int(value)
-        return max(int(_read(self._usage)) - cached, 0)
+        for line in _lines(self._statistics):
+            if line.startswith(self._cache):
+                cached = int(line[len(self._cache) :])
+                break
+        return max(int(_first_line(self._usage)) - cached, 0)
 
 
 def _find_group(root: str) -> _Group | None:
     """Return the group, of this process or above it, that has the lowest limit."""
     found = None
-    for line in _read(f"{root}/proc/self/cgroup").splitlines():
-        hierarchy, controllers, path = line.split(":", 2)
+    for line in _lines(f"{root}/proc/self/cgroup"):
+        hierarchy, controllers, path = os.fsdecode(line).split(":", 2)
         if hierarchy == "0":
             top, names = f"{root}/sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
@@ -102,16 +108,25 @@ def _upwards(top: str, path: str) -> list[str]:
 
 def _limit(path: str) -> int | None:
     try:
-        text = _read(path).strip()
+        text = _first_line(path)
     except OSError:
         # The root has no such file, and a container may not see what is above it.
         return None
     return int(text) if text.isdigit() and int(text) < _NO_LIMIT else None
 
 
-def _read(path: str) -> str:
+def _first_line(path: str) -> bytes:
+    return next(_lines(path), b"")
+
+
+def _lines(path: str) -> Iterator[bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, 2**16).decode("ascii", "surrogateescape")
+        rest = b""
+        while piece := os.read(descriptor, _PIECE):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
+        if rest:
+            yield rest
     finally:
         os.close(descriptor)
