@@ -201,7 +201,8 @@ def _load_analysis() -> None:
 
 def _bind_analysis() -> None:
     global _has_analysis
-    from ctracemalloc import _filters, _grouping, _model, _snapshot
+    # Loaded by the first `dump()`, `_files` would be growth that the next snapshot shows.
+    from ctracemalloc import _files, _filters, _grouping, _model, _snapshot  # noqa: F401
 
     found = {**vars(_filters), **vars(_grouping), **vars(_model), **vars(_snapshot)}
     for name in _ANALYSIS:

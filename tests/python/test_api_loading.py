@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import ctracemalloc._engine as engine
 import pytest
@@ -59,6 +60,20 @@ def test_loading_leaves_no_trace(at: str) -> None:
         for one in snapshot, again:
             files = [str(statistic.traceback) for statistic in one.statistics("filename", True)]
             assert not [name for name in files if "importlib" in name], files
+    """
+    run(code)
+
+
+def test_what_writes_files_is_loaded_with_it(tmp_path: Path) -> None:
+    """Else it would be the growth that a second snapshot shows."""
+    code = f"""if True:
+        import ctracemalloc
+        ctracemalloc.start(25)
+        snapshot = ctracemalloc.take_snapshot()
+        before = ctracemalloc.get_traced_memory()[0]
+        snapshot.dump({str(tmp_path / "x.ctm")!r}, command=True)
+        after = ctracemalloc.get_traced_memory()[0]
+        assert after - before < 2048, (before, after)
     """
     run(code)
 
