@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ctracemalloc
 import pytest
 from ctracemalloc.live import remote
 from fresh_environment import Environment, fresh_environment
@@ -25,6 +26,18 @@ print("ready", flush=True)
 while True:
     kept[0] = bytes(1_000_000)
     time.sleep(0.01)
+"""
+
+IDLE = """\
+import os, time
+print("ready", flush=True)
+while not os.path.exists("enough"):
+    time.sleep(0.01)
+import ctracemalloc
+peak = ctracemalloc.take_snapshot(at="peak").statistics("filename")
+names = {one.traceback[0].filename: one.size for one in peak}
+# The script that it was told to run has no name.
+print(sum(size for name, size in names.items() if "ctracemalloc" in name or name == "<string>"))
 """
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -112,6 +125,23 @@ def test_start_snapshot_stop(
     # The process itself was told nothing.
     assert process.communicate(timeout=60) == ("", "")
     assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_nothing_of_ours_stands_out(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    """Neither at the peak of a process that does little, nor as growth after its first snapshot."""
+    program = tmp_path / "idle.py"
+    program.write_text(IDLE)
+    process = start(command=env.command(program))
+    for arguments in (("start",), ("snapshot", "-o", "a.ctm"), ("snapshot", "-o", "b.ctm")):
+        assert attach(env, tmp_path, process.pid, *arguments).returncode == 0
+    ends = env.snapshot(tmp_path / "b.ctm")["ends"]
+    assert not [name for name, _ in ends if "importlib" in name], ends
+    (tmp_path / "enough").touch()
+    stdout, stderr = process.communicate(timeout=60)
+    assert (int(stdout) < 2**13, stderr) == (True, ""), stdout
 
 
 @needs_remote
@@ -278,3 +308,16 @@ def test_what_the_process_does(tmp_path: Path) -> None:
     (folder / "late").touch()
     remote.leave_answer(str(folder), (remote.DONE, "text"))
     assert not folder.exists()
+
+
+def test_answer_that_does_not_make_the_peak(tmp_path: Path) -> None:
+    ctracemalloc.start()
+    try:
+        before = ctracemalloc.get_traced_memory()[0]
+        ctracemalloc.reset_peak()
+        remote.leave_answer(str(tmp_path), (remote.DONE, "a \udc80 text"))
+        assert ctracemalloc.get_traced_memory()[1] - before < 4096
+    finally:
+        ctracemalloc.stop()
+    written = (tmp_path / "answer").read_text(encoding="utf-8", errors="surrogatepass")
+    assert written == repr((remote.DONE, "a \udc80 text"))

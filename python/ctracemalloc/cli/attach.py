@@ -52,7 +52,7 @@ def _attach():
     import os, sys
     folder = {folder!r}
     try:
-        open(folder + "/begun", "x").close()
+        os.close(os.open(folder + "/begun", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             from ctracemalloc.live import remote
         except Exception as error:
