@@ -66,6 +66,8 @@ def _attach():
         # The folder is gone: nobody waits for an answer any more.
         pass
 _attach()
+# Else it is in a cycle with its names, which stays until the collector comes by.
+del _attach
 """
 
 _LATE_SCRIPT = """\
