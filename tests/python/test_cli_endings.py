@@ -67,6 +67,26 @@ def assert_reported(env: Environment, ran: Program, stderr: str) -> None:
     assert [str(ENDINGS), LINE] in snapshot["ends"]
 
 
+def test_modules_of_the_program_are_not_taken_for_the_librarys(
+    env: Environment, tmp_path: Path
+) -> None:
+    for name in ("collections", "keyword", "linecache", "re", "token", "tokenize", "typing"):
+        (tmp_path / f"{name}.py").write_text(f"print('{name} was run')\n")
+    (tmp_path / "app.py").write_text("kept = [bytearray(9) for _ in range(99)]\n")
+    options = ("-o", "out.ctm", "--peak", "--churn")
+    command = env.command("-m", "ctracemalloc", "run", *options, "app.py")
+    # Whatever looks for the package must not be led astray either.
+    done = subprocess.run(
+        command, env={**env.variables(), "PYTHONSAFEPATH": "1"}, cwd=tmp_path,
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == ""
+    assert "app.py:1" in done.stderr
+    for kind in ("", ".peak", ".churn"):
+        assert f"out{kind}.ctm\n" in done.stderr
+        assert (tmp_path / f"out{kind}.ctm").exists()
+
+
 @pytest.mark.parametrize("way", ["end", "sys.exit", "message", "exception", "elsewhere"])
 def test_of_its_own(env: Environment, program: Run, way: str) -> None:
     plain = program(way, plain=True).end()

@@ -60,6 +60,7 @@ class Ending:
         self._kinds = kinds
         self._is_opened = is_opened
         self._resident = resident()
+        self._import_path = _ImportPath()
         self._main_thread = _thread.get_ident()
         self._is_busy = False
         self._is_done = False
@@ -156,17 +157,28 @@ class Ending:
         if not ctracemalloc.is_tracing():
             say("ctracemalloc: no snapshot: the program has stopped the tracing\n")
             return
-        current, peak = ctracemalloc.get_traced_memory()
-        growth = resident() - self._resident
-        own = ctracemalloc.get_tracemalloc_memory()
-        # Before anything here allocates.
-        others = [ctracemalloc.take_snapshot(at=kind) for kind in self._kinds]
-        snapshot = ctracemalloc.take_snapshot()
-        path = self._target.path()
-        is_written, outcome = self._write(snapshot, path, "snapshot")
-        if self._top > 0:
-            from ctracemalloc.report import text
+        with self._import_path:
+            # What it allocates leaves no trace, but may replace what had one.
+            ctracemalloc._load_analysis()
+            current, peak = ctracemalloc.get_traced_memory()
+            # Both before anything here allocates.
+            growth = ctracemalloc._engine._overlook(resident) - self._resident
+            own = ctracemalloc.get_tracemalloc_memory()
+            others = [ctracemalloc.take_snapshot(at=kind) for kind in self._kinds]
+            snapshot = ctracemalloc.take_snapshot()
+            path = self._target.path()
+            is_written, outcome = self._write(snapshot, path, "snapshot")
+            outcomes = [outcome]
+            for other in others:
+                beside = self._target.beside(other.kind)
+                _, outcome = self._write(other, beside, f"snapshot of the {other.kind}")
+                outcomes.append(outcome)
+            if self._top > 0:
+                # The latter is what `linecache` imports once it is asked.
+                import tokenize  # noqa: F401
 
+                from ctracemalloc.report import text
+        if self._top > 0:
             say(
                 f"ctracemalloc: {text.human_size(current)} in "
                 f"{count_of(len(snapshot.traces), 'block')} at exit, peak {text.human_size(peak)}\n"
@@ -174,14 +186,8 @@ class Ending:
             say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
             say(text.top_lines(snapshot, self._top, self._target.folder))
             say(_losses())
-        if outcome:
+        for outcome in filter(None, outcomes):
             say(f"ctracemalloc: {outcome}\n")
-        for other in others:
-            _, outcome = self._write(
-                other, self._target.beside(other.kind), f"snapshot of the {other.kind}"
-            )
-            if outcome:
-                say(f"ctracemalloc: {outcome}\n")
         if self._is_opened and is_written:
             from ctracemalloc.report.opening import open_report
 
@@ -196,6 +202,21 @@ class Ending:
         except Exception as error:
             return False, f"no {what}: cannot write {path}: {reason(error)}"
         return True, f"{what} written to {path}" if self._is_told else ""
+
+
+class _ImportPath:
+    """Keeps modules of the program's out that are called as some of the standard library's are."""
+
+    def __init__(self) -> None:
+        # At the start the program's own folder is not on it yet.
+        self._ours = list(sys.path)
+
+    def __enter__(self) -> None:
+        self._programs = sys.path
+        sys.path = list(self._ours)
+
+    def __exit__(self, *_: object) -> None:
+        sys.path = self._programs
 
 
 def _losses() -> str:
