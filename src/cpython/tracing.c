@@ -90,9 +90,15 @@ int ctm_hooks_init(void)
 
 /* ---- start and stop ---- */
 
+/* Returns 0, or 1 if another thread has started it meanwhile; -1 with MemoryError. */
 static int start_tracer(const struct ctm_start_options *options)
 {
     enum ctm_pass pass = ctm_hooks_enter();
+    if (ctm_hooks.tracer.tracing) {
+        ctm_gate_leave(&ctm_hooks.gate, pass);
+        return 1;
+    }
+    ctm_hooks.options = *options;
     ctm_capture_options_init(&ctm_hooks.capture, options->nframe, options->total_nframe);
     int error = CTM_OK;
     for (struct ctm_walker *walker = ctm_hooks.walkers; walker != NULL && error == CTM_OK;
@@ -165,9 +171,9 @@ int ctm_hooks_start(const struct ctm_start_options *options)
         }
         ctm_hooks.exit_registered = true;
     }
-    ctm_hooks.options = *options;
-    if (start_tracer(options) < 0) {
-        return -1;
+    int started = start_tracer(options);
+    if (started != 0) {
+        return started < 0 ? -1 : 0;
     }
     if (ctm_chain_join() < 0) {
         ctm_hooks_stop();

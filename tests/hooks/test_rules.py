@@ -336,6 +336,28 @@ def test_code_objects_die_and_their_addresses_return(run: Run) -> None:
 # Rule 8: fork.
 
 
+def test_the_first_start_of_two_at_once_counts(run: Run) -> None:
+    run(
+        """
+import sys
+def hook(event, arguments):
+    # What another thread may do while the first start() imports it.
+    if event == "import" and arguments[0] == "atexit" and not t.is_tracing():
+        t.start(25)
+        kept.extend(bytearray(8) for _ in range(3000))
+kept = []
+sys.modules.pop("atexit", None)
+sys.addaudithook(hook)
+t.start(1)
+assert len(kept) == 3000
+assert t.get_traceback_limit() == 25
+assert t.get_traced_memory()[0] > 3000 * 8
+kept.extend(bytearray(8) for _ in range(3000))
+assert engine._check() is None
+"""
+    )
+
+
 def test_fork_while_threads_allocate(run: Run) -> None:
     run("""
         import os, threading
