@@ -100,25 +100,28 @@ static const struct ctracemalloc_api api = {
     .untrack = ctm_hooks_untrack,
 };
 
+/* Of an integer of any type, numpy's among them. -1 with an exception. */
+static int parse_word(PyObject *value, size_t *word)
+{
+    PyObject *number = PyNumber_Index(value);
+    *word = number == NULL ? (size_t)-1 : PyLong_AsSize_t(number);
+    Py_XDECREF(number);
+    return *word == (size_t)-1 && PyErr_Occurred() ? -1 : 0;
+}
+
 static int parse_domain(PyObject *value, unsigned int *domain)
 {
-    unsigned long number = PyLong_AsUnsignedLong(value);
-    if (number == (unsigned long)-1 && PyErr_Occurred()) {
+    size_t number;
+    if (parse_word(value, &number) < 0) {
         return -1;
     }
     if (number > UINT_MAX) {
-        PyErr_Format(PyExc_OverflowError, "domain must be in range [0; %u], not %lu", UINT_MAX,
+        PyErr_Format(PyExc_OverflowError, "domain must be in range [0; %u], not %zu", UINT_MAX,
                      number);
         return -1;
     }
     *domain = (unsigned int)number;
     return 0;
-}
-
-static int parse_word(PyObject *value, size_t *word)
-{
-    *word = PyLong_AsSize_t(value);
-    return *word == (size_t)-1 && PyErr_Occurred() ? -1 : 0;
 }
 
 static bool has_arguments(const char *function, Py_ssize_t given, Py_ssize_t wanted)

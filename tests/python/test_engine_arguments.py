@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import ctracemalloc
 import pytest
 from ctracemalloc import _engine
 
@@ -23,6 +24,24 @@ class Unanswerable:
 
     def __eq__(self, other: object) -> bool:
         raise LookupError("no answer")
+
+
+class Seven:
+    """An integer of another type, as numpy's are."""
+
+    def __index__(self) -> int:
+        return 7
+
+
+def test_integers_of_any_type_are_numbers() -> None:
+    ctracemalloc.start()
+    try:
+        assert engine.track(Seven(), Seven(), Seven())
+        assert (7, 7) in [trace[:2] for trace in engine._get_traces()]
+        engine.untrack(Seven(), Seven())
+        assert (7, 7) not in [trace[:2] for trace in engine._get_traces()]
+    finally:
+        ctracemalloc.stop()
 
 
 @pytest.fixture
