@@ -8,6 +8,7 @@ from __future__ import annotations
 # Also what the standard library's module shows of what it imports is there.
 import os
 from _collections_abc import Iterable, Sequence
+from _thread import RLock as _RLock
 
 from ctracemalloc import _engine
 from ctracemalloc._domains import domain_name, get_include, name_domain
@@ -153,7 +154,8 @@ def take_snapshot(*, at: str = "now") -> Snapshot:
     `at="peak"` gives what was live when traced memory was at its peak, `at="churn"` all that was
     allocated, live or not, since `start()` or `reset_churn()`, and `at="reuse"` the part of the
     churn that the interpreter took from its free lists. These know the bytes and blocks of each
-    traceback, and no single blocks.
+    traceback, and no single blocks. A filter of one's own that looks at the size of a trace raises
+    ValueError.
     """
     if not is_tracing():
         raise RuntimeError(
@@ -191,12 +193,18 @@ def _unknown_of(at: str) -> dict[str, bool]:
 
 
 _has_analysis = False
+# A child that is forked in the middle of it would find modules that nobody goes on loading.
+_loading = _RLock()
+os.register_at_fork(
+    before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release
+)
 
 
 def _load_analysis() -> None:
     """Make the names of `_ANALYSIS` globals, without a trace of that where memory is traced."""
     if not _has_analysis:
-        _engine._overlook(_bind_analysis)
+        with _loading:
+            _engine._overlook(_bind_analysis)
 
 
 def _bind_analysis() -> None:
@@ -213,7 +221,8 @@ def _bind_analysis() -> None:
 
 def __getattr__(name: str) -> object:
     if name in _ANALYSIS:
-        _engine._overlook(_bind_analysis)
+        with _loading:
+            _engine._overlook(_bind_analysis)
         return globals()[name]
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,6 +64,36 @@ def test_loading_leaves_no_trace(at: str) -> None:
     run(code)
 
 
+def test_a_fork_meanwhile_waits_for_what_is_being_loaded() -> None:
+    """Its child would have the collector off, and wait for ever for half a module."""
+    code = """if True:
+        import gc, os, signal, sys, threading, time, ctracemalloc, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        begun = threading.Event()
+        def fork():
+            begun.wait()
+            child = os.fork()
+            if child == 0:
+                signal.alarm(30)
+                ctracemalloc.take_snapshot()
+                os._exit(0 if gc.isenabled() else 1)
+            statuses.append(os.waitpid(child, 0)[1])
+        def hook(event, arguments):
+            if event == "exec" and arguments[0].co_filename.endswith("_snapshot.py"):
+                begun.set()
+                time.sleep(0.2)     # for the other thread to come to its fork
+        statuses = []
+        ctracemalloc.start()
+        thread = threading.Thread(target=fork)
+        thread.start()
+        sys.addaudithook(hook)
+        ctracemalloc.take_snapshot()
+        thread.join()
+        assert statuses == [0] and gc.isenabled(), statuses
+    """
+    run(code)
+
+
 def test_what_writes_files_is_loaded_with_it(tmp_path: Path) -> None:
     """Else it would be the growth that a second snapshot shows."""
     code = f"""if True:
