@@ -516,8 +516,9 @@ int ctm_hooks_track(unsigned int domain, uintptr_t address, size_t size)
     return result;
 }
 
-static CTM_ALWAYS_INLINE void untrack_inside(const struct ctm_thread_local *self,
-                                             unsigned int domain, uintptr_t address)
+/* Apart, since gcc would make captures slower where this is a part of its callers. */
+static CTM_NOINLINE void untrack_inside(const struct ctm_thread_local *self, unsigned int domain,
+                                        uintptr_t address)
 {
     if (domain == 0 && address == self->last_address) {
         ctm_tracer_disown_hook(&ctm_hooks.tracer, address);
