@@ -203,8 +203,16 @@ os.register_at_fork(
 def _load_analysis() -> None:
     """Make the names of `_ANALYSIS` globals, without a trace of that where memory is traced."""
     if not _has_analysis:
-        with _loading:
-            _engine._overlook(_bind_analysis)
+        _overlook_loading()
+
+
+def _overlook_loading() -> None:
+    # No `with`: the arguments of its end would stay in a free list, with a trace.
+    _loading.acquire()
+    try:
+        _engine._overlook(_bind_analysis)
+    finally:
+        _loading.release()
 
 
 def _bind_analysis() -> None:
@@ -221,8 +229,7 @@ def _bind_analysis() -> None:
 
 def __getattr__(name: str) -> object:
     if name in _ANALYSIS:
-        with _loading:
-            _engine._overlook(_bind_analysis)
+        _overlook_loading()
         return globals()[name]
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
