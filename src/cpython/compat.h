@@ -45,9 +45,6 @@ static inline bool ctm_is_finalizing(void)
 #endif
 }
 
-/* A tracer of references that is replaced is told, and may free its data: nobody is to call it. */
-#define CTM_REPLACED_REF_TRACER_IS_TOLD (PY_VERSION_HEX >= 0x030F0000)
-
 #if PY_VERSION_HEX >= 0x030D0000
 #define CTM_HAVE_REF_TRACER 1
 #else

@@ -84,8 +84,8 @@ static bool lacks_ref_tracer(void)
 
 static int hook_references(void)
 {
-    void *data = NULL;
-    PyRefTracer next = CTM_REPLACED_REF_TRACER_IS_TOLD ? NULL : PyRefTracer_GetTracer(&data);
+    void *data;
+    PyRefTracer next = PyRefTracer_GetTracer(&data);
     ctm_hooks.next_ref_data = data;
     ctm_hooks.next_ref_tracer = next;
     return PyRefTracer_SetTracer(next == NULL ? ctm_ref_tracer : ctm_ref_tracer_before_next, NULL);

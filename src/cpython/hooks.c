@@ -466,10 +466,13 @@ int ctm_ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
     return note_reused((uintptr_t)object - ctm_object_preheader(object));
 }
 
-/* The same where another tool had been told of all births and deaths, and goes on being told. */
+/* The same where another tool had been told of all births and deaths, and goes on being told; but
+ * not of our end, which is its return. */
 int ctm_ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void *data)
 {
-    (void)ctm_hooks.next_ref_tracer(object, event, ctm_hooks.next_ref_data);
+    if (object != NULL) {
+        (void)ctm_hooks.next_ref_tracer(object, event, ctm_hooks.next_ref_data);
+    }
     return ctm_ref_tracer(object, event, data);
 }
 

@@ -340,11 +340,12 @@ static PyObject *allocator_of(PyObject *module, PyObject *domain)
 #if PY_VERSION_HEX >= 0x030D0000
 static size_t births;
 static int cookie;
+static size_t removals;
 static bool wrong_data;
 
 static int count_births(PyObject *object, PyRefTracerEvent event, void *data)
 {
-    (void)object;
+    removals += object == NULL;
     births += event == PyRefTracer_CREATE;
     wrong_data = wrong_data || data != &cookie;
     return 0;
@@ -355,6 +356,7 @@ static PyObject *ref_tracer_on(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     births = 0;
+    removals = 0;
     return PyRefTracer_SetTracer(count_births, &cookie) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -365,15 +367,16 @@ static PyObject *ref_tracer_off(PyObject *module, PyObject *unused)
     return PyRefTracer_SetTracer(NULL, NULL) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
-/* (births counted, whether the tracer in place is ours, whether its data was wrong) */
+/* (births counted, whether the tracer in place is ours, whether its data was wrong, how often it
+ * was told that it was replaced) */
 static PyObject *ref_tracer_info(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
     void *data;
     bool ours = PyRefTracer_GetTracer(&data) == count_births && data == &cookie;
-    return Py_BuildValue("(nOO)", (Py_ssize_t)births, ours ? Py_True : Py_False,
-                         wrong_data ? Py_True : Py_False);
+    return Py_BuildValue("(nOOn)", (Py_ssize_t)births, ours ? Py_True : Py_False,
+                         wrong_data ? Py_True : Py_False, (Py_ssize_t)removals);
 }
 
 /* Tell whichever tracer is in place of events that it cannot know. */
