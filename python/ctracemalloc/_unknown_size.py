@@ -17,7 +17,7 @@ _USES = """
 """
 
 
-class UnknownSize:
+class _Size:
     """No number: it can be handed on, so that tuples can be unpacked, but not be used as one."""
 
     __slots__ = ("_table",)
@@ -33,14 +33,15 @@ class UnknownSize:
         return len(self._table)
 
 
-for _use in _USES.split():
-    setattr(UnknownSize, f"__{_use}__", UnknownSize._refuse)
+_UnknownSize: Any = type(
+    "UnknownSize", (_Size,), {f"__{use}__": _Size._refuse for use in _USES.split()}
+)
 
 
 def without_sizes(
     table: SnapshotTable, rows: Iterable[tuple[TraceTuple, int]]
 ) -> Iterator[tuple[TraceTuple, int]]:
     """Return the rows of a table that knows no single blocks, as traces of no known size."""
-    size: Any = UnknownSize(table)
+    size = _UnknownSize(table)
     for (domain, _, frames, total_nframe), count in rows:
         yield (domain, size, frames, total_nframe), count
