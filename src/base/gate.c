@@ -13,12 +13,6 @@
 #define BIAS_KNOWN_TO_TOOLS true
 #endif
 
-static bool can_bias(bool allowed)
-{
-    /* ThreadSanitizer does not see the ordering that membarrier gives. */
-    return allowed && BIAS_KNOWN_TO_TOOLS && ctm_os_barrier_init();
-}
-
 void ctm_gate_init(struct ctm_gate *gate)
 {
     pthread_mutex_init(&gate->mutex, NULL);
@@ -147,7 +141,8 @@ void ctm_gate_leave_slow(struct ctm_gate *gate, enum ctm_pass pass)
 
 void ctm_gate_allow_bias(struct ctm_gate *gate, bool allowed)
 {
-    gate->can_bias = can_bias(allowed);
+    /* ThreadSanitizer does not see the ordering that membarrier gives. */
+    gate->can_bias = allowed && BIAS_KNOWN_TO_TOOLS && ctm_os_barrier_init();
     if (gate->can_bias) {
         bias(gate);
     } else {
