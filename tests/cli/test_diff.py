@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import ctracemalloc
@@ -83,7 +84,11 @@ def test_snapshots_of_different_kinds_do_not_compare(call: Caller, tmp_path: Pat
         ctracemalloc.stop()
     live, peak, churn = (tmp_path / f"{kind}.ctm" for kind in ("live", "peak", "churn"))
     assert len(kept) == 10
-    assert call("diff", live, peak).status == call("diff", churn, churn).status == 0
+    heads = [call("diff", *pair).out.splitlines()[0] for pair in ((live, peak), (churn, churn))]
+    assert re.search(r"peak\.ctm: [0-9.]+ KiB -> peak of [0-9.]+ KiB \(", heads[0]), heads
+    assert re.search(r"\.ctm: churn of ([0-9.]+ KiB) -> churn of \1 \(\+0 B\)", heads[1]), heads
+    content = json.loads(call("diff", live, peak, "--json").out)
+    assert (content["old_kind"], content["new_kind"]) == ("live", "peak")
     line = f"{live} is of live blocks, {churn} of the churn: they do not compare\n"
     assert call("diff", live, churn) == (1, "", f"ctracemalloc diff: {line}")
     assert call("report", live, churn) == (1, "", f"ctracemalloc report: {line}")

@@ -11,7 +11,7 @@ from typing import Any
 from ctracemalloc import StatisticDiff
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
-from ctracemalloc.cli.selection import add_selection, select
+from ctracemalloc.cli.selection import add_selection, select, size_of
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_comparable, shown
 from ctracemalloc.live.process import parse_size
 from ctracemalloc.live.say import count_of
@@ -69,11 +69,13 @@ def main(arguments: Sequence[str]) -> int:
             "new_size": after.size,
             "old_count": before.count,
             "new_count": after.count,
+            "old_kind": old.kind,
+            "new_kind": new.kind,
         }
         entries = [_as_json(diff) for diff in diffs[:limit]]
         print(json.dumps({**head, "groups": len(diffs), "entries": entries}, indent=1))
     else:
-        print(printable(_head(options.old, options.new, before, after)))
+        print(printable(_head(options, (old.kind, new.kind), before, after)))
         if diffs:
             heads = ("change", "size", "blocks", "", options.by)
             print_table(heads, _rows(diffs, limit, not options.cumulative))
@@ -112,10 +114,11 @@ def make_parser() -> Parser:
     return parser
 
 
-def _head(old: str, new: str, before: Total, after: Total) -> str:
+def _head(options: argparse.Namespace, kinds: tuple[str, str], before: Total, after: Total) -> str:
     change = human_size(after.size - before.size, sign=True)
+    sizes = f"{size_of(kinds[0], before)} -> {size_of(kinds[1], after)}"
     return (
-        f"{old} -> {new}: {human_size(before.size)} -> {human_size(after.size)} ({change}), "
+        f"{options.old} -> {options.new}: {sizes} ({change}), "
         f"{before.count:,} -> {count_of(after.count, 'block')} ({after.count - before.count:+,})"
     )
 

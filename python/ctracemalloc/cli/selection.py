@@ -100,9 +100,13 @@ def nothing(path: str, snapshot: Snapshot, selected: Total) -> str | None:
 
 def heading(path: str, kind: str, selected: Total) -> str:
     """Return the line that is shown above a selection that has traces."""
+    return f"{path}: {size_of(kind, selected)} in {count_of(selected.count, 'block')}"
+
+
+def size_of(kind: str, selected: Total) -> str:
+    """Return the size of a selection with what its bytes are, if they are not live ones."""
     what = "" if kind == "live" else f"{kind} of "
-    blocks = count_of(selected.count, "block")
-    return f"{path}: {what}{human_size(selected.size)} in {blocks}"
+    return f"{what}{human_size(selected.size)}"
 
 
 def _filter(is_kept: bool, pattern: tuple[str, str], all_frames: bool) -> Filter:
