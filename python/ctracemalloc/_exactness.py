@@ -89,6 +89,8 @@ def _is_complete(before: Snapshot, after: Snapshot, filters: Iterable[BaseFilter
     if wanted and not all(_looks_at_line(spec, has_callers) for _, spec in judges):
         return False
     rest = _files_of_rest(before, folded) & wanted
+    if any(_tells_lines_apart(spec, *file) for file in rest for _, spec in judges):
+        return False
     return rest <= _files_of_rest(after, _without_stack(after))
 
 
@@ -128,6 +130,14 @@ def _looks_at_line(spec: Spec | None, has_callers: bool) -> bool:
         return False
     _, _, _, all_frames, _, matches_function = spec
     return matches_function is None and not (all_frames and has_callers)
+
+
+def _tells_lines_apart(spec: Spec | None, domain: int, filename: str) -> bool:
+    """Tell whether a filter may match some lines of the file, and not others."""
+    if spec is None or spec[2] is None:
+        return False
+    _, matches, _, _, only_domain, _ = spec
+    return only_domain in (None, domain) and (matches is None or matches(filename))
 
 
 def _without_stack(snapshot: Snapshot) -> set[tuple[int, FrameTuple]]:

@@ -219,6 +219,9 @@ for filters in (
     assert 77 in some.traces._traces.domains()
     assert by(some, "lineno") == {{False}}, filters
     assert not any(diff.is_exact for diff in compare(churn, some, "lineno"))
+# What is known by its file may be of a line that was left out.
+some = churn.filter_traces([Filter(False, "/srv/*", lineno=2)])
+assert by(some, "filename") == {{False}}
 # Where nothing is left, nothing that was given back need be missing to be unknown.
 none = churn.filter_traces([Filter(True, "/srv/*", lineno=5000)])
 assert not none.statistics("lineno")
