@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -178,6 +179,55 @@ def test_main_thread_that_does_not_come_back(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert_refused(attach(env, tmp_path, process.pid, "stop"), f"process {process.pid}: it is not")
+
+
+@needs_remote
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGINT, 130, "ctracemalloc attach: interrupted\n"),
+        (signal.SIGTERM, -signal.SIGTERM, ""),
+        (signal.SIGHUP, -signal.SIGHUP, ""),
+    ],
+)
+def test_signal_while_it_waits(
+    env: Environment,
+    start: Start,
+    temporary: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    status: int,
+    said: str,
+) -> None:
+    """The process, which comes to the script later, neither traces nor complains."""
+    os.mkfifo(tmp_path / "gate")
+    code = "import sys\nprint('ready', flush=True)\nopen('gate').read()\n" + BUSY
+    process = start(code=code)
+    waiting = subprocess.Popen(
+        env.command(*ATTACH, str(process.pid), "start", "--timeout", "60"),
+        env=env.variables({"TMPDIR": str(temporary)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As if nobody had set them, whatever the tests are run by.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not list(temporary.glob("*/script.py")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    waiting.send_signal(number)
+    stdout, stderr = waiting.communicate(timeout=60)
+    assert (waiting.returncode, stdout, stderr) == (status, "", said)
+    (tmp_path / "gate").write_text("")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    while list(temporary.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert_refused(attach(env, tmp_path, process.pid, "stop"), f"process {process.pid}: it is not")
+    process.kill()
+    assert process.communicate(timeout=60) == ("", "")
 
 
 @needs_remote

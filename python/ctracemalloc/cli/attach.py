@@ -1,8 +1,9 @@
 """`ctracemalloc attach`: trace a process that is running, by `sys.remote_exec` (3.14+).
 
 The process runs a script between two instructions of its main thread. The script lies in a folder
-that only this user can read, and leaves its answer there. If no answer comes in time, the script is
-replaced by one that removes the folder, for when the process comes to it.
+that only this user can read, and leaves its answer there. If no answer comes in time, or a signal
+ends the waiting, the script is replaced by one that removes the folder, for when the process comes
+to it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import argparse
 import ast
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import ctracemalloc_startup as startup
@@ -28,6 +31,7 @@ from ctracemalloc.live.target import expand_path
 DEFAULT_NFRAME = 25
 DEFAULT_TIMEOUT = 10.0
 _POLL = 0.02
+_ENDING_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 _DESCRIPTION = """\
 Trace a Python process that is running: start the tracing, write a snapshot, stop the tracing. The
@@ -210,28 +214,51 @@ def _user_name(number: int) -> str:
 
 def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple[str, str]:
     """Have the process run the script; return its answer."""
-    folder = tempfile.mkdtemp(prefix="ctracemalloc-attach-")
-    is_left = False
+    with _signals_held() as held:
+        folder = tempfile.mkdtemp(prefix="ctracemalloc-attach-")
+        is_left = False
+        try:
+            script = Path(folder, "script.py")
+            text = _SCRIPT.format(
+                folder=folder, failed=remote.FAILED, action=action, nframe=nframe, path=path
+            )
+            _write_private(script, text)
+            _execute(pid, script)
+            answer = _wait(pid, folder, timeout, held)
+            if answer is None:
+                is_left = _is_alive(pid)
+                has_begun = Path(folder, "begun").exists()
+                if is_left:
+                    _leave_to_process(folder, script)
+                raise CommandError(_silence(pid, timeout, has_begun, is_left))
+            return answer
+        finally:
+            if not is_left:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _signals_held() -> Iterator[set[signal.Signals]]:
+    """Hold up the signals that would end this process, which then has the time to clean up.
+
+    Each does what it always does as soon as they are let through.
+    """
+    held = {one for one in _ENDING_SIGNALS if signal.getsignal(one) is not signal.SIG_IGN}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
-        script = Path(folder, "script.py")
-        text = _SCRIPT.format(
-            folder=folder, failed=remote.FAILED, action=action, nframe=nframe, path=path
-        )
-        _write_private(script, text)
-        _execute(pid, script)
-        answer = _wait(pid, folder, timeout)
-        if answer is None:
-            is_left = _is_alive(pid)
-            has_begun = Path(folder, "begun").exists()
-            if is_left:
-                Path(folder, "late").touch()
-                _write_private(Path(folder, "late.py"), _LATE_SCRIPT.format(folder=folder))
-                Path(folder, "late.py").replace(script)
-            raise CommandError(_silence(pid, timeout, has_begun, is_left))
-        return answer
+        yield held - before
     finally:
-        if not is_left:
-            shutil.rmtree(folder, ignore_errors=True)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_to_process(folder: str, script: Path) -> None:
+    """Have the process remove the folder, at whatever point of the script it is."""
+    Path(folder, "late").touch()
+    _write_private(Path(folder, "late.py"), _LATE_SCRIPT.format(folder=folder))
+    Path(folder, "late.py").replace(script)
+    if Path(folder, "answer").exists():
+        # It may have looked for "late" just before.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -269,13 +296,15 @@ def _explain(error: Exception) -> str:
     return text
 
 
-def _wait(pid: int, folder: str, timeout: float) -> tuple[str, str] | None:
+def _wait(
+    pid: int, folder: str, timeout: float, held: set[signal.Signals]
+) -> tuple[str, str] | None:
     answer = Path(folder, "answer")
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if answer.exists():
             break
-        if not _is_alive(pid):
+        if not _is_alive(pid) or signal.sigpending() & held:
             return None
         time.sleep(_POLL)
     try:
