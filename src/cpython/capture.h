@@ -64,8 +64,8 @@ ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state, struct ctm_tra
     if (CTM_UNLIKELY(newest == NULL)) {
         return ctm_capture_any_hook(walker, state, tracer, options, NULL);
     }
-    /* An instruction at which all frames are shown tells that this one is, without a look at it;
-     * and only such a location has a parent. */
+    /* A plain location tells that the frame is shown, without a look at it, and that the stack is
+     * as deep as the counter says, if it was; and only such a location has a parent. */
     struct ctm_location *location =
         ctm_locations_find(&tracer->locations, ctm_frame_instruction(newest));
     if (CTM_UNLIKELY(location == NULL)) {
@@ -78,7 +78,7 @@ ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state, struct ctm_tra
             ctm_note_depth(walker, depth);
             return &location->spot;
         }
-        if (depth != 0 && location->shown) {
+        if (depth != 0 && location->plain) {
             ctm_note_depth(walker, depth);
             return ctm_capture_child_hook(tracer, location, parent);
         }
@@ -89,7 +89,7 @@ ctm_capture_hook(struct ctm_walker *walker, PyThreadState *state, struct ctm_tra
                    ? &location->spot
                    : ctm_capture_any_hook(walker, state, tracer, options, location);
     }
-    uint32_t depth = location->shown ? ctm_depth_at_once(walker, state) : 0;
+    uint32_t depth = location->plain ? ctm_depth_at_once(walker, state) : 0;
     if (CTM_UNLIKELY(depth == 0)) {
         return ctm_capture_any_hook(walker, state, tracer, options, location);
     }

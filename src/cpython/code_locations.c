@@ -92,7 +92,8 @@ struct ctm_location *ctm_code_locate_hook(struct ctm_tracer *tracer, const PyCod
     }
     struct ctm_location *location = ctm_locations_add(&tracer->locations, instruction, id);
     if (location != NULL) {
-        location->shown = instruction >= ctm_code_first_traceable(code);
+        location->plain =
+            instruction >= ctm_code_first_traceable(code) && !ctm_suspends_at(instruction);
     }
     return location;
 }

@@ -69,7 +69,7 @@ ctm_capture_child_hook(struct ctm_tracer *tracer, struct ctm_location *location,
     if (ctm_stacks_spot(&tracer->stacks, parent, location->frame, &spot) < 0) {
         return &ctm_no_spot;
     }
-    if (!location->shown) {
+    if (!location->plain) {
         return hand_out(spot);
     }
     location->parent = parent;
@@ -97,6 +97,12 @@ static inline const struct ctm_spot *child_of(struct ctm_tracer *tracer,
  * pushed, as number n. All hidden frames are therefore where the last capture found one, or at that
  * number, and those below the lesser of the two are not hidden. The frame at it is not either, if
  * it is the newest of all and known to be shown.
+ *
+ * What it does not count are generators and coroutines that wait for another one into which
+ * something is thrown through them: they are put on the stack, but not run. The one that it is
+ * thrown into is run next, and the first thing that happens there is an entry of a traceback: an
+ * allocation, by a frame that stands where it was suspended. So after a capture there all of the
+ * stack is compared with the counter, and as long as that does not agree its frames are counted.
  */
 
 static uint32_t count_frames(const ctm_frame *frame)
@@ -189,7 +195,6 @@ static uint32_t depth_of(struct ctm_walker *walker, PyThreadState *state, const 
     bool counted = depth - 1 < walker->sure_depth ||
                    count_hidden(newest->previous, depth - 1, low, &hidden, &lowest);
     if (!counted) {
-        walker->count_frames = true;
         walker->sure_depth = 0;
         return count_frames(newest);
     }
@@ -417,33 +422,31 @@ static void forget(struct ctm_walker *walker)
 
 /*
  * Verify the levels [lowest, level), `frame` standing at `level`, those from there to `top` being
- * verified, and find the nodes of those that changed. True: all nodes from `lowest` to below `top`
- * are right, and those from `base` on are there. False: nothing is remembered any more, and either
- * there is no memory, or the depth is wrong and from now on frames are counted.
+ * verified, and find the nodes of those that changed. WALK_DONE: all nodes from `lowest` to below
+ * `top` are right, and those from `base` on are there. Else nothing is remembered any more.
  */
-static bool renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer, uint32_t root,
-                         const ctm_frame *frame, uint32_t level, uint32_t base, uint32_t lowest,
-                         uint32_t top)
+static enum walk_end renew_levels(struct ctm_walker *walker, struct ctm_tracer *tracer,
+                                  uint32_t root, const ctm_frame *frame, uint32_t level,
+                                  uint32_t base, uint32_t lowest, uint32_t top)
 {
     bool same_base = walker->low == base && walker->high > base;
     struct change change = {same_base ? (walker->high < top ? walker->high : top) : base, NULL};
     uint32_t floor = same_base && walker->high >= lowest ? lowest : base;
     enum walk_end end = walk_levels(walker, tracer, frame, level, floor, &change);
-    if (end == WALK_DONE &&
-        (change.level >= top || renew_nodes(walker, tracer, root, base, change, top))) {
-        if (!same_base || change.level < top) {
-            /* What was remembered above is no longer true. */
-            walker->high = top;
-        }
-        walker->low = base;
-        return true;
+    if (end == WALK_DONE && change.level < top &&
+        !renew_nodes(walker, tracer, root, base, change, top)) {
+        end = WALK_NO_MEMORY;
     }
-    forget(walker);
-    if (end == WALK_WRONG_DEPTH) {
-        walker->count_frames = true;
-        walker->sure_depth = 0;
+    if (end != WALK_DONE) {
+        forget(walker);
+        return end;
     }
-    return false;
+    if (!same_base || change.level < top) {
+        /* What was remembered above is no longer true. */
+        walker->high = top;
+    }
+    walker->low = base;
+    return WALK_DONE;
 }
 
 /* The oldest level that is kept of a stack of `depth` frames. */
@@ -499,18 +502,20 @@ capture_changed(struct ctm_walker *walker, struct ctm_tracer *tracer,
 {
     uint32_t base = base_of(options, depth);
     uint32_t top = depth - 1;
-    bool counted = walker->count_frames;
     walker->aim.depth = 0;
     if (walker->generation != tracer->generation) {
         walker->generation = tracer->generation;
         forget(walker);
     }
-    if (!renew_levels(walker, tracer, root_of(options, base), frame, level, base,
-                      lowest_of(options, depth), top)) {
-        return walker->count_frames && !counted
-                   ? capture_changed(walker, tracer, options, newest, newest,
-                                     count_frames(newest) - 1, count_frames(newest))
-                   : &ctm_no_spot;
+    enum walk_end end = renew_levels(walker, tracer, root_of(options, base), frame, level, base,
+                                     lowest_of(options, depth), top);
+    if (end == WALK_WRONG_DEPTH) {
+        walker->sure_depth = 0;
+        uint32_t right = count_frames(newest);
+        return capture_changed(walker, tracer, options, newest, newest, right - 1, right);
+    }
+    if (end == WALK_NO_MEMORY) {
+        return &ctm_no_spot;
     }
     /* Found now: it moves when others are added. */
     struct ctm_location *location =
@@ -595,7 +600,7 @@ const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadS
                                             struct ctm_location *location)
 {
     const ctm_frame *newest = state == NULL ? NULL : ctm_newest_frame(state);
-    if (location == NULL || !location->shown) {
+    if (location == NULL || !location->plain) {
         newest = ctm_frame_first_shown(newest);
         location = NULL;
     }
@@ -607,6 +612,9 @@ const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadS
         if (location == NULL) {
             return &ctm_no_spot;
         }
+    }
+    if (!location->plain) {
+        walker->sure_depth = 0;
     }
     if (options->nframe == 1) {
         uint32_t left_out = options->total_nframe ? depth_of(walker, state, newest) - 1 : 0;
@@ -626,7 +634,7 @@ void ctm_capture_learn_hook(PyThreadState *state, struct ctm_tracer *tracer, uin
     struct ctm_location *location =
         newest == NULL ? NULL
                        : ctm_locations_find(&tracer->locations, ctm_frame_instruction(newest));
-    if (location != NULL && location->shown && location->parent != CTM_NO_CONTEXT &&
+    if (location != NULL && location->plain && location->parent != CTM_NO_CONTEXT &&
         location->spot.node == node) {
         location->spot = ctm_tracer_spot(tracer, node);
     }

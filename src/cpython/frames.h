@@ -73,8 +73,8 @@ struct ctm_walker {
     const void *chunk;      /* newest chunk of the data stack at the last capture */
     const void *root_chunk; /* the oldest one */
     uint32_t sure_depth;    /* a stack of at most so many frames, of which the newest is shown, has
-                               none that is counted but not shown; 0: captures were missed, or
-                               `count_frames` */
+                               none that is counted but not shown, or shown but not counted; 0:
+                               that is not known */
     bool count_frames;      /* the counter is not to be trusted here */
     /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once
      * this thread has freed it. */

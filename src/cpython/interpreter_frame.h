@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <internal/pycore_frame.h>
+#include <opcode.h>
 #if PY_VERSION_HEX >= 0x030E0000
 #include <internal/pycore_interpframe.h>
 #endif
@@ -58,6 +59,26 @@ static inline const ctm_frame *ctm_newest_frame(PyThreadState *state)
     return state->current_frame;
 #else
     return state->cframe == NULL ? NULL : state->cframe->current_frame;
+#endif
+}
+
+/* Whether generators and coroutines that are suspended stand at the instruction. While they run
+ * nothing is allocated there, but by what is thrown into them and by handlers of signals. */
+static inline bool ctm_suspends_at(uintptr_t instruction)
+{
+    const uint8_t *unit = (const uint8_t *)instruction;
+#if PY_VERSION_HEX >= 0x030D0000
+    bool resumes = unit[0] == RESUME || unit[0] == RESUME_CHECK || unit[0] == INSTRUMENTED_RESUME;
+#if PY_VERSION_HEX >= 0x030F0000
+    resumes = resumes || unit[0] == RESUME_CHECK_JIT;
+#endif
+    enum { PLACE = 3 }; /* what of the argument says where; 0: where a function begins */
+    return resumes && (unit[1] & PLACE) != 0;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return unit[0] == YIELD_VALUE || unit[0] == INSTRUMENTED_YIELD_VALUE;
+#else
+    (void)unit;
+    return false;
 #endif
 }
 

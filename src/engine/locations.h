@@ -22,8 +22,8 @@
 struct ctm_location {
     uintptr_t instruction;
     uint32_t frame : 31;
-    /* For the host: no frame that stands here is one of those that it hides. */
-    uint32_t shown : 1;
+    /* For the host: nothing is special about frames that stand here. */
+    uint32_t plain : 1;
     /* The last parent that this instruction was seen under, and where that led: most
      * instructions are always reached the same way. */
     uint32_t parent;

@@ -136,6 +136,53 @@ SITUATIONS = {
         g = closing(); next(g); g.close()
         g = closing(); next(g); del g
     """,
+    "throw_through_those_that_wait": """
+        # They are put on the stack, but not run, and the recursion counter does not count them.
+        import asyncio, random
+        rng = random.Random(4)
+        def link(n):
+            if rng.random() < 0.2: check()
+            try:
+                if n: yield from link(n - 1)
+                else:
+                    while True: yield
+            except KeyError:
+                if rng.random() < 0.5: check()
+                if rng.random() < 0.5: raise
+                yield from link(rng.randrange(3))
+            finally:
+                if rng.random() < 0.5: down(rng.randrange(4))
+        def down(n):
+            if rng.random() < 0.5: check()
+            if n: down(n - 1)
+            if rng.random() < 0.5: check()
+        def drive(chain, depth):
+            if depth: return drive(chain, depth - 1)
+            try: chain.send(None) if rng.random() < 0.5 else chain.throw(KeyError())
+            except (StopIteration, KeyError): check()
+        for _ in range(30):
+            chain = link(rng.randrange(8))
+            next(chain)
+            for _ in range(rng.randrange(6)):
+                down(rng.randrange(12))
+                drive(chain, rng.randrange(12))
+            chain.close()
+        async def sleeper(n):
+            try: await (sleeper(n - 1) if n else asyncio.sleep(60))
+            finally:
+                check()
+                await asyncio.sleep(0)
+                check()
+        async def main():
+            tasks = [asyncio.create_task(sleeper(n)) for n in range(5)]
+            await asyncio.sleep(0)
+            for task in tasks: task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            try:
+                async with asyncio.timeout(0.001): await sleeper(3)
+            except TimeoutError: check()
+        asyncio.run(main())
+    """,
     "finalizers": """
         import gc, weakref
         class Dies:
