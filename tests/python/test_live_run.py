@@ -175,6 +175,39 @@ def test_ceiling(env: Environment, start: Start, tmp_path: Path) -> None:
     assert largest(env, tmp_path / "x.rss.ctm") >= 330_000_000
 
 
+def test_ceiling_that_cannot_be_looked_at_for_a_moment(env: Environment, tmp_path: Path) -> None:
+    """It is said once, and neither the ceiling nor the series is lost by it."""
+    code = (
+        "import os, resource, time\n"
+        "def wait_for(condition):\n"
+        "    deadline = time.monotonic() + 60\n"
+        "    while not condition():\n"
+        "        assert time.monotonic() < deadline\n"
+        "        time.sleep(0.05)\n"
+        "limits = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+        "for _ in range(2):\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))\n"
+        "    wait_for(lambda: os.fstat(2).st_size)\n"
+        "    time.sleep(0.2)\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, limits)\n"
+        "kept = b'x' * 330_000_000\n"
+        "wait_for(lambda: os.path.exists('x.rss.ctm') and os.path.exists('x.series/000001.ctm'))\n"
+    )
+    run = (*RUN, "--top", "0", "-o", "x.ctm", "--every-growth", "99M")
+    with (tmp_path / "said").open("wb") as said:
+        done = subprocess.run(
+            env.command(*run, "--at-rss", "300M", "-c", code),
+            env=env.variables(),
+            cwd=tmp_path,
+            stderr=said,
+            check=False,
+        )
+    lines = (tmp_path / "said").read_text().splitlines()
+    assert (done.returncode, len(lines)) == (0, 3), lines
+    assert lines[0] == "ctracemalloc: cannot read how much is in memory: Too many open files"
+    assert " MiB in memory: snapshot written to " in lines[1]
+
+
 def test_peak(env: Environment, start: Start, tmp_path: Path) -> None:
     program = start(*RUN, "--top", "0", "-o", "x.ctm", "--peak")
     program.tell("grow 3000000")

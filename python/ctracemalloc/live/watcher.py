@@ -63,6 +63,7 @@ class Watcher:
         self._ceiling = ceiling
         self._pauses = 0
         self._is_stopped = False
+        self._has_complained = False
         self._renew()
 
     def start(self) -> None:
@@ -161,7 +162,7 @@ class Watcher:
 
     def _look(self) -> None:
         if self._ceiling is not None and not self._is_near:
-            used = self._ceiling.used()
+            used = self._used(self._ceiling)
             if used >= self._ceiling.level:
                 self._is_near = True
                 self._warn(used)
@@ -175,6 +176,16 @@ class Watcher:
                 self._series = None
             now = time.monotonic()
             self._due = max(began + (self._every or 0.0), now + _REST * (now - began))
+
+    def _used(self, ceiling: Ceiling) -> int:
+        try:
+            return ceiling.used()
+        except OSError as error:
+            # The program may be short of descriptors for a moment: the next look may succeed.
+            if not self._has_complained:
+                self._has_complained = True
+                say(f"ctracemalloc: cannot read how much is in memory: {reason(error)}\n")
+            return 0
 
     def _is_due(self) -> bool:
         if time.monotonic() < self._due:
