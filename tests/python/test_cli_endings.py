@@ -276,6 +276,30 @@ def test_first_process_of_a_container(env: Environment, tmp_path: Path) -> None:
     assert (tmp_path / "out.ctm").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_without_proc(env: Environment, tmp_path: Path) -> None:
+    """How much the process grew is left out; nothing else is."""
+    apart = ["unshare", "--mount"]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a process cannot have mounts of its own here")
+    run = ("-m", "ctracemalloc", "run", "--top", "1", "-o", "out.ctm", "-c", "print('hello')")
+    shell = 'umount -l /proc && exec "$@"'
+    done = subprocess.run(
+        [*apart, "sh", "-c", shell, "sh", *env.command(*run)],
+        env=env.variables(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
+    lines = done.stderr.splitlines()
+    assert " at exit, peak " in lines[0]
+    assert lines[1].split() == ["size", "blocks", "share", "line"]
+    assert lines[-1] == f"ctracemalloc: snapshot written to {tmp_path / 'out.ctm'}"
+    assert (tmp_path / "out.ctm").exists()
+
+
 def test_inherited_handlers_stay(env: Environment, tmp_path: Path) -> None:
     """A signal that is ignored from the start stays ignored."""
     code = "import signal; print(signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))"

@@ -59,7 +59,7 @@ class Ending:
         self._watcher = watcher
         self._kinds = kinds
         self._is_opened = is_opened
-        self._resident = resident()
+        self._resident = _resident()
         self._import_path = _ImportPath()
         self._main_thread = _thread.get_ident()
         self._is_busy = False
@@ -162,7 +162,7 @@ class Ending:
             ctracemalloc._load_analysis()
             current, peak = ctracemalloc.get_traced_memory()
             # Both before anything here allocates.
-            growth = ctracemalloc._engine._overlook(resident) - self._resident
+            now_resident = ctracemalloc._engine._overlook(_resident)
             own = ctracemalloc.get_tracemalloc_memory()
             others = [ctracemalloc.take_snapshot(at=kind) for kind in self._kinds]
             snapshot = ctracemalloc.take_snapshot()
@@ -183,7 +183,9 @@ class Ending:
                 f"ctracemalloc: {text.human_size(current)} in "
                 f"{count_of(len(snapshot.traces), 'block')} at exit, peak {text.human_size(peak)}\n"
             )
-            say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
+            if now_resident is not None and self._resident is not None:
+                growth = now_resident - self._resident
+                say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
             say(text.top_lines(snapshot, self._top, self._target.folder))
             say(_losses())
         for outcome in filter(None, outcomes):
@@ -202,6 +204,14 @@ class Ending:
         except Exception as error:
             return False, f"no {what}: cannot write {path}: {reason(error)}"
         return True, f"{what} written to {path}" if self._is_told else ""
+
+
+def _resident() -> int | None:
+    """Return the bytes of this process that are in memory; None where the system does not tell."""
+    try:
+        return resident()
+    except OSError:
+        return None
 
 
 class _ImportPath:
