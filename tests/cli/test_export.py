@@ -37,7 +37,7 @@ def export(call: Caller, source: Path, form: str, *options: str) -> Path:
 
 def ask(pprof: str, *arguments: str | Path) -> str:
     done = subprocess.run(
-        [pprof, "-symbolize=none", "-nodefraction=0", "-edgefraction=0", *map(str, arguments)],
+        [pprof, "-nodefraction=0", "-edgefraction=0", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -106,6 +106,26 @@ def test_pprof_names_functions_and_counts_the_churn(
     flat = {name: values[0] for name, values in table(text).items()}
     (size,) = (size for name, size in flat.items() if name.endswith(".make_and_lose"))
     assert size >= 6_000_000
+
+
+def test_pprof_shows_names_in_angle_brackets(call: Caller, tmp_path: Path, pprof: str) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    program = (
+        "kept = [bytearray(1_000_000), (lambda: bytearray(2_000_000))()]\n"
+        "kept += list(bytearray(3_000_000) for _ in range(1))\n"
+    )
+    path = tmp_path / "kinds.ctm"
+    ctracemalloc.start(5)
+    try:
+        exec(compile(program, "kinds.py", "exec"), {"__name__": "kinds"})
+        ctracemalloc.take_snapshot(at="churn").dump(path)
+    finally:
+        ctracemalloc.stop()
+    flat = table(ask(pprof, "-unit=B", "-top", export(call, path, "pprof")))
+    for name, size in (("<module>", 1), ("<lambda>", 2), ("<genexpr>", 3)):
+        (found,) = (flat[text][0] for text in flat if text.endswith(name))
+        assert found >= size * 1_000_000
 
 
 def test_pprof_has_what_is_live_and_what_was_allocated(

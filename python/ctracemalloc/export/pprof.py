@@ -58,8 +58,9 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track, churn: Snapshot | No
         line = _number(1, function) + _number(2, lineno)
         profile += _message(_LOCATION, _number(1, number) + _number(2, 1) + _message(4, line))
     for (name, filename), number in functions.items():
-        known = strings.number(name)
-        content = _number(1, number) + _number(2, known) + _number(3, known)
+        # Without the system's name: were it the same, pprof would demangle it as a name of C++, and
+        # take <module> and <lambda> for arguments of templates.
+        content = _number(1, number) + _number(2, strings.number(name))
         profile += _message(_FUNCTION, content + _number(4, strings.number(filename)))
     table = as_table(snapshot.traces._traces)
     profile += _number(_TIME_NANOS, table.info()["time_ns"] if table is not None else 0)
