@@ -112,6 +112,38 @@ def test_a_series_has_a_time_line(old_file: Path, new_file: Path, tmp_path: Path
         assert sum(site["sizes"][moment] for site in series["sites"]) == total
 
 
+def test_a_comparison_may_begin_or_end_empty(new_file: Path, tmp_path: Path) -> None:
+    empty = write_snapshot(tmp_path / "empty.ctm", [])
+    for files, size, old, change in (
+        ((empty, new_file), 55_000, 0, "+53.7 KiB"),
+        ((new_file, empty), 0, 55_000, "-53.7 KiB"),
+    ):
+        page = page_of(*files, folder=tmp_path)
+        flame = data_of(page)["views"][0]["callers"]
+        assert (flame["size"][0], flame["old"][0]) == (size, old)
+        assert facts_of(page)["Change"] == change
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_a_series_may_have_an_empty_snapshot(new_file: Path, tmp_path: Path, at: int) -> None:
+    files = [new_file, new_file, new_file]
+    files[at] = write_snapshot(tmp_path / "empty.ctm", [])
+    series = data_of(page_of(*files, folder=tmp_path))["series"]
+    assert series["totals"] == [0 if moment == at else 55_000 for moment in range(3)]
+    for moment, total in enumerate(series["totals"]):
+        assert sum(site["sizes"][moment] for site in series["sites"]) == total
+
+
+def test_without_anything_to_show_there_is_no_page(new_file: Path, tmp_path: Path) -> None:
+    empty = write_snapshot(tmp_path / "empty.ctm", [])
+    result = run_report(empty, empty, folder=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.endswith(f"{empty}: the snapshot has no traces\n")
+    result = run_report(new_file, empty, "--domain", "7", folder=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.endswith(f"{new_file}: nothing is selected of 52 traces\n")
+
+
 def test_a_series_gives_its_name_to_the_page(new_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "app.series"
     folder.mkdir()

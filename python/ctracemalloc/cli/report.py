@@ -60,15 +60,15 @@ def main(arguments: Sequence[str]) -> int:
     output: str = options.output or _page_name(options.files[-1])
     check_output(output, options.force)
     snapshots = open_comparable(paths)
-    for path, snapshot in zip(paths, snapshots, strict=True):
-        reason = nothing(path, snapshot, total_of(snapshot))
-        if reason:
-            raise CommandError(reason)
     domains = asked_domains(options)
     parts = [of_domains(snapshot, domains) for snapshot in snapshots]
-    # One alone may have nothing of a domain that came or went.
-    fullest = max(map(total_of, parts), key=lambda total: total.count)
-    reason = nothing(paths[-1], snapshots[-1], fullest)
+    # One of several may be empty: before all growth, or without a domain that came or went.
+    path, fullest = max(
+        zip(reversed(paths), reversed(snapshots), strict=True),
+        key=lambda named: total_of(named[1]).count,
+    )
+    most_selected = max(map(total_of, parts), key=lambda total: total.count)
+    reason = nothing(path, fullest, most_selected)
     if reason:
         raise CommandError(reason)
     names = [Path(path).name for path in paths]
