@@ -9,6 +9,7 @@
 #include "cpython/snapshot_tree.h"
 #include "cpython/snapshot_type.h"
 #include "cpython/stat_types.h"
+#include "format/used.h"
 #include "snapshot/diff.h"
 #include "snapshot/filter.h"
 #include "snapshot/group.h"
@@ -396,6 +397,22 @@ static PyObject *domains(PyObject *object, PyObject *unused)
     return set;
 }
 
+PyDoc_STRVAR(stack_count_doc,
+             "stack_count($self, /)\n--\n\nReturn how many different stacks the traces are of.");
+
+static PyObject *stack_count(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    struct ctm_used used;
+    int status = ctm_used_find(table_of(object)->snapshot, &used);
+    if (status != CTM_OK) {
+        return ctm_raise(status);
+    }
+    PyObject *count = PyLong_FromUnsignedLong(used.stack_count);
+    ctm_used_free(&used);
+    return count;
+}
+
 PyDoc_STRVAR(copy_doc, "copy($self, /)\n--\n\nReturn a table of the same traces.");
 
 static PyObject *copy(PyObject *object, PyObject *unused)
@@ -486,6 +503,7 @@ PyMethodDef ctm_table_methods[] = {
     {"rows", rows, METH_NOARGS, rows_doc},
     {"named_rows", named_rows, METH_NOARGS, named_rows_doc},
     {"domains", domains, METH_NOARGS, domains_doc},
+    {"stack_count", stack_count, METH_NOARGS, stack_count_doc},
     {"copy", copy, METH_NOARGS, copy_doc},
     {"__copy__", copy, METH_NOARGS, copy_doc},
     {"__reduce__", ctm_table_reduce, METH_NOARGS, "For pickle."},

@@ -7,11 +7,14 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import ctracemalloc
 import pytest
 from cli_support import NEW_TOTAL, Caller
+from ctracemalloc.cli.info import describe
+from ctracemalloc.cli.snapshots import open_content
 
 
 def test_what_is_in_a_file(call: Caller, new: Path) -> None:
@@ -62,3 +65,22 @@ def test_numbers_agree_with_top(call: Caller, new: Path) -> None:
     assert info["size"] == NEW_TOTAL
     assert sum(domain["size"] for domain in info["domains"]) == NEW_TOTAL
     assert [domain["name"] for domain in info["domains"]] == ["python", "numpy", "cykhash"]
+
+
+def test_deep_stacks_are_counted_and_not_made(tmp_path: Path) -> None:
+    if tracemalloc.is_tracing() or ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    path = tmp_path / "deep.ctm"
+    frames = [("a.py", line) for line in range(1500)]
+    traces = [(0, size, tuple(frames[size % 1000 :]), 2000) for size in range(1500)]
+    ctracemalloc.Snapshot(traces, 1500).dump(path)
+    read = open_content(str(path))
+    tracemalloc.start()
+    try:
+        content = describe(str(path), read)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert content["stacks"] == 1000
+    # A pointer for each frame of each stack would be 8 MB.
+    assert peak < 2**20

@@ -60,15 +60,15 @@ def describe(path: str, read: Content) -> dict[str, Any]:
     traces = snapshot.traces._traces
     table = as_table(traces)
     domains = totals_by_domain(snapshot)
-    rows = table.rows() if table is not None else ((trace, 1) for trace in traces)
-    stacks = {(frames, total_nframe) for (_, _, frames, total_nframe), _ in rows}
     return {
         "file": path,
         "file_bytes": read.length,
         "kind": snapshot.kind,
         "size": sum(total.size for total in domains.values()),
         "count": sum(total.count for total in domains.values()),
-        "stacks": len(stacks),
+        "stacks": (
+            table.stack_count() if table is not None else len({trace[2:] for trace in traces})
+        ),
         "traceback_limit": snapshot.traceback_limit,
         "domains": domains_as_json(domains),
         "moment": table.info() if table is not None else {},
