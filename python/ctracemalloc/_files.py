@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 
 from ctracemalloc._about import with_names
@@ -66,10 +68,25 @@ def _has_limit(table: SnapshotTable, limit: object) -> bool:
 
 
 def _write(file: BinaryIO, content: bytes, fsync: bool) -> None:
-    file.write(content)
+    _write_all(file, content)
     if fsync:
         file.flush()
         os.fsync(file.fileno())
+
+
+def _write_all(file: BinaryIO, content: bytes) -> None:
+    written = file.write(content)
+    # A raw file may take less than it is given, also within tempfile's wrapper. What others
+    # return may be anything, as the length after compression.
+    if not isinstance(getattr(file, "file", file), io.RawIOBase):
+        return
+    done = 0
+    while done < len(content):
+        if not written:
+            raise BlockingIOError(errno.EAGAIN, "the file takes no more without blocking", done)
+        done += written
+        if done < len(content):
+            written = file.write(memoryview(content)[done:])
 
 
 def _read(path: str | bytes) -> tuple[SnapshotTable, dict[str, Any]]:

@@ -115,6 +115,47 @@ def test_files_that_give_a_little_at_a_time() -> None:
         assert list(ours.Snapshot.load(Slow(content)).traces._traces) == TRACES
 
 
+class Slow(io.RawIOBase):
+    """A raw file that takes a little at a time, and `room` bytes at most."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.content = b""
+
+    def write(self, content: Any, /) -> int | None:  # type: ignore[override]
+        part = bytes(content[: min(7, self.room - len(self.content))])
+        self.content += part
+        return len(part) or None
+
+
+def test_files_that_take_a_little_at_a_time(tmp_path: Path) -> None:
+    snapshot = ours.Snapshot(TRACES, 2)
+    whole = io.BytesIO()
+    snapshot.dump(whole)
+    file: Any = Slow(2**20)
+    snapshot.dump(file)
+    assert file.content == whole.getvalue()
+    full: Any = Slow(50)
+    with pytest.raises(BlockingIOError) as caught:
+        snapshot.dump(full)
+    assert caught.value.characters_written == 50
+    with (tmp_path / "raw").open("wb", buffering=0) as raw:
+        snapshot.dump(raw)  # type: ignore[arg-type]
+    assert (tmp_path / "raw").read_bytes() == whole.getvalue()
+
+
+def test_what_other_files_return_is_not_looked_at() -> None:
+    class Packs(io.BytesIO):
+        def write(self, content: Any, /) -> int:
+            super().write(content)
+            return 1
+
+    file = Packs()
+    ours.Snapshot(TRACES, 2).dump(file)
+    file.seek(0)
+    assert list(ours.Snapshot.load(file).traces._traces) == TRACES
+
+
 def test_files_that_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
 
