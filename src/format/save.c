@@ -77,18 +77,28 @@ static uint64_t random_number(void)
     return number;
 }
 
-static int open_temporary(int folder, char name[TEMPORARY_NAME_SIZE])
+static int open_temporary(int folder, mode_t mode, char name[TEMPORARY_NAME_SIZE])
 {
     int fd = -1;
 
     for (int i = 0; i < TEMPORARY_NAME_TRIES; i++) {
         snprintf(name, TEMPORARY_NAME_SIZE, ".ctm-%016" PRIx64 ".tmp", random_number());
-        fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST) {
             break;
         }
     }
     return fd;
+}
+
+/* What cannot be given to the old owner is the writer's. The mode comes last: chown may change it.
+ */
+static void take_over_rights(int fd, const struct stat *old)
+{
+    if (fchown(fd, old->st_uid, old->st_gid) == 0 || fchown(fd, (uid_t)-1, old->st_gid) == 0 ||
+        errno == EPERM) {
+        fchmod(fd, old->st_mode & 0777);
+    }
 }
 
 /* Write, sync and close the new file; `fd` is closed in any case. */
@@ -124,16 +134,20 @@ static int sync_folder(int folder, struct ctm_file_error *error)
     return result;
 }
 
-static int replace_in(int folder, const char *name, const uint8_t *bytes, size_t length, bool sync,
-                      struct ctm_file_error *error)
+/* `old`: whose rights the new file gets, NULL if nobody's. */
+static int replace_in(int folder, const char *name, const struct stat *old, const uint8_t *bytes,
+                      size_t length, bool sync, struct ctm_file_error *error)
 {
     char temporary[TEMPORARY_NAME_SIZE];
     int result;
-    int fd = open_temporary(folder, temporary);
+    int fd = open_temporary(folder, old != NULL ? 0600 : 0666, temporary);
 
     if (fd < 0) {
         return ctm_file_fail(error, CTM_EIO, 0,
                              "cannot make a file in the directory of the snapshot's path");
+    }
+    if (old != NULL) {
+        take_over_rights(fd, old);
     }
     result = fill_temporary(fd, bytes, length, sync, error);
     if (!result && renameat(folder, temporary, folder, name) < 0) {
@@ -147,8 +161,8 @@ static int replace_in(int folder, const char *name, const uint8_t *bytes, size_t
 }
 
 /* `path` is the caller's to be changed here: it is cut where its folder ends. */
-static int replace(char *path, const uint8_t *bytes, size_t length, bool sync,
-                   struct ctm_file_error *error)
+static int replace(char *path, const struct stat *old, const uint8_t *bytes, size_t length,
+                   bool sync, struct ctm_file_error *error)
 {
     char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -166,7 +180,7 @@ static int replace(char *path, const uint8_t *bytes, size_t length, bool sync,
     if (folder < 0) {
         return ctm_file_fail(error, CTM_EIO, 0, "cannot open the directory of the snapshot's path");
     }
-    result = replace_in(folder, name, bytes, length, sync, error);
+    result = replace_in(folder, name, old, bytes, length, sync, error);
     close(folder);
     return result;
 }
@@ -201,7 +215,9 @@ int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
                    ? ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path")
                    : ctm_file_fail(error, CTM_EIO, 0, "cannot follow the snapshot's path");
     }
-    result = replace(target, bytes, length, sync, error);
+    /* A stranger who left a file there does not get to own, or to read, what comes in its place. */
+    bool has_rights = is_there && !ctm_path_is_trap(target, &status);
+    result = replace(target, has_rights ? &status : NULL, bytes, length, sync, error);
     free(target);
     return result;
 }

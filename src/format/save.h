@@ -12,9 +12,11 @@
  * has that name. On failure nothing is left behind and what was there before is as it was; a crash
  * may leave a `.ctm-*.tmp` in the folder.
  *
- * The file's mode is 0666 less the umask, whatever the old one had. A symbolic link is followed and
- * stays. What is there and no regular file (a device, a FIFO, a socket's end) is written to in its
- * place, without a promise; a folder is refused.
+ * A new file's mode is 0666 less the umask. One that takes another's place gets its mode, and its
+ * owner as far as the caller may give files away, before anything is written; not so if a stranger
+ * left the other in a folder that all may write to. Another hard link stays as it was. A symbolic
+ * link is followed and stays. What is there and no regular file (a device, a FIFO, a socket's end)
+ * is written to in its place, without a promise; a folder is refused.
  *
  * `sync`: survive a loss of power; the file is synced before it is renamed, its folder after. If
  * only that last step fails the new file is in place, and the error says so.

@@ -58,6 +58,36 @@ static void a_new_file_follows_the_umask(void **state)
     assert_int_equal(folder_count(*state), 1);
 }
 
+static void the_rights_of_an_old_file_stay(void **state)
+{
+    static const mode_t modes[] = {0600, 0664, 0400};
+    const char *path = folder_path(state, "old.ctm");
+    struct stat status;
+
+    folder_write(path, old_bytes, sizeof old_bytes);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod(path, modes[i]), 0);
+        save(path, false);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 07777, modes[i]);
+    }
+    if (geteuid() != 0) {
+        print_message("NOT RUN: files of other users: only root can make them\n");
+        skip();
+    }
+    assert_int_equal(chown(path, 12345, 12346), 0);
+    save(path, false);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_uid, 12345);
+    assert_int_equal(status.st_gid, 12346);
+
+    /* In a folder like /tmp it may have been left there to get at what is written. */
+    assert_int_equal(chmod(*state, 01777), 0);
+    save(path, false);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_uid, 0);
+}
+
 static void an_old_file_is_replaced_whole(void **state)
 {
     const char *path = folder_path(state, "old.ctm");
@@ -361,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_file_follows_the_umask, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(the_rights_of_an_old_file_stay, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(an_old_file_is_replaced_whole, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(names_of_all_lengths_work, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(relative_paths_work, folder_make, folder_remove),
