@@ -79,7 +79,8 @@ class Frame:
 
     __slots__ = ("_frame",)
 
-    _frame: FrameTuple | NamedFrameTuple
+    if TYPE_CHECKING:
+        _frame: FrameTuple | NamedFrameTuple
 
     def __init__(self, frame: FrameTuple | NamedFrameTuple) -> None:
         self._frame = frame
@@ -143,8 +144,9 @@ class Traceback(_FrameSequence):
 
     __slots__ = ("_frames", "_total_nframe")
 
-    _frames: NamedFramesTuple
-    _total_nframe: int | None
+    if TYPE_CHECKING:
+        _frames: NamedFramesTuple
+        _total_nframe: int | None
 
     def __init__(
         self, frames: Sequence[FrameTuple | NamedFrameTuple], total_nframe: int | None = None
@@ -232,7 +234,8 @@ class Trace:
 
     __slots__ = ("_trace",)
 
-    _trace: TraceTuple
+    if TYPE_CHECKING:
+        _trace: TraceTuple
 
     def __init__(self, trace: TraceTuple) -> None:
         self._trace = trace

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from _collections_abc import Iterable, Sequence
+from _collections_abc import Iterable, Mapping, Sequence
 
+import ctracemalloc
 from ctracemalloc._engine import SnapshotTable
-from ctracemalloc._filters import engine_spec, wants_names
+from ctracemalloc._filters import BaseFilter, engine_spec, wants_names
 from ctracemalloc._grouping import _compare_grouped_stats, check_key, group
 from ctracemalloc._model import Statistic, StatisticDiff, TraceTuple, _Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import BinaryIO
 
-    from ctracemalloc._filters import BaseFilter, Spec
+    from ctracemalloc._filters import Spec
     from ctracemalloc._model import Traceback
-    from ctracemalloc._tree import Tree
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Traces = SnapshotTable | Sequence[TraceTuple]
@@ -207,7 +207,7 @@ class Snapshot:
         diffs.sort(reverse=True, key=StatisticDiff._sort_key)
         return diffs
 
-    def tree(self, *, by: str = "lineno", inverted: bool = False) -> Tree:
+    def tree(self, *, by: str = "lineno", inverted: bool = False) -> ctracemalloc.Tree:
         """Return the traces as a tree of calls, from callers to callees: what flame graphs are
         drawn from. Inverted, it goes from callees to callers.
 

@@ -24,11 +24,11 @@ import sys
 from _thread import RLock
 from types import ModuleType
 
+import ctracemalloc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    from ctracemalloc import Snapshot
 
 _STDLIB_NAMES = ("tracemalloc", "_tracemalloc")
 _PACKAGE = "ctracemalloc"
@@ -91,7 +91,7 @@ _installation: _Installation | None = None
 _lock = RLock()
 
 
-def install() -> Snapshot | None:
+def install() -> ctracemalloc.Snapshot | None:
     """Put ctracemalloc in the place of `tracemalloc`; do nothing if it is there.
 
     If the standard library was tracing, return its traces, and trace on with its limit.
@@ -103,26 +103,24 @@ def install() -> Snapshot | None:
         # Even where nobody imported it, `-X tracemalloc` may have set it tracing.
         import _tracemalloc as stdlib
 
-        import ctracemalloc as ours
-
         snapshot = None
         limit = None
         if stdlib.is_tracing():
             limit = stdlib.get_traceback_limit()
             traces: Any = stdlib._get_traces()
-            snapshot = ours.Snapshot(traces, limit)
+            snapshot = ctracemalloc.Snapshot(traces, limit)
             stdlib.stop()
             try:
-                ours.start(limit)
+                ctracemalloc.start(limit)
             except BaseException:
                 stdlib.start(limit)
                 raise
-        _installation = _Installation(ours, limit)
+        _installation = _Installation(ctracemalloc, limit)
         _installation.put_in_place()
         return snapshot
 
 
-def uninstall() -> Snapshot | None:
+def uninstall() -> ctracemalloc.Snapshot | None:
     """Undo `install()`; do nothing if ctracemalloc is not in place.
 
     If `install()` went on with a tracing of the standard library, and it is still going on, it is
@@ -137,12 +135,10 @@ def uninstall() -> Snapshot | None:
 
         import _tracemalloc as stdlib
 
-        import ctracemalloc as ours
-
-        if installation.stdlib_limit is None or not ours.is_tracing():
+        if installation.stdlib_limit is None or not ctracemalloc.is_tracing():
             return None
-        snapshot = ours.take_snapshot()
-        ours.stop()
+        snapshot = ctracemalloc.take_snapshot()
+        ctracemalloc.stop()
         stdlib.start(installation.stdlib_limit)
         return snapshot
 

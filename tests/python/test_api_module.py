@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+import typing
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -39,6 +41,33 @@ def test_all_is_sorted_and_exists() -> None:
     assert ours.__all__ == sorted(ours.__all__)
     for name in ours.__all__:
         assert hasattr(ours, name)
+
+
+def test_annotations_can_be_evaluated() -> None:
+    """Those of every public name and method, except for what needs `typing`."""
+    wrong = set()
+    for name in ours.__all__:
+        thing = getattr(ours, name)
+        if not (getattr(thing, "__module__", None) or "").startswith("ctracemalloc"):
+            continue
+        for path, one in [(name, thing), *_methods(name, thing)]:
+            try:
+                typing.get_type_hints(one)
+            except NameError as error:
+                wrong.add((path, error.name))
+    assert wrong == {("Snapshot.dump", "BinaryIO"), ("Snapshot.load", "BinaryIO")}
+
+
+def _methods(name: str, cls: object) -> list[tuple[str, Any]]:
+    if not isinstance(cls, type):
+        return []
+    methods = []
+    for key, method in inspect.getmembers_static(cls):
+        if key == "__init__" or not key.startswith("_"):
+            function = getattr(method, "fget", None) or getattr(method, "__func__", method)
+            if inspect.isfunction(function):
+                methods.append((f"{name}.{key}", function))
+    return methods
 
 
 def test_unknown_names() -> None:
