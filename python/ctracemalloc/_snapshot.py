@@ -311,7 +311,8 @@ def _judge_with_names(
 
 def adopt(snapshot: Snapshot) -> Snapshot:
     """Make a snapshot of the standard library ours: its tracebacks equal none of our own."""
-    cls = type(snapshot)
-    if cls.__module__ == "tracemalloc" and cls.__name__ == "Snapshot":
-        return Snapshot(snapshot.traces._traces, snapshot.traceback_limit)
+    # Its class may be derived from the standard library's, which is not imported to ask.
+    for cls in type(snapshot).__mro__:
+        if cls.__module__ == "tracemalloc" and cls.__name__ == "Snapshot":
+            return Snapshot(snapshot.traces._traces, snapshot.traceback_limit)
     return snapshot

@@ -163,8 +163,9 @@ def test_refusals() -> None:
         SnapshotTable.merge([3], {})  # type: ignore[list-item]
 
 
-def test_a_snapshot_of_the_standard_library() -> None:
-    theirs = stdlib.Snapshot([(0, 1, (("a.py", 1),), 1)], 7)
+@pytest.mark.parametrize("cls", [stdlib.Snapshot, type("Derived", (stdlib.Snapshot,), {})])
+def test_a_snapshot_of_the_standard_library(cls: Any) -> None:
+    theirs = cls([(0, 1, (("a.py", 1),), 1)], 7)
     merged = merge(snapshot_of([(0, 2, (("a.py", 1),), 1)]), theirs)
     assert [str(s) for s in merged.statistics("lineno")] == [
         "a.py:1: size=3 B, count=2, average=2 B"

@@ -255,11 +255,12 @@ def test_comparing_with_something_else() -> None:
     assert result == ("AttributeError", "'int' object has no attribute '_group_by'")
 
 
-def test_comparing_with_a_snapshot_of_the_standard_library() -> None:
+@pytest.mark.parametrize("cls", [stdlib.Snapshot, type("Derived", (stdlib.Snapshot,), {})])
+def test_comparing_with_a_snapshot_of_the_standard_library(cls: Any) -> None:
     old = [(0, 3, (("a.py", 1),), 1), (0, 4, (("b.py", 1),), 1)]
     now = [(0, 5, (("a.py", 1),), 1)]
     theirs = stdlib.Snapshot(now, 1).compare_to(stdlib.Snapshot(old, 1), "lineno")
-    own = table_snapshot(now).compare_to(stdlib.Snapshot(old, 1), "lineno")
+    own = table_snapshot(now).compare_to(cls(old, 1), "lineno")
     assert list(map(shown_statistic, own)) == list(map(shown_statistic, theirs))
 
 
