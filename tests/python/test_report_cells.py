@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -192,6 +194,47 @@ def test_failing_cell(tmp_path: Path) -> None:
     failing = [CELLS[0], "%%memory\nraise LookupError('nothing there')"]
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="nothing there"):
         execute(nbclient, tmp_path, failing)
+
+
+SHELL = r"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance(colors="NoColor")
+shell.run_line_magic("load_ext", "ctracemalloc")
+for cell in sys.argv[1:]:
+    result = shell.run_cell(cell)
+    print("succeeded" if result.success else "failed")
+"""
+
+
+def in_shell(folder: Path, *sources: str) -> str:
+    """Execute cells; return all that is written."""
+    pytest.importorskip("IPython", reason="IPython is not to be had here")
+    done = subprocess.run(
+        [sys.executable, "-c", SHELL, *sources],
+        env={**os.environ, "IPYTHONDIR": str(folder), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("nframe", ["0", "65536", "-1", "x"])
+def test_number_of_frames_out_of_range(tmp_path: Path, nframe: str) -> None:
+    written = in_shell(tmp_path, f"%%memory -n {nframe}\n1")
+    usage = "UsageError: usage: %%memory [-n FRAMES], 1 to 65535 frames"
+    assert written.splitlines() == [usage, "failed"]
+
+
+def test_most_frames(tmp_path: Path) -> None:
+    written = in_shell(
+        tmp_path, "%%memory -n 65535\nimport ctracemalloc\nctracemalloc.get_traceback_limit()"
+    )
+    assert "65535\n" in written
 
 
 def test_values_of_other_kinds() -> None:

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ctracemalloc_startup import MAX_NFRAME
+
 import ctracemalloc
 from ctracemalloc import Filter, Statistic, StatisticDiff
 from ctracemalloc.live.say import count_of
@@ -108,11 +110,13 @@ def _parse_line(line: str) -> int:
     words = line.split()
     if not words:
         return _NFRAME
-    if len(words) == 2 and words[0] == "-n" and words[1].isdecimal() and int(words[1]) > 0:
-        return int(words[1])
+    if len(words) == 2 and words[0] == "-n" and words[1].isdecimal():
+        nframe = int(words[1])
+        if 1 <= nframe <= MAX_NFRAME:
+            return nframe
     from IPython.core.error import UsageError  # type: ignore[import-not-found,unused-ignore]
 
-    raise UsageError("usage: %%memory [-n FRAMES]")
+    raise UsageError(f"usage: %%memory [-n FRAMES], 1 to {MAX_NFRAME} frames")
 
 
 def _run(shell: Any, cell: str) -> tuple[Any, CellMemory]:
