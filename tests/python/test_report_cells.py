@@ -127,7 +127,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
     return execute(nbclient, tmp_path_factory.mktemp("kernel"), CELLS)
 
 
-def execute(nbclient: Any, folder: Path, sources: list[str]) -> list[list[Any]]:
+def execute(
+    nbclient: Any, folder: Path, sources: list[str], allow_errors: bool = False
+) -> list[list[Any]]:
     import json
 
     import nbformat
@@ -144,7 +146,9 @@ def execute(nbclient: Any, folder: Path, sources: list[str]) -> list[list[Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(folder))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-        client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="ours")
+        client = nbclient.NotebookClient(
+            notebook, timeout=120, kernel_name="ours", allow_errors=allow_errors
+        )
         client.execute(cwd=str(folder))
     return [cell["outputs"] for cell in notebook.cells]
 
@@ -194,6 +198,12 @@ def test_failing_cell(tmp_path: Path) -> None:
     failing = [CELLS[0], "%%memory\nraise LookupError('nothing there')"]
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="nothing there"):
         execute(nbclient, tmp_path, failing)
+    outputs = execute(nbclient, tmp_path / "on", [*failing, "1 / 0"], allow_errors=True)
+    error, memory = outputs[1]
+    assert (error["ename"], error["evalue"]) == ("LookupError", "nothing there")
+    assert memory["data"]["text/plain"].startswith("this cell keeps ")
+    # What comes after it is as ever.
+    assert [output["ename"] for output in outputs[2]] == ["ZeroDivisionError"]
 
 
 SHELL = r"""
@@ -235,6 +245,28 @@ def test_most_frames(tmp_path: Path) -> None:
         tmp_path, "%%memory -n 65535\nimport ctracemalloc\nctracemalloc.get_traceback_limit()"
     )
     assert "65535\n" in written
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("raise LookupError('nothing there')", "LookupError: nothing there"),
+        ("1 +", "SyntaxError: invalid syntax"),
+        ("raise ExceptionGroup('some', [LookupError()])", "ExceptionGroup: some (1 sub-exception)"),
+        ("raise SystemExit('leave')", "SystemExit: leave"),
+        ("%%memory -n 0\n1", "UsageError: usage"),
+        ("%%memory\nraise LookupError('nothing there')", "LookupError: nothing there"),
+    ],
+)
+def test_error_is_shown_once(tmp_path: Path, source: str, error: str) -> None:
+    debug = "import sys; print('to debug:', repr(sys.last_value))"
+    written = in_shell(tmp_path, f"%%memory\n{source}", debug)
+    cell, _, last = written.partition("to debug: ")
+    assert cell.count(error) == 1
+    assert "notebook.py" not in written
+    assert "CellFailed" not in written
+    assert cell.splitlines()[-1] == "failed"
+    assert last.startswith(error.partition(":")[0])
 
 
 def test_values_of_other_kinds() -> None:

@@ -7,10 +7,11 @@ show them.
 
 from __future__ import annotations
 
+import bdb
 import gc
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ctracemalloc_startup import MAX_NFRAME
 
@@ -51,6 +52,15 @@ class CellMemory:
         changed = [diff for diff in self.diffs if diff.size_diff or diff.count_diff]
         table = cells.diffs_html(changed, self._label) if changed else ""
         return f"<div><p>{self!r}</p>{table}</div>"
+
+
+class CellFailedError(bdb.BdbQuit):
+    """A cell failed, and IPython has already said how.
+
+    Of all errors it is this base that IPython takes for a failure, so that a run of the whole
+    notebook ends, without showing it: the error would be there twice, with our frames, and
+    `%debug` and `%tb` would be about the second one.
+    """
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -101,9 +111,15 @@ def _measure(shell: Any, line: str, cell: str) -> None:
     from IPython.display import display  # type: ignore[import-not-found,unused-ignore]
 
     display(memory)  # type: ignore[no-untyped-call,unused-ignore]
-    if not result.success:
-        # As IPython's own magics do, so that a run of the whole notebook ends here.
-        result.raise_error()
+    for error in (result.error_before_exec, result.error_in_exec):
+        if error is not None:
+            _fail(error)
+
+
+def _fail(error: BaseException) -> NoReturn:
+    if isinstance(error, CellFailedError):
+        raise error
+    raise CellFailedError(f"{type(error).__name__}: {error}") from error
 
 
 def _parse_line(line: str) -> int:
