@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -231,6 +232,25 @@ def in_shell(folder: Path, *sources: str) -> str:
         check=True,
     )
     return done.stdout
+
+
+def peaks(written: str) -> list[float]:
+    """Return the peaks in MiB, in the order of the texts."""
+    units = {"B": 2**-20, "KiB": 2**-10, "MiB": 1.0}
+    found = re.findall(r"its peak was ([\d.]+) (\w+)", written)
+    return [float(number) * units[unit] for number, unit in found]
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_peak_around_another(tmp_path: Path, order: str) -> None:
+    large = "large = bytes(50 << 20); del large"
+    within = "get_ipython().run_cell_magic('memory', '', 'small = bytes(1 << 20)')"
+    lines = [large, within] if order == "before" else [within, large]
+    written = in_shell(tmp_path, "\n".join(["%%memory", *lines]), "%%memory\n1")
+    inner, outer, next_one = peaks(written)
+    assert 1 <= inner < 10
+    assert 50 <= outer < 60
+    assert next_one < 10
 
 
 @pytest.mark.parametrize("nframe", ["0", "65536", "-1", "x"])

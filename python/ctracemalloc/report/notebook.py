@@ -28,6 +28,10 @@ _OWN = Filter(False, os.path.join(os.path.dirname(ctracemalloc.__file__), "*")) 
 
 Show = Callable[[list[object]], str | None]
 
+# The highest peak that is known of each run under way, the outermost first: `%%memory` may be in
+# what a cell calls, and there is only one peak to reset.
+_peaks: list[int] = []
+
 # What showed lists as HTML before the extension was loaded.
 _shown_before: Show | None = None
 
@@ -137,15 +141,25 @@ def _parse_line(line: str) -> int:
 
 def _run(shell: Any, cell: str) -> tuple[Any, CellMemory]:
     gc.collect()
-    ctracemalloc.reset_peak()
+    _reset_peak()
     current = ctracemalloc.get_traced_memory()[0]
     before = ctracemalloc.take_snapshot().filter_traces([_OWN])
-    result = shell.run_cell(cell)
-    peak = ctracemalloc.get_traced_memory()[1]
+    _peaks.append(0)
+    try:
+        result = shell.run_cell(cell)
+    finally:
+        peak = max(_peaks.pop(), ctracemalloc.get_traced_memory()[1])
     gc.collect()
     after = ctracemalloc.take_snapshot().filter_traces([_OWN])
     diffs = after.compare_to(before, "lineno")
     return result, CellMemory(diffs, max(peak - current, 0), _labels(shell))
+
+
+def _reset_peak() -> None:
+    """Begin a new peak, and keep the one so far for the runs that this one is in."""
+    peak = ctracemalloc.get_traced_memory()[1]
+    _peaks[:] = [max(known, peak) for known in _peaks]
+    ctracemalloc.reset_peak()
 
 
 def _labels(shell: Any) -> cells.Label:
