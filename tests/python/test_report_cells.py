@@ -253,6 +253,30 @@ def test_peak_around_another(tmp_path: Path, order: str) -> None:
     assert next_one < 10
 
 
+@pytest.mark.parametrize(
+    "stop",
+    [
+        "ctracemalloc.stop()",
+        "ctracemalloc.stop(); ctracemalloc.start()",
+        "ctracemalloc.clear_traces()",
+    ],
+)
+def test_cell_that_stops_the_tracing(tmp_path: Path, stop: str) -> None:
+    written = in_shell(
+        tmp_path,
+        f"%%memory\nimport ctracemalloc\n{stop}\n'its result'",
+        f"%%memory\n{stop}\nraise LookupError('its error')",
+        "%%memory\n1",
+    )
+    assert written.count("nothing to show: the cell stopped the tracing") == 2
+    assert written.count("its result'\n") == 1
+    assert written.count("LookupError: its error") == 1
+    assert "RuntimeError" not in written
+    assert re.findall("succeeded|failed", written) == ["succeeded", "failed", "succeeded"]
+    # Those after it are measured as ever.
+    assert written.count("this cell keeps ") == 1
+
+
 @pytest.mark.parametrize("nframe", ["0", "65536", "-1", "x"])
 def test_number_of_frames_out_of_range(tmp_path: Path, nframe: str) -> None:
     written = in_shell(tmp_path, f"%%memory -n {nframe}\n1")

@@ -112,9 +112,12 @@ def _measure(shell: Any, line: str, cell: str) -> None:
     finally:
         if not was_tracing:
             ctracemalloc.stop()
-    from IPython.display import display  # type: ignore[import-not-found,unused-ignore]
+    if memory is None:
+        print("nothing to show: the cell stopped the tracing, or cleared its traces")
+    else:
+        from IPython.display import display  # type: ignore[import-not-found,unused-ignore]
 
-    display(memory)  # type: ignore[no-untyped-call,unused-ignore]
+        display(memory)  # type: ignore[no-untyped-call,unused-ignore]
     for error in (result.error_before_exec, result.error_in_exec):
         if error is not None:
             _fail(error)
@@ -139,16 +142,20 @@ def _parse_line(line: str) -> int:
     raise UsageError(f"usage: %%memory [-n FRAMES], 1 to {MAX_NFRAME} frames")
 
 
-def _run(shell: Any, cell: str) -> tuple[Any, CellMemory]:
+def _run(shell: Any, cell: str) -> tuple[Any, CellMemory | None]:
     gc.collect()
     _reset_peak()
     current = ctracemalloc.get_traced_memory()[0]
     before = ctracemalloc.take_snapshot().filter_traces([_OWN])
+    # Is traced for as long as what is compared below belongs together.
+    mark = bytearray(1)
     _peaks.append(0)
     try:
         result = shell.run_cell(cell)
     finally:
         peak = max(_peaks.pop(), ctracemalloc.get_traced_memory()[1])
+    if ctracemalloc.get_object_traceback(mark) is None:
+        return result, None
     gc.collect()
     after = ctracemalloc.take_snapshot().filter_traces([_OWN])
     diffs = after.compare_to(before, "lineno")
