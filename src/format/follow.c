@@ -58,6 +58,29 @@ static char *read_link(const char *path, int fd)
     return target;
 }
 
+bool ctm_path_is_descriptor(const char *path)
+{
+    static const char proc[] = "/proc/";
+    size_t length = folder_length(path);
+    struct stat status;
+    char folder[PATH_MAX];
+
+    if (length == 0 || length >= sizeof folder || lstat(path, &status) < 0 ||
+        !S_ISLNK(status.st_mode)) {
+        return false;
+    }
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+    char *real = realpath(folder, NULL);
+    if (real == NULL) {
+        return false;
+    }
+    const char *last = strrchr(real, '/');
+    bool result = strncmp(real, proc, sizeof proc - 1) == 0 && strcmp(last, "/fd") == 0;
+    free(real);
+    return result;
+}
+
 /*
  * One step: *target is set if there is a link at `path`, to NULL if not. 1 with errno: what is
  * there cannot be looked at; -1 with errno: the link must not, or cannot, be followed.
@@ -73,7 +96,7 @@ static int step(const char *path, char **target)
         return 1;
     }
     int result = fstat(fd, &status);
-    if (result == 0 && S_ISLNK(status.st_mode)) {
+    if (result == 0 && S_ISLNK(status.st_mode) && !ctm_path_is_descriptor(path)) {
         if (ctm_path_is_trap(path, &status)) {
             errno = EACCES;
         } else {

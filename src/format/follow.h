@@ -17,7 +17,14 @@
 bool ctm_path_is_trap(const char *path, const struct stat *status);
 
 /*
- * Follow the links at the end of a path: *out, the caller's to free, is no link. A path whose end
+ * Whether a path is a process's name for a file that it has open, as /dev/stdout leads to. What
+ * such a link says is not where it leads: the file may be unlinked, or never have had a name.
+ */
+bool ctm_path_is_descriptor(const char *path);
+
+/*
+ * Follow the links at the end of a path: *out, the caller's to free, is no link, but for one to a
+ * descriptor. A path whose end
  * cannot be looked at, since nothing is there or for want of rights, is given back as it is. -1
  * with errno: EACCES for a trap, ELOOP, ENOENT for a link that leads nowhere, ENOMEM, ...
  */

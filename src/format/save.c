@@ -42,16 +42,16 @@ static int close_written(int fd, struct ctm_file_error *error)
     return CTM_OK;
 }
 
-/* Write to what is at `path` already and cannot be replaced: a device, a FIFO. */
-static int write_in_place(const char *path, const uint8_t *bytes, size_t length,
+/* Write to what is at `path` already and cannot be replaced: a device, a FIFO, a descriptor. */
+static int write_in_place(const char *path, bool is_descriptor, const uint8_t *bytes, size_t length,
                           struct ctm_file_error *error)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (is_descriptor ? O_TRUNC : 0));
     if (fd < 0) {
         return ctm_file_fail(error, CTM_EIO, 0, "cannot open what is at the snapshot's path");
     }
     struct stat status;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+    if (!is_descriptor && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
         /* It was none a moment ago: somebody plays with it. */
         close(fd);
         errno = EEXIST;
@@ -206,7 +206,7 @@ int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
         return ctm_file_fail(error, CTM_EIO, 0, "cannot write a snapshot there");
     }
     if (is_there && !S_ISREG(status.st_mode)) {
-        return write_in_place(path, bytes, length, error);
+        return write_in_place(path, false, bytes, length, error);
     }
 
     /* A link keeps its place: what it leads to is replaced. */
@@ -214,6 +214,11 @@ int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
         return errno == ENOMEM
                    ? ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path")
                    : ctm_file_fail(error, CTM_EIO, 0, "cannot follow the snapshot's path");
+    }
+    if (ctm_path_is_descriptor(target)) {
+        result = write_in_place(target, true, bytes, length, error);
+        free(target);
+        return result;
     }
     /* A stranger who left a file there does not get to own, or to read, what comes in its place. */
     bool has_rights = is_there && !ctm_path_is_trap(target, &status);

@@ -18,6 +18,9 @@
  * link is followed and stays. What is there and no regular file (a device, a FIFO, a socket's end)
  * is written to in its place, without a promise; a folder is refused.
  *
+ * So is a file that the path names by a process's descriptor (/dev/stdout, /proc/PID/fd/N): it is
+ * emptied first, as by open().
+ *
  * `sync`: survive a loss of power; the file is synced before it is renamed, its folder after. If
  * only that last step fails the new file is in place, and the error says so.
  *

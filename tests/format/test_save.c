@@ -340,6 +340,32 @@ static void devices_are_written_to(void **state)
     assert_int_equal(folder_count(*state), 1);
 }
 
+/* Of a file that somebody has open by another name, or by none at all. */
+static void descriptors_are_written_to(void **state)
+{
+    char bytes[sizeof new_bytes + 1];
+    char path[64];
+    const char *name = folder_path(state, "log");
+    const char *link = folder_path(state, "stdout");
+
+    folder_write(name, old_bytes, sizeof old_bytes);
+    int fd = open(name, O_RDWR);
+    assert_true(fd >= 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    assert_int_equal(symlink(path, link), 0);
+    save(link, false);
+    assert_int_equal(pread(fd, bytes, sizeof bytes, 0), sizeof new_bytes);
+    assert_memory_equal(bytes, new_bytes, sizeof new_bytes);
+
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(ftruncate(fd, 1 << 16), 0);
+    save(path, false);
+    assert_int_equal(pread(fd, bytes, sizeof bytes, 0), sizeof new_bytes);
+    assert_int_equal(folder_count(*state), 1);
+    close(fd);
+    save_fails(path, false, ENOENT, "cannot");
+}
+
 /* More than what the file system, or the limit, has room for. */
 static void save_too_much(const char *folder, const char *path, int os_error)
 {
@@ -409,6 +435,7 @@ int main(void)
                                         folder_remove),
         cmocka_unit_test_setup_teardown(wrong_paths_are_refused, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(devices_are_written_to, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(descriptors_are_written_to, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(a_limit_on_files_leaves_the_old_file, folder_make,
