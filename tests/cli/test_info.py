@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import ctracemalloc
 import pytest
@@ -84,3 +85,24 @@ def test_deep_stacks_are_counted_and_not_made(tmp_path: Path) -> None:
     assert content["stacks"] == 1000
     # A pointer for each frame of each stack would be 8 MB.
     assert peak < 2**20
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({(1, 2): 3}, {"(1, 2)": 3}),
+        ({b"a": (b"b", None)}, {"b'a'": ["b'b'", None]}),
+        ({1: 2, "1": 3}, {"1": 2, "'1'": 3}),
+        ([1 << 20000, -(1 << 20000)], [hex(1 << 20000), hex(-(1 << 20000))]),
+        ({(1 << 20000,): True}, {str([hex(1 << 20000)]): True}),
+        ([float("nan"), float("-inf"), 1.5], ["nan", "-inf", 1.5]),
+    ],
+)
+def test_any_attribute_is_shown(call: Caller, tmp_path: Path, value: Any, expected: Any) -> None:
+    snapshot = ctracemalloc.Snapshot([], 1)
+    snapshot.note = value  # type: ignore[attr-defined]
+    snapshot.dump(tmp_path / "odd.ctm")
+    done = call("info", tmp_path / "odd.ctm", "--json")
+    assert done.status == 0
+    assert json.loads(done.out)["attributes"] == {"note": expected}
+    assert "attribute note" in call("info", tmp_path / "odd.ctm").out

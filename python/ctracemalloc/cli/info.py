@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     with working("adding up"):
         content = describe(options.file, read)
     if options.json:
-        print(json.dumps(content, indent=1, default=repr))
+        print(json.dumps(_as_json(content), indent=1, allow_nan=False))
         return 0
     lines = [(printable(label), printable(text)) for label, text in _lines(content)]
     width = max(len(label) for label, _ in lines)
@@ -81,6 +82,30 @@ def describe(path: str, read: Content) -> dict[str, Any]:
     }
 
 
+def _as_json(value: Any) -> Any:
+    """Return plain data as JSON can hold it: what it cannot, as a text."""
+    if isinstance(value, dict):
+        # 1 and "1" are two keys: by their texts all keep apart.
+        is_text = all(isinstance(key, str) for key in value)
+        return {key if is_text else _text(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    text = _text(value)
+    return value if isinstance(value, int) and not text.startswith(("0x", "-0x")) else text
+
+
+def _text(value: Any) -> str:
+    """Return a value's repr, with hexadecimal numbers where decimal ones would be too long."""
+    try:
+        return repr(value)
+    except ValueError:
+        return hex(value) if isinstance(value, int) else repr(_as_json(value))
+
+
 def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "file", f"{content['file']}, {human_size(content['file_bytes'])}"
     moment = content["moment"]
@@ -97,7 +122,7 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
         elif name == "command":
             yield name, shlex.join(value)
         else:
-            yield name, value if isinstance(value, str) else repr(value)
+            yield name, value if isinstance(value, str) else _text(value)
     yield "kind", content["kind"]
     yield "traces", f"{human_size(content['size'])} in {count_of(content['count'], 'block')}"
     yield (
@@ -116,4 +141,4 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if moment.get("lost"):
         yield "lost", f"{count_of(moment['lost'], 'trace')}: another tool had removed the hooks"
     for name, value in content["attributes"].items():
-        yield f"attribute {name}", repr(value)
+        yield f"attribute {name}", _text(value)
