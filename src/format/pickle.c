@@ -32,6 +32,13 @@ static int fail_trace(struct reader *r, const char *what, const struct ctm_pickl
                          (unsigned long long)r->index, what, ctm_pickle_kind_name(value));
 }
 
+static int fail_length(struct reader *r, const char *what, const struct ctm_pickle_value *value)
+{
+    return ctm_file_fail(r->error, CTM_EFORMAT, 0, "trace %llu: %s, not one of length %llu",
+                         (unsigned long long)r->index, what,
+                         (unsigned long long)r->pickle.nodes[value->node].length);
+}
+
 static int fail_attribute(struct reader *r, const char *what)
 {
     char name[60];
@@ -78,8 +85,11 @@ static int get_frame(struct reader *r, const struct ctm_pickle_value *value, uin
     struct ctm_pickle_walk walk = ctm_pickle_walk(&r->pickle, value->node);
     const struct ctm_pickle_value *name = ctm_pickle_next(&walk);
     const struct ctm_pickle_value *line = ctm_pickle_next(&walk);
-    if (line == NULL || ctm_pickle_next(&walk) != NULL || name->kind != CTM_PICKLE_TEXT) {
-        return fail_trace(r, what, line == NULL ? value : name);
+    if (r->pickle.nodes[value->node].length != 2) {
+        return fail_length(r, what, value);
+    }
+    if (name->kind != CTM_PICKLE_TEXT) {
+        return fail_trace(r, what, name);
     }
     struct ctm_frame frame = {.file = 0};
     uint64_t number = 0;
@@ -156,7 +166,7 @@ static int add_trace(struct reader *r, const struct ctm_pickle_value *value)
     }
     struct ctm_pickle_node node = r->pickle.nodes[value->node];
     if (node.length < 2 || node.length > 4) {
-        return fail_trace(r, "a trace must have 2 to 4 items", value);
+        return fail_length(r, "a trace must have 2 to 4 items", value);
     }
     const struct ctm_pickle_value *items = &r->pickle.items[node.start];
     const struct ctm_pickle_value *domain = node.length > 2 ? items++ : NULL;
