@@ -59,4 +59,7 @@ export function throughModule (node, name) {
   }
 }
 
-export const emptied = (root) => ({ ...root, children: [], value: 0, amount: 0, own: 0 })
+export function emptied (root) {
+  const before = root.before === null ? null : 0
+  return { ...root, children: [], value: 0, amount: 0, own: 0, before, ownBefore: before }
+}

@@ -179,6 +179,17 @@ def test_a_comparison_says_and_shows_what_changed(
     assert browser_page.inner_text("#table tbody tr:first-child .where") == "cache.py:10"
 
 
+def test_a_module_outside_of_the_domain_was_nothing_before(
+    browser_page: Page, old_file: Path, new_file: Path, tmp_path: Path
+) -> None:
+    open_report(browser_page, tmp_path, old_file, new_file)
+    browser_page.fill("#module", "cache")
+    assert browser_page.inner_text("#details").startswith("all: 48.8 KiB, 100 % (was 9.8 KiB")
+    browser_page.select_option("#domain", label="python")
+    browser_page.fill("#module", "array")
+    assert browser_page.inner_text("#details") == "all: 0 B (was 0 B, 0 B)"
+
+
 def test_the_table_sorts_and_searches_from_the_keyboard(
     browser_page: Page, new_file: Path, tmp_path: Path
 ) -> None:
