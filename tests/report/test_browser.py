@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from ctracemalloc import Snapshot
 from ctracemalloc.report.colours import _LIGHT
 from ctracemalloc.report.flame import MOST_LEVELS
 from report_support import HOSTILE, trace, write_snapshot
@@ -59,7 +60,8 @@ def browser_page(browser: Browser) -> Iterator[Page]:
 
 def open_report(page: Page, folder: Path, *files: Path) -> None:
     output = folder / "page.html"
-    command = [sys.executable, "-m", "ctracemalloc", "report", *map(str, files), "-o", str(output)]
+    command = [sys.executable, "-m", "ctracemalloc", "report", *map(str, files)]
+    command += ["-o", str(output), "--force"]
     subprocess.run(command, check=True, capture_output=True)
     page.goto(output.as_uri())
     page.wait_for_selector("g.frame")
@@ -188,6 +190,26 @@ def test_a_module_outside_of_the_domain_was_nothing_before(
     browser_page.select_option("#domain", label="python")
     browser_page.fill("#module", "array")
     assert browser_page.inner_text("#details") == "all: 0 B (was 0 B, 0 B)"
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_the_page_is_no_wider_than_the_window(
+    browser_page: Page, new_file: Path, tmp_path: Path, width: int
+) -> None:
+    labels = {"commit": "0123456789abcdef" * 20, "why " * 60: "since " * 100, "k" * 200: "v"}
+    traces = [trace(10**9 + number, (f"{'long' * 50}.py", number)) for number in range(1, 40)]
+    labelled = tmp_path / "labelled.ctm"
+    Snapshot(traces, 25).dump(str(labelled), labels=labels)
+    browser_page.set_viewport_size({"width": width, "height": 800})
+    for files in ([new_file, labelled], [labelled], [new_file, labelled, new_file, labelled]):
+        open_report(browser_page, tmp_path, *files)
+        wide, window = browser_page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= window == width
+        # Names of lines have room in what scrolls.
+        name = "e => e.getBoundingClientRect().width"
+        assert browser_page.eval_on_selector("#table .where", name) >= 150
 
 
 def test_the_table_sorts_and_searches_from_the_keyboard(

@@ -215,7 +215,7 @@ def _summary(snapshot: Snapshot, old: Snapshot | None, only: str) -> list[Item]:
         items.append(Item("Process", str(info["pid"])))
     if info["time_ns"]:
         taken = datetime.fromtimestamp(moment_of(snapshot), UTC)
-        items.append(Item("Taken", taken.strftime("%F %T UTC"), "small"))
+        items.append(Item("Taken", taken.strftime("%F %T UTC"), "small moment"))
     if about.get("command"):
         items.append(Item("Command", shlex.join(about["command"]), "wide"))
     items += [Item(name, text, "small") for name, text in about.get("labels", {}).items()]
