@@ -286,6 +286,43 @@ def test_forks_are_those_of_one_thread(env: Environment, tmp_path: Path) -> None
         assert "multi-threaded" not in done.stderr
 
 
+def test_a_fork_does_not_wait_for_a_finalizer_that_waits_for_it(
+    env: Environment, tmp_path: Path
+) -> None:
+    """What a look allocates may start the collector, and a finalizer may want a lock."""
+    script = """
+import gc, os, threading, time
+lock, main, waiting = threading.Lock(), threading.get_ident(), threading.Event()
+class Waits:
+    def __init__(self): self.itself = self
+    def __del__(self):
+        if threading.get_ident() != main:
+            waiting.set()
+            with lock: pass
+gc.set_threshold(1)
+with lock:
+    while not waiting.is_set():
+        gc.disable()
+        for _ in range(100): Waits()
+        gc.enable()
+        time.sleep(0.05)
+    gc.disable()
+    pid = os.fork()
+    if pid == 0: os._exit(0)
+    os.waitpid(pid, 0)
+before = len(os.listdir("app.series")) if os.path.exists("app.series") else 0
+deadline = time.monotonic() + 60
+while not os.path.exists("app.series") or len(os.listdir("app.series")) == before:
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+print("ended", flush=True)
+"""
+    path = tmp_path / "app.py"
+    path.write_text(script)
+    done = env.run(*RUN, "--top", "0", "--every", "0.1", "-o", "app.ctm", path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
 def test_children_are_followed(env: Environment, tmp_path: Path) -> None:
     children = PROGRAMS / "children.py"
     command = (*RUN, "--follow-children", "-n", "3", "-o", "%p.ctm", children)

@@ -2,7 +2,8 @@
 
 It is none of `threading`'s: it is not listed there, nobody waits for it, and it ends with the
 process. Signals are blocked in it, so that they interrupt the program's own threads as ever. It
-ends before a fork and begins anew after it, so that the fork is one of a process without it.
+ends before a fork and begins anew after it, so that the fork is one of a process without it, unless
+it is in the middle of a look that takes seconds.
 It needs the GIL: while the program is inside C code that holds it, nothing is seen.
 """
 
@@ -28,6 +29,9 @@ _POLL = 0.05
 _REST = 9
 # How long a fork waits for the system to take the ended thread away, in seconds.
 _PATIENCE = 0.1
+# How long a fork waits for a look to end. A finalizer of the program's that the look happens to run
+# may wait for a lock of the thread that forks.
+_LONGEST_LOOK = 2.0
 
 
 def make_watcher(target: Target, told: dict[str, str]) -> Watcher:
@@ -106,13 +110,17 @@ class Watcher:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def _end_thread(self) -> None:
-        """Have the thread end, and wait until the system does not know it any more."""
+    def _end_thread(self, patience: float = -1) -> None:
+        """Have the thread end, and wait until the system does not know it any more.
+
+        With a `patience` in seconds: or until that is over.
+        """
         if not self._running.locked() or self._native_id == _thread.get_native_id():
             return
         if self._wake.locked():
             self._wake.release()
-        self._running.acquire()
+        if not self._running.acquire(timeout=patience):
+            return
         self._running.release()
         # If it had ended by itself, nobody took this.
         self._wake.acquire(blocking=False)
@@ -124,13 +132,17 @@ class Watcher:
         with self._lock:
             self._pauses += 1
             if self._pauses == 1:
-                self._end_thread()
+                self._end_thread(_LONGEST_LOOK)
 
     def _resume(self) -> None:
         with self._lock:
             self._pauses -= 1
-            if self._pauses == 0 and not self._is_stopped:
+            if self._pauses == 0 and not self._is_stopped and not self._goes_on():
                 self._begin_thread()
+
+    def _goes_on(self) -> bool:
+        """Tell whether the thread that was to end is still looking; have it go on then."""
+        return self._wake.acquire(blocking=False) and self._running.locked()
 
     def _on_fork(self) -> None:
         self._pauses = 0
