@@ -122,7 +122,7 @@ class Slow(io.RawIOBase):
         self.room = room
         self.content = b""
 
-    def write(self, content: Any, /) -> int | None:  # type: ignore[override]
+    def write(self, content: Any, /) -> int | None:
         part = bytes(content[: min(7, self.room - len(self.content))])
         self.content += part
         return len(part) or None
@@ -140,7 +140,7 @@ def test_files_that_take_a_little_at_a_time(tmp_path: Path) -> None:
         snapshot.dump(full)
     assert caught.value.characters_written == 50
     with (tmp_path / "raw").open("wb", buffering=0) as raw:
-        snapshot.dump(raw)  # type: ignore[arg-type]
+        snapshot.dump(raw)
     assert (tmp_path / "raw").read_bytes() == whole.getvalue()
 
 
