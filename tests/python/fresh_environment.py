@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,11 @@ class Environment:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         stdin: str = "",
+        under: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run the interpreter to its end."""
+        """Run the interpreter to its end, if so by a command that runs another."""
         return subprocess.run(
-            self.command(*arguments),
+            [*under, *self.command(*arguments)],
             env=self.variables(env),
             cwd=cwd,
             input=stdin,

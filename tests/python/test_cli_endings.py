@@ -264,14 +264,7 @@ def test_first_process_of_a_container(env: Environment, tmp_path: Path) -> None:
         "os.remove('out.ctm')\n"
     )
     run = ("-m", "ctracemalloc", "run", "--top", "0", "-o", "out.ctm", "-c", code)
-    done = subprocess.run(
-        ["unshare", "--pid", "--fork", *env.command(*run)],
-        env=env.variables(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = env.run(*run, cwd=tmp_path, under=["unshare", "--pid", "--fork"])
     assert (done.returncode, done.stdout) == (0, "1 True\n"), done.stderr
     assert (tmp_path / "out.ctm").exists()
 
@@ -283,15 +276,8 @@ def test_without_proc(env: Environment, tmp_path: Path) -> None:
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a process cannot have mounts of its own here")
     run = ("-m", "ctracemalloc", "run", "--top", "1", "-o", "out.ctm", "-c", "print('hello')")
-    shell = 'umount -l /proc && exec "$@"'
-    done = subprocess.run(
-        [*apart, "sh", "-c", shell, "sh", *env.command(*run)],
-        env=env.variables(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    shell = ["sh", "-c", 'umount -l /proc && exec "$@"', "sh"]
+    done = env.run(*run, cwd=tmp_path, under=[*apart, *shell])
     assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
     lines = done.stderr.splitlines()
     assert " at exit, peak " in lines[0]
