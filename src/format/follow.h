@@ -24,9 +24,9 @@ bool ctm_path_is_descriptor(const char *path);
 
 /*
  * Follow the links at the end of a path: *out, the caller's to free, is no link, but for one to a
- * descriptor. A path whose end
- * cannot be looked at, since nothing is there or for want of rights, is given back as it is. -1
- * with errno: EACCES for a trap, ELOOP, ENOENT for a link that leads nowhere, ENOMEM, ...
+ * descriptor. A path whose end cannot be looked at, since nothing is there or for want of rights,
+ * is given back as it is. -1 with errno: EACCES for a trap, ELOOP, ENOENT for a link that leads
+ * nowhere, ENOMEM, ...
  */
 int ctm_path_follow(const char *path, char **out);
 

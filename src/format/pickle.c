@@ -82,12 +82,12 @@ static int get_frame(struct reader *r, const struct ctm_pickle_value *value, uin
         *id = r->frames[value->node] - 1;
         return CTM_OK;
     }
-    struct ctm_pickle_walk walk = ctm_pickle_walk(&r->pickle, value->node);
-    const struct ctm_pickle_value *name = ctm_pickle_next(&walk);
-    const struct ctm_pickle_value *line = ctm_pickle_next(&walk);
     if (r->pickle.nodes[value->node].length != 2) {
         return fail_length(r, what, value);
     }
+    struct ctm_pickle_walk walk = ctm_pickle_walk(&r->pickle, value->node);
+    const struct ctm_pickle_value *name = ctm_pickle_next(&walk);
+    const struct ctm_pickle_value *line = ctm_pickle_next(&walk);
     if (name->kind != CTM_PICKLE_TEXT) {
         return fail_trace(r, what, name);
     }

@@ -217,12 +217,11 @@ int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
     }
     if (ctm_path_is_descriptor(target)) {
         result = write_in_place(target, true, bytes, length, error);
-        free(target);
-        return result;
+    } else {
+        /* A stranger who left a file there does not get to own or read what takes its place. */
+        bool has_rights = is_there && !ctm_path_is_trap(target, &status);
+        result = replace(target, has_rights ? &status : NULL, bytes, length, sync, error);
     }
-    /* A stranger who left a file there does not get to own, or to read, what comes in its place. */
-    bool has_rights = is_there && !ctm_path_is_trap(target, &status);
-    result = replace(target, has_rights ? &status : NULL, bytes, length, sync, error);
     free(target);
     return result;
 }
