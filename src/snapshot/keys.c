@@ -6,6 +6,7 @@
 #include "snapshot/array.h"
 #include "snapshot/module_name.h"
 #include "snapshot/paths.h"
+#include "snapshot/pool.h"
 #include "snapshot/sort.h"
 
 /* One or two tables that get common keys. */
@@ -231,81 +232,45 @@ out:
     return status;
 }
 
-/* List the paths by ascending place. `starts` has room for all places and is lost. */
-static void list_by_place(const struct ctm_path *paths, size_t count, size_t *starts,
-                          size_t place_count, uint32_t *list)
-{
-    memset(starts, 0, place_count * sizeof *starts);
-    for (size_t i = 0; i < count; i++) {
-        starts[paths[i].place]++;
-    }
-    size_t start = 0;
-    for (size_t place = 0; place < place_count; place++) {
-        size_t here = starts[place];
-        starts[place] = start;
-        start += here;
-    }
-    for (size_t i = 0; i < count; i++) {
-        list[starts[paths[i].place]++] = (uint32_t)i;
-    }
-}
-
-/* A caller before its callees, callees by place: the order of tracebacks. */
-static int rank_paths(const struct ctm_path *paths, size_t count, size_t place_count,
-                      uint32_t *ranks)
-{
-    int status = CTM_ENOMEM;
-    size_t *starts = ctm_array_new(place_count, sizeof *starts);
-    uint32_t *list = ctm_array_new(count, sizeof *list);
-    if (starts != NULL && list != NULL) {
-        list_by_place(paths, count, starts, place_count, list);
-        status = ctm_paths_rank(paths, count, list, count, ranks);
-    }
-    free(starts);
-    free(list);
-    return status;
-}
-
-/* Number the paths from the oldest frame to a node in the order of tracebacks. */
+/* Number the paths from the oldest frame to a node in the order of tracebacks: a caller before its
+ * callees, callees by place. */
 static int rank_nodes(const struct sides *sides, const struct ranks *places, struct ranks *nodes)
 {
-    int status;
-    uint64_t seed = ctm_lookup_seed();
-    struct ctm_pool paths = {0};
-    uint32_t *rank_of = NULL;
-    bool distinct = sides->count == 1 && places->count - 1 == sides->tables[0]->frame_count;
-    for (size_t side = 0; side < sides->count; side++) {
-        const struct ctm_tables *t = sides->tables[side];
-        nodes->of[side] = ctm_array_new(t->node_count, sizeof *nodes->of[side]);
-        if (nodes->of[side] == NULL) {
-            status = CTM_ENOMEM;
-            goto out;
-        }
-        status = distinct ? ctm_paths_copy(t, places->of[side], &paths, nodes->of[side])
-                          : ctm_paths_add(t, places->of[side], &paths, seed, nodes->of[side]);
+    const struct ctm_tables *a = sides->tables[0];
+    const struct ctm_tables *b = sides->count == 2 ? sides->tables[1] : NULL;
+    size_t count = a->node_count;
+    size_t most_paths = count + (b == NULL ? 0 : b->node_count);
+    uint32_t most;
+    int status = CTM_ENOMEM;
+    if (most_paths > CTM_MOST_IDS) {
+        return CTM_ELIMIT;
+    }
+    struct ctm_path *paths = ctm_array_new(most_paths, sizeof *paths);
+    uint32_t *ranks = ctm_array_new(most_paths, sizeof *ranks);
+    nodes->of[0] = ranks;
+    if (paths == NULL || ranks == NULL) {
+        goto out;
+    }
+    ctm_paths_of_nodes(a, places->of[0], paths);
+    if (b != NULL) {
+        nodes->of[1] = ctm_array_new(b->node_count, sizeof *nodes->of[1]);
+        status = nodes->of[1] == NULL
+                     ? CTM_ENOMEM
+                     : ctm_paths_match_nodes(b, places->of[1], paths, &count, nodes->of[1]);
         if (status != CTM_OK) {
             goto out;
         }
     }
-    ctm_lookup_deinit(&paths.lookup);
-    rank_of = ctm_array_new(paths.count, sizeof *rank_of);
-    if (rank_of == NULL) {
-        status = CTM_ENOMEM;
-        goto out;
-    }
-    status = rank_paths(paths.items, paths.count, places->count, rank_of);
+    status = ctm_paths_merge_and_rank(paths, count, places->count, ranks, &most);
     if (status != CTM_OK) {
         goto out;
     }
-    for (size_t side = 0; side < sides->count; side++) {
-        for (size_t i = 0; i < sides->tables[side]->node_count; i++) {
-            nodes->of[side][i] = rank_of[nodes->of[side][i]];
-        }
+    for (size_t i = 0; b != NULL && i < b->node_count; i++) {
+        nodes->of[1][i] = ranks[nodes->of[1][i]];
     }
-    nodes->count = paths.count + 1;
+    nodes->count = (size_t)most + 1;
 out:
-    ctm_pool_deinit(&paths);
-    free(rank_of);
+    free(paths);
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "snapshot/keys.h"
 #include "snapshot/paths.h"
+#include "snapshot/pool.h"
 #include "snapshot/sort.h"
 #include "snapshot/totals.h"
 
@@ -81,14 +82,13 @@ static int grow_down(struct draft *d)
 {
     const struct ctm_tables *t = d->tables;
     uint32_t *path_of = ctm_array_new(t->node_count, sizeof *path_of);
-    if (path_of == NULL) {
-        return CTM_ENOMEM;
+    d->paths.items = ctm_array_new(t->node_count, sizeof(struct ctm_path));
+    int status = CTM_ENOMEM;
+    if (path_of != NULL && d->paths.items != NULL) {
+        d->paths.count = t->node_count;
+        ctm_paths_of_nodes(t, d->label_of, d->paths.items);
+        status = ctm_paths_merge(d->paths.items, t->node_count, d->label_count, path_of);
     }
-    struct ctm_pool paths = {.count = 0};
-    bool distinct = d->label_count - 1 == t->frame_count;
-    int status = distinct ? ctm_paths_copy(t, d->label_of, &paths, path_of)
-                          : ctm_paths_add(t, d->label_of, &paths, ctm_lookup_seed(), path_of);
-    d->paths = paths;
     if (status == CTM_OK) {
         status = make_totals(d);
     }

@@ -1,5 +1,7 @@
 #include "snapshot/diff.h"
 
+#include <stdio.h>
+
 #include "support.h"
 
 struct wanted {
@@ -109,6 +111,39 @@ static void test_traceback(void **state)
     ctm_snapshot_unref(old);
 }
 
+/* Stacks are found again in whatever order they come, and where several frames are one place. */
+static void test_traceback_in_another_order(void **state)
+{
+    (void)state;
+    enum { STACKS = 60 };
+    struct spec now_specs[STACKS];
+    struct spec old_specs[STACKS];
+    char texts[STACKS][32];
+    for (size_t i = 0; i < STACKS; i++) {
+        /* Two names for each line of b.py. */
+        (void)snprintf(texts[i], sizeof texts[i], "a.py:%zu b.py:%zu@f%zu", 1 + i % 3, i / 6,
+                       i % 2);
+        now_specs[i] = (struct spec){0, 8, 1, 2, texts[i]};
+        old_specs[STACKS - 1 - i] = (struct spec){0, 8, 1, 2, texts[i]};
+    }
+    struct ctm_snapshot *now = make_snapshot(now_specs, STACKS);
+    struct ctm_snapshot *old = make_snapshot(old_specs, STACKS);
+    struct ctm_diffs diffs;
+    assert_ok(ctm_diff(now, old, CTM_KEY_TRACEBACK, false, &diffs));
+    assert_int_equal(diffs.length, STACKS / 2);
+    for (size_t i = 0; i < diffs.length; i++) {
+        char wanted[32];
+        (void)snprintf(wanted, sizeof wanted, "a.py:%zu b.py:%zu", 3 - i % 3,
+                       (STACKS / 2 - 1 - i) / 3);
+        assert_string_equal(stack_text(now->tables, diffs.items[i].stack), wanted);
+        assert_int_equal(diffs.items[i].count, 2);
+        assert_int_equal(diffs.items[i].count_diff, 0);
+    }
+    ctm_diffs_free(&diffs);
+    ctm_snapshot_unref(now);
+    ctm_snapshot_unref(old);
+}
+
 /* Each key that diffs are sorted by decides where those before it agree. */
 static void test_order(void **state)
 {
@@ -198,13 +233,10 @@ static void test_wrong_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lineno),
-        cmocka_unit_test(test_filename_cumulative),
-        cmocka_unit_test(test_traceback),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_with_itself_and_with_nothing),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_wrong_keys),
+        cmocka_unit_test(test_lineno),    cmocka_unit_test(test_filename_cumulative),
+        cmocka_unit_test(test_traceback), cmocka_unit_test(test_traceback_in_another_order),
+        cmocka_unit_test(test_order),     cmocka_unit_test(test_with_itself_and_with_nothing),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_wrong_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
