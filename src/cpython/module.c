@@ -9,6 +9,7 @@
 #include "cpython/hooks.h"
 #include "cpython/key_texts.h"
 #include "cpython/module.h"
+#include "cpython/saving.h"
 #include "cpython/snapshot_type.h"
 
 enum { LARGEST_NFRAME = UINT16_MAX };
@@ -546,6 +547,8 @@ static PyMethodDef methods[] = {
 #ifdef CTM_DEBUG
     {"_check", check, METH_NOARGS, check_doc},
 #endif
+    {"_follow_path", ctm_follow_path_function, METH_O, ctm_follow_path_doc},
+    {"_save", ctm_save_function, METH_VARARGS, ctm_save_doc},
     {"module_name", ctm_module_name_function, METH_O, ctm_module_name_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -83,7 +83,8 @@ bool ctm_path_is_descriptor(const char *path)
 
 /*
  * One step: *target is set if there is a link at `path`, to NULL if not. 1 with errno: what is
- * there cannot be looked at; -1 with errno: the link must not, or cannot, be followed.
+ * there cannot be looked at; CTM_PATH_TRAP with EACCES: it must not be followed, or written to; -1
+ * with errno: it cannot be followed.
  */
 static int step(const char *path, char **target)
 {
@@ -96,12 +97,13 @@ static int step(const char *path, char **target)
         return 1;
     }
     int result = fstat(fd, &status);
-    if (result == 0 && S_ISLNK(status.st_mode) && !ctm_path_is_descriptor(path)) {
-        if (ctm_path_is_trap(path, &status)) {
-            errno = EACCES;
-        } else {
-            *target = read_link(path, fd);
-        }
+    bool is_link = result == 0 && S_ISLNK(status.st_mode);
+    bool is_fifo = result == 0 && S_ISFIFO(status.st_mode);
+    if ((is_link || is_fifo) && ctm_path_is_trap(path, &status)) {
+        errno = EACCES;
+        result = CTM_PATH_TRAP;
+    } else if (is_link && !ctm_path_is_descriptor(path)) {
+        *target = read_link(path, fd);
         result = *target != NULL ? 0 : -1;
     }
     int error = errno;
@@ -125,7 +127,7 @@ int ctm_path_follow(const char *path, char **out)
         free(current);
         if (result != 0) {
             errno = error;
-            return -1;
+            return result == CTM_PATH_TRAP ? CTM_PATH_TRAP : -1;
         }
         current = target;
     }

@@ -12,8 +12,11 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* Whether what is at `path`, a link or a FIFO of this status, may have been left there as a trap.
- */
+/* What ctm_path_follow returns for a trap; the text goes on after "it" or what it is. */
+enum { CTM_PATH_TRAP = -2 };
+#define CTM_TRAP_TEXT "is another user's, in a folder that all may write to"
+
+/* Whether what is at `path`, of this status, may have been left there as a trap. */
 bool ctm_path_is_trap(const char *path, const struct stat *status);
 
 /*
@@ -25,8 +28,8 @@ bool ctm_path_is_descriptor(const char *path);
 /*
  * Follow the links at the end of a path: *out, the caller's to free, is no link, but for one to a
  * descriptor. A path whose end cannot be looked at, since nothing is there or for want of rights,
- * is given back as it is. -1 with errno: EACCES for a trap, ELOOP, ENOENT for a link that leads
- * nowhere, ENOMEM, ...
+ * is given back as it is. CTM_PATH_TRAP, with EACCES in errno, for a link or a FIFO that is one; -1
+ * with errno: ELOOP, ENOENT for a link that leads nowhere, ENOMEM, ...
  */
 int ctm_path_follow(const char *path, char **out);
 

@@ -17,8 +17,23 @@
 #define TEMPORARY_NAME_SIZE sizeof ".ctm-0123456789abcdef.tmp"
 #define TEMPORARY_NAME_TRIES 100
 
-static int write_all(int fd, const uint8_t *bytes, size_t length, struct ctm_file_error *error)
+/* What is written into a file: by whom, with what. */
+struct content {
+    ctm_save_writer *write;
+    void *context;
+};
+
+struct span {
+    const uint8_t *bytes;
+    size_t length;
+};
+
+static int write_span(int fd, void *context, struct ctm_file_error *error)
 {
+    const struct span *span = context;
+    const uint8_t *bytes = span->bytes;
+    size_t length = span->length;
+
     while (length) {
         ssize_t done = write(fd, bytes, length);
         if (done < 0 && errno == EINTR) {
@@ -43,7 +58,7 @@ static int close_written(int fd, struct ctm_file_error *error)
 }
 
 /* Write to what is at `path` already and cannot be replaced: a device, a FIFO, a descriptor. */
-static int write_in_place(const char *path, bool is_descriptor, const uint8_t *bytes, size_t length,
+static int write_in_place(const char *path, bool is_descriptor, struct content content,
                           struct ctm_file_error *error)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (is_descriptor ? O_TRUNC : 0));
@@ -57,7 +72,7 @@ static int write_in_place(const char *path, bool is_descriptor, const uint8_t *b
         errno = EEXIST;
         return ctm_file_fail(error, CTM_EIO, 0, "what is at the snapshot's path has changed");
     }
-    int result = write_all(fd, bytes, length, error);
+    int result = content.write(fd, content.context, error);
     if (result) {
         close(fd);
         return result;
@@ -102,10 +117,9 @@ static void take_over_rights(int fd, const struct stat *old)
 }
 
 /* Write, sync and close the new file; `fd` is closed in any case. */
-static int fill_temporary(int fd, const uint8_t *bytes, size_t length, bool sync,
-                          struct ctm_file_error *error)
+static int fill_temporary(int fd, struct content content, bool sync, struct ctm_file_error *error)
 {
-    int result = write_all(fd, bytes, length, error);
+    int result = content.write(fd, content.context, error);
 
     if (!result && sync && fsync(fd) < 0) {
         result = ctm_file_fail(error, CTM_EIO, 0, "cannot sync the snapshot's file");
@@ -135,8 +149,8 @@ static int sync_folder(int folder, struct ctm_file_error *error)
 }
 
 /* `old`: whose rights the new file gets, NULL if nobody's. */
-static int replace_in(int folder, const char *name, const struct stat *old, const uint8_t *bytes,
-                      size_t length, bool sync, struct ctm_file_error *error)
+static int replace_in(int folder, const char *name, const struct stat *old, struct content content,
+                      bool sync, struct ctm_file_error *error)
 {
     char temporary[TEMPORARY_NAME_SIZE];
     int result;
@@ -149,7 +163,7 @@ static int replace_in(int folder, const char *name, const struct stat *old, cons
     if (old != NULL) {
         take_over_rights(fd, old);
     }
-    result = fill_temporary(fd, bytes, length, sync, error);
+    result = fill_temporary(fd, content, sync, error);
     if (!result && renameat(folder, temporary, folder, name) < 0) {
         result = ctm_file_fail(error, CTM_EIO, 0, "cannot rename the new file to the snapshot's");
     }
@@ -161,8 +175,8 @@ static int replace_in(int folder, const char *name, const struct stat *old, cons
 }
 
 /* `path` is the caller's to be changed here: it is cut where its folder ends. */
-static int replace(char *path, const struct stat *old, const uint8_t *bytes, size_t length,
-                   bool sync, struct ctm_file_error *error)
+static int replace(char *path, const struct stat *old, struct content content, bool sync,
+                   struct ctm_file_error *error)
 {
     char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -180,48 +194,66 @@ static int replace(char *path, const struct stat *old, const uint8_t *bytes, siz
     if (folder < 0) {
         return ctm_file_fail(error, CTM_EIO, 0, "cannot open the directory of the snapshot's path");
     }
-    result = replace_in(folder, name, old, bytes, length, sync, error);
+    result = replace_in(folder, name, old, content, sync, error);
     close(folder);
+    return result;
+}
+
+/* Why a path cannot be followed: errno says so. */
+static int fail_to_follow(int followed, struct ctm_file_error *error)
+{
+    if (followed == CTM_PATH_TRAP) {
+        return ctm_file_fail(
+            error, CTM_EIO, 0,
+            "what is at the snapshot's path, or where it leads to, " CTM_TRAP_TEXT);
+    }
+    return errno == ENOMEM
+               ? ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path")
+               : ctm_file_fail(error, CTM_EIO, 0, "cannot follow the snapshot's path");
+}
+
+/* `target` is the caller's, as replace() has it. */
+static int save_at(char *target, struct content content, bool sync, struct ctm_file_error *error)
+{
+    struct stat status;
+    bool is_there = stat(target, &status) == 0;
+
+    if (is_there && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        return ctm_file_fail(error, CTM_EIO, 0, "cannot write a snapshot there");
+    }
+    if (is_there && !S_ISREG(status.st_mode)) {
+        return write_in_place(target, false, content, error);
+    }
+    if (ctm_path_is_descriptor(target)) {
+        return write_in_place(target, true, content, error);
+    }
+    /* A stranger who left a file there does not get to own or read what takes its place. */
+    bool has_rights = is_there && !ctm_path_is_trap(target, &status);
+    return replace(target, has_rights ? &status : NULL, content, sync, error);
+}
+
+int ctm_save_by(const char *path, ctm_save_writer *write, void *context, bool sync,
+                struct ctm_file_error *error)
+{
+    char *target;
+    int result;
+
+    *error = (struct ctm_file_error){0};
+    /* A link keeps its place: what it leads to is replaced. */
+    int followed = ctm_path_follow(path, &target);
+    if (followed != 0) {
+        return fail_to_follow(followed, error);
+    }
+    result = save_at(target, (struct content){write, context}, sync, error);
+    free(target);
     return result;
 }
 
 int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
              struct ctm_file_error *error)
 {
-    struct stat status;
-    char *target;
-    int result;
+    struct span span = {bytes, length};
 
-    *error = (struct ctm_file_error){0};
-    if (lstat(path, &status) == 0 && (S_ISLNK(status.st_mode) || S_ISFIFO(status.st_mode)) &&
-        ctm_path_is_trap(path, &status)) {
-        errno = EACCES;
-        return ctm_file_fail(error, CTM_EIO, 0,
-                             "what is at the snapshot's path is another user's, in a folder that "
-                             "all may write to");
-    }
-    bool is_there = stat(path, &status) == 0;
-    if (is_there && S_ISDIR(status.st_mode)) {
-        errno = EISDIR;
-        return ctm_file_fail(error, CTM_EIO, 0, "cannot write a snapshot there");
-    }
-    if (is_there && !S_ISREG(status.st_mode)) {
-        return write_in_place(path, false, bytes, length, error);
-    }
-
-    /* A link keeps its place: what it leads to is replaced. */
-    if (ctm_path_follow(path, &target) < 0) {
-        return errno == ENOMEM
-                   ? ctm_file_fail(error, CTM_ENOMEM, 0, "no memory for the snapshot's path")
-                   : ctm_file_fail(error, CTM_EIO, 0, "cannot follow the snapshot's path");
-    }
-    if (ctm_path_is_descriptor(target)) {
-        result = write_in_place(target, true, bytes, length, error);
-    } else {
-        /* A stranger who left a file there does not get to own or read what takes its place. */
-        bool has_rights = is_there && !ctm_path_is_trap(target, &status);
-        result = replace(target, has_rights ? &status : NULL, bytes, length, sync, error);
-    }
-    free(target);
-    return result;
+    return ctm_save_by(path, write_span, &span, sync, error);
 }

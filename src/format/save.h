@@ -29,4 +29,14 @@
 CTM_MUST_CHECK int ctm_save(const char *path, const void *bytes, size_t length, bool sync,
                             struct ctm_file_error *error);
 
+/*
+ * Write what the file is to hold to a descriptor, which stays open, and may be of a pipe. If not
+ * CTM_OK is returned nothing takes the path's place; the error is then the writer's to fill in.
+ */
+typedef int ctm_save_writer(int fd, void *context, struct ctm_file_error *error);
+
+/* The same for what is not in memory as a whole. Also returns what the writer does. */
+CTM_MUST_CHECK int ctm_save_by(const char *path, ctm_save_writer *write, void *context, bool sync,
+                               struct ctm_file_error *error);
+
 #endif

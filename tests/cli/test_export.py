@@ -338,17 +338,3 @@ def test_what_cannot_be_written(
     done = call(*arguments, tmp_path / "x.csv")
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert "no permission to write to" in done.err
-
-
-def test_a_failure_leaves_no_file(
-    call: Caller, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    done = call("export", new, "--format", "csv", "-o", tmp_path / "x.csv")
-    assert done.err == (
-        f"ctracemalloc export: cannot write {tmp_path / 'x.csv'}: No space left on device\n"
-    )
-    assert [path.name for path in tmp_path.iterdir()] == ["new.ctm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from cli_support import Caller
 from ctracemalloc import Snapshot
+from ctracemalloc.cli import export
 
 CALLS = {
     "merge": ("merge", "FILE"),
@@ -67,6 +69,63 @@ def test_what_another_user_left_in_a_shared_folder(call: Caller, new: Path, tmp_
         assert done.status == 1
         assert "it is another user's, in a folder that all may write to" in done.err
     assert precious.read_text() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("name", [*CALLS, "dump"])
+def test_a_stranger_does_not_get_what_takes_a_files_place(
+    call: Caller, new: Path, tmp_path: Path, name: str
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    out = shared / "out"
+    # In a folder of the caller's own the owner stays, which is what makes the other a test.
+    for mode, owner, rights in ((0o755, 65534, 0o600), (0o1777, os.geteuid(), 0o644)):
+        shared.chmod(mode)
+        out.unlink(missing_ok=True)
+        out.touch(0o600)
+        os.chown(out, 65534, 65534)
+        umask = os.umask(0o022)
+        try:
+            if name == "dump":
+                Snapshot.load(new).dump(out)
+            else:
+                assert call(*words(name, new, out, "--force")).status == 0
+        finally:
+            os.umask(umask)
+        found = out.stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (owner, owner, rights)
+        assert found.st_size > 0
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_path_that_cannot_be(call: Caller, new: Path, tmp_path: Path, name: str) -> None:
+    long = tmp_path / ("n" * 256)
+    done = call(*words(name, new, long))
+    assert (done.status, done.out) == (1, "")
+    assert done.err == f"ctracemalloc {name}: cannot write {long}: File name too long\n"
+
+
+@pytest.mark.parametrize("name", ["convert", "export"])
+def test_half_a_file_takes_no_place(
+    call: Caller, new: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_half(*given: object, **named: object) -> None:
+        for file in given:
+            if hasattr(file, "write"):
+                file.write(b"half")
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr("ctracemalloc.cli.convert.pickle.dump", write_half)
+    monkeypatch.setitem(export._WRITERS, "csv", write_half)
+    out = tmp_path / "out"
+    out.write_text("old")
+    calls = {"convert": ["convert", str(new), "--to", "pickle", "-o", str(out), "--force"]}
+    done = call(*calls.get(name, words("export", new, out, "--force")))
+    assert done.status == 1
+    assert done.err == f"ctracemalloc {name}: cannot write {out}: no room\n"
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path != new] == ["out"]
 
 
 @pytest.mark.parametrize("name", CALLS)

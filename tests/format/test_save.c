@@ -184,6 +184,31 @@ static void any_failure_leaves_the_old_file(void **state)
     assert_int_equal(folder_count(*state), 1);
 }
 
+static int write_half(int fd, void *context, struct ctm_file_error *error)
+{
+    const int *result = context;
+
+    assert_int_equal(write(fd, new_bytes, sizeof new_bytes / 2), sizeof new_bytes / 2);
+    return *result == CTM_OK ? CTM_OK : ctm_file_fail(error, *result, 0, "half was enough");
+}
+
+static void a_writer_decides_what_becomes_of_the_file(void **state)
+{
+    const char *path = folder_path(state, "old.ctm");
+    struct ctm_file_error error;
+    int result = CTM_EINVAL;
+
+    folder_write(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(ctm_save_by(path, write_half, &result, true, &error), CTM_EINVAL);
+    assert_string_equal(error.text, "half was enough");
+    folder_assert_holds(path, old_bytes, sizeof old_bytes);
+    assert_int_equal(folder_count(*state), 1);
+    result = CTM_OK;
+    assert_int_equal(ctm_save_by(path, write_half, &result, true, &error), CTM_OK);
+    folder_assert_holds(path, new_bytes, sizeof new_bytes / 2);
+    assert_int_equal(folder_count(*state), 1);
+}
+
 static int open_descriptors(void)
 {
     int count = 0;
@@ -280,11 +305,14 @@ static void traps_in_shared_folders_are_refused(void **state)
     assert_int_equal(lchown(link, other, other), 0);
     save_fails(link, false, EACCES, "another user's");
     assert_int_equal(symlink("shared/link.ctm", folder_path(state, "mine.ctm")), 0);
-    save_fails(folder_path(state, "mine.ctm"), false, EACCES, "cannot follow");
+    save_fails(folder_path(state, "mine.ctm"), false, EACCES, "another user's");
     const char *fifo = folder_path(state, "shared/fifo");
     assert_int_equal(mkfifo(fifo, 0666), 0);
     assert_int_equal(chown(fifo, other, other), 0);
     save_fails(fifo, false, EACCES, "another user's");
+    const char *own_link = folder_path(state, "to_fifo.ctm");
+    assert_int_equal(symlink("shared/fifo", own_link), 0);
+    save_fails(own_link, false, EACCES, "another user's");
     folder_assert_holds(folder_path(state, "precious"), old_bytes, sizeof old_bytes);
 
     /* Those of the folder's owner, and one's own, are no traps. */
@@ -424,6 +452,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(short_and_interrupted_writes_go_on, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(any_failure_leaves_the_old_file, folder_make,
+                                        folder_remove),
+        cmocka_unit_test_setup_teardown(a_writer_decides_what_becomes_of_the_file, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(without_randomness_a_file_is_written, folder_make,
                                         folder_remove),

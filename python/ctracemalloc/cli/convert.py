@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ctracemalloc import Snapshot, takeover
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
-from ctracemalloc.cli.outputs import add_output, check_output, write_snapshot, writing
+from ctracemalloc.cli.outputs import add_output, check_output, write_file, write_snapshot
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_content
 from ctracemalloc.report.text import printable
@@ -46,8 +46,10 @@ def main(arguments: Sequence[str]) -> int:
         )
     with working(f"writing {printable(options.output)}"):
         if is_to_pickle:
-            with writing(options.output) as file:
-                pickle.dump(_as_stdlib(snapshot), file, pickle.HIGHEST_PROTOCOL)
+            write_file(
+                options.output,
+                lambda file: pickle.dump(_as_stdlib(snapshot), file, pickle.HIGHEST_PROTOCOL),
+            )
         else:
             write_snapshot(snapshot, options.output)
     return 0

@@ -11,7 +11,7 @@ from typing import Any
 from ctracemalloc import Snapshot
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
-from ctracemalloc.cli.outputs import add_output, check_output, writing
+from ctracemalloc.cli.outputs import add_output, check_output, write_file
 from ctracemalloc.cli.progress import track
 from ctracemalloc.cli.selection import add_selection, select
 from ctracemalloc.cli.snapshots import open_snapshot
@@ -63,8 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     snapshot = select(open_snapshot(options.file), options)
     if options.churn:
         write = partial(write, churn=_churn(options, snapshot))
-    with writing(options.output) as file:
-        write(snapshot, file, partial(track, what="writing"))
+    write_file(options.output, lambda file: write(snapshot, file, partial(track, what="writing")))
     return 0
 
 

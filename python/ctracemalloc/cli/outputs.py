@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ctracemalloc import Snapshot
+from ctracemalloc import Snapshot, _engine
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
-from ctracemalloc.cli.links import follow, is_descriptor
+from ctracemalloc.cli.links import Target, follow
 from ctracemalloc.cli.streams import is_stdout_closed
 
 STDOUT = "-"
@@ -34,17 +32,18 @@ def check_output(path: str, force: bool) -> None:
         if is_stdout_closed():
             raise CommandError(f"cannot write {path}: the standard output is closed")
         return
-    try:
-        target = follow(path)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    folder = target.absolute().parent
-    if target.is_dir():
+    with _failing(path):
+        _check_target(path, follow(path), force)
+
+
+def _check_target(path: str, target: Target, force: bool) -> None:
+    folder = target.path.absolute().parent
+    if target.path.is_dir():
         raise CommandError(f"cannot write {path}: it is a folder")
     if not folder.is_dir():
         raise CommandError(f"cannot write {path}: no such folder: {folder}")
-    if target.is_file() and not force:
-        stdout = ", -o - writes to stdout" if is_descriptor(target) else ""
+    if target.path.is_file() and not force:
+        stdout = ", -o - writes to stdout" if target.is_descriptor else ""
         raise CommandError(
             f"cannot write {path}: it is there already (--force writes over it{stdout})"
         )
@@ -52,65 +51,45 @@ def check_output(path: str, force: bool) -> None:
         raise CommandError(f"cannot write {path}: no permission to write to {folder}")
 
 
-@contextmanager
-def writing(path: str) -> Iterator[BinaryIO]:
-    """Give a file to write to, which takes the place of `path` when all went well."""
+def write_file(path: str, write: Callable[[BinaryIO], object]) -> None:
+    """Let a function write a file, which takes the place of `path` when all went well."""
     if path == STDOUT:
-        yield sys.stdout.buffer
+        write(sys.stdout.buffer)
         return
-    try:
-        # A link keeps its place: what it leads to is replaced.
-        target = follow(path)
-        with _replacing(target) if _is_replaced(target) else target.open("wb") as file:
-            yield file
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+
+    def write_to(descriptor: int) -> None:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            write(file)
+
+    with _failing(path):
+        _engine._save(Path(path), write_to)
 
 
 def write_snapshot(snapshot: Snapshot, path: str) -> None:
     """Write a snapshot file, or end the command with the reason why there can be none."""
-    with writing(path) as file:
-        try:
-            snapshot.dump(file)
-        except ValueError as error:
-            raise CommandError(f"cannot write {path}: {error}") from error
-
-
-def _cannot_write(path: str, error: OSError) -> CommandError:
-    return CommandError(f"cannot write {path}: {error.strerror or error}")
-
-
-def _is_replaced(target: Path) -> bool:
-    """Tell whether another file takes the target's place; else it is written where it is."""
-    # A pipe or a device has no contents that could be lost.
-    return not is_descriptor(target) and (target.is_file() or not target.exists())
+    try:
+        if path == STDOUT:
+            snapshot.dump(sys.stdout.buffer)
+        else:
+            with _failing(path):
+                snapshot.dump(Path(path))
+    except ValueError as error:
+        raise CommandError(f"cannot write {path}: {error}") from error
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.absolute().parent)
-    temporary = Path(name)
+def _failing(path: str) -> Iterator[None]:
+    """End the command if the system has no place for the file."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        _take_over_rights(target, temporary)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        yield
+    except BrokenPipeError:
         raise
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _take_over_rights(target: Path, temporary: Path) -> None:
-    """Let the new file be whose the old one was, and as open to others."""
-    try:
-        old = target.stat()
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        return
-    with suppress(PermissionError):
-        os.chown(temporary, old.st_uid, old.st_gid)
-    temporary.chmod(stat.S_IMODE(old.st_mode) & 0o777)
+def _is_replaced(target: Target) -> bool:
+    """Tell whether another file takes the target's place; else it is written where it is."""
+    # A pipe or a device has no contents that could be lost.
+    is_file = target.path.is_file() or not target.path.exists()
+    return is_file and not target.is_descriptor

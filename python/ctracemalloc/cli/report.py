@@ -12,7 +12,7 @@ from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.inputs import STDIN
-from ctracemalloc.cli.outputs import check_output, writing
+from ctracemalloc.cli.outputs import check_output, write_file
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_domain, asked_domains, nothing, of_domains
 from ctracemalloc.cli.snapshots import open_comparable
@@ -75,9 +75,9 @@ def main(arguments: Sequence[str]) -> int:
     title = options.title or _name(options.files[-1])
     with working("drawing"):
         page = _build(title, parts, names, not options.no_source, domains)
-    with writing(output) as file:
-        # Lone surrogates of file names have no bytes in UTF-8.
-        file.write(page.encode("utf-8", "replace"))
+    # Lone surrogates of file names have no bytes in UTF-8.
+    content = page.encode("utf-8", "replace")
+    write_file(output, lambda file: file.write(content))
     print(f"report written to {printable(output)}", flush=True)
     if options.open and not open_page(output):
         print(
