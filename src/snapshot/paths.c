@@ -1,5 +1,6 @@
 #include "snapshot/paths.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,59 +90,68 @@ static size_t measure_levels(const struct ctm_path *paths, struct sorter *s)
     return (size_t)deepest + 1;
 }
 
-/* List paths level by level from the roots on, those of a level by descending place. */
-static int list_by_level(const struct ctm_path *paths, size_t count, size_t place_count,
-                         struct sorter *s)
-{
-    /* No path is on a deeper level than there are paths. */
-    int status = sorter_init(s, count, count > place_count ? count : place_count);
-    if (status == CTM_OK) {
-        for (size_t i = 0; i < count; i++) {
-            s->keys[i] = (uint32_t)(place_count - 1) - paths[i].place;
-        }
-        sort_by_keys(s, place_count);
-        sort_by_keys(s, measure_levels(paths, s));
-    }
-    return status;
-}
-
 /*
- * Hang each path under its parent and return the first of those without one. Put in front of its
- * siblings in descending order, each leaves them in ascending order; and an equal one is in front.
+ * Hang each path under its parent. Listed by descending place, each is put in front of its
+ * siblings, which leaves them in ascending order; and an equal one is in front. Those that are
+ * equal have the same as parent, or equal ones: so without levels they are only found out (false:
+ * there are some); with levels, each parent's equal is known before, and they become one.
  */
-static uint32_t link_distinct(struct ctm_path *paths, const struct sorter *s,
-                              struct branch *branches, uint32_t *same_as)
+static bool link_by_place(struct ctm_path *paths, const struct sorter *s, bool with_levels,
+                          struct branch *branches, uint32_t *same_as, uint32_t *first)
 {
-    uint32_t first = NONE;
+    *first = NONE;
+    for (size_t i = 0; i < s->count; i++) {
+        branches[i].child = NONE;
+        same_as[i] = (uint32_t)i;
+    }
     for (size_t i = 0; i < s->count; i++) {
         uint32_t at = s->list[i];
         struct ctm_path *path = &paths[at];
-        uint32_t *siblings = &first;
+        uint32_t *siblings = first;
         if (path->parent != NONE) {
             path->parent = same_as[path->parent];
             siblings = &branches[path->parent].child;
         }
-        if (*siblings != NONE && paths[*siblings].place == path->place) {
+        if (*siblings == NONE || paths[*siblings].place != path->place) {
+            branches[at].sibling = *siblings;
+            *siblings = at;
+        } else if (with_levels) {
             same_as[at] = *siblings;
         } else {
-            same_as[at] = at;
-            branches[at] = (struct branch){.child = NONE, .sibling = *siblings};
-            *siblings = at;
+            return false;
         }
     }
-    return first;
+    return true;
+}
+
+/* Find equal paths, and link one of each; `first` is the first without a parent. */
+static int merge(struct ctm_path *paths, size_t count, size_t place_count, struct branch *branches,
+                 uint32_t *same_as, uint32_t *first)
+{
+    struct sorter s;
+    /* No path is on a deeper level than there are paths. */
+    int status = sorter_init(&s, count, count > place_count ? count : place_count);
+    if (status != CTM_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        s.keys[i] = (uint32_t)(place_count - 1) - paths[i].place;
+    }
+    sort_by_keys(&s, place_count);
+    if (!link_by_place(paths, &s, false, branches, same_as, first)) {
+        sort_by_keys(&s, measure_levels(paths, &s));
+        (void)link_by_place(paths, &s, true, branches, same_as, first);
+    }
+    sorter_deinit(&s);
+    return CTM_OK;
 }
 
 int ctm_paths_merge(struct ctm_path *paths, size_t count, size_t place_count, uint32_t *same_as)
 {
-    struct sorter by_level;
+    uint32_t first;
     struct branch *branches = ctm_array_new(count, sizeof *branches);
     int status =
-        branches == NULL ? CTM_ENOMEM : list_by_level(paths, count, place_count, &by_level);
-    if (status == CTM_OK) {
-        (void)link_distinct(paths, &by_level, branches, same_as);
-        sorter_deinit(&by_level);
-    }
+        branches == NULL ? CTM_ENOMEM : merge(paths, count, place_count, branches, same_as, &first);
     free(branches);
     return status;
 }
@@ -171,20 +181,20 @@ static uint32_t walk_paths(const struct ctm_path *paths, const struct branch *br
 int ctm_paths_merge_and_rank(struct ctm_path *paths, size_t count, size_t place_count,
                              uint32_t *ranks, uint32_t *most)
 {
-    struct sorter by_level;
+    uint32_t first;
     struct branch *branches = ctm_array_new(count, sizeof *branches);
-    int status =
-        branches == NULL ? CTM_ENOMEM : list_by_level(paths, count, place_count, &by_level);
+    uint32_t *same_as = ctm_array_new(count, sizeof *same_as);
+    int status = branches == NULL || same_as == NULL
+                     ? CTM_ENOMEM
+                     : merge(paths, count, place_count, branches, same_as, &first);
     if (status == CTM_OK) {
-        uint32_t *same_as = by_level.keys; /* which have done their work */
-        uint32_t first = link_distinct(paths, &by_level, branches, same_as);
         *most = walk_paths(paths, branches, first, ranks);
         for (size_t i = 0; i < count; i++) {
             ranks[i] = ranks[same_as[i]];
         }
-        sorter_deinit(&by_level);
     }
     free(branches);
+    free(same_as);
     return status;
 }
 

@@ -3,9 +3,9 @@
  * file and line. Internal to this floor.
  *
  * Paths are made for nodes, one for each, and two nodes may have equal ones. Interning them by a
- * hash table would wait for memory at nearly every node; instead they are listed level by level and
- * by place, and hung under their parents in that order, so that equal ones meet. That is linear,
- * and most of what it reads lies in a row.
+ * hash table would wait for memory at nearly every node; instead they are listed by place, and
+ * hung under their parents in that order, so that equal ones meet. That is linear, and most of
+ * what it reads lies in a row.
  */
 #ifndef CTM_SNAPSHOT_PATHS_H
 #define CTM_SNAPSHOT_PATHS_H
