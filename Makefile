@@ -108,7 +108,7 @@ docs: setup ## build the documentation's site in build/site
 	tools/site.sh
 
 examples: setup ## run the documentation's examples, and write what they print into it
-	python=$$(tools/wheel-venv.sh 3.11 build/examples) && $$python tools/site/transcripts.py
+	python=$$(tools/wheel-venv.sh 3.11 build/examples) && $$python tools/site/transcripts.py && $$python tools/site/snippets.py
 
 pictures: tools ## take the documentation's pictures of the report
 	python=$$(tools/wheel-venv.sh 3.11 build/pictures requirements-dev.txt) && $$python tools/site/pictures.py

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from snippets import SHOWN, example, filled
 from transcripts import (
     AS_SHOWN,
     EXAMPLES,
@@ -42,13 +43,31 @@ def test_every_example_is_shown() -> None:
     shown = {
         name
         for page in PAGES.glob("*.md")
-        for name in re.findall(r'^ *--8<-- "([^":]+)', page.read_text(encoding="utf-8"), re.M)
+        for name in re.findall(r"^<!-- example: ([^: ]+)", page.read_text(encoding="utf-8"), re.M)
     }
     files = {
         str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*") if path.suffix != ".pyc"
     }
     folders = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*") if path.is_dir()}
     assert files - folders == shown
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
+def test_pages_show_the_examples_as_they_are(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert len(SHOWN.findall(text)) == text.count("<!-- example: ")
+    assert filled(text) == text, "run: python tools/site/snippets.py"
+
+
+def test_parts_of_examples_are_shown() -> None:
+    run_line = "$ ctracemalloc run -n 10 --top 3 -o app.ctm app.py\n"
+    assert example("quickstart/quickstart.txt", "run").startswith(run_line)
+    assert "--- [" not in example("quickstart/quickstart.txt", "top")
+    whole = (EXAMPLES / "leak" / "pages.py").read_text(encoding="utf-8")
+    assert example("leak/pages.py", None) == whole
+    assert example("leak/pages.py", "2-3").splitlines() == whole.splitlines()[1:3]
+    with pytest.raises(ValueError, match="nothing"):
+        example("quickstart/quickstart.txt", "nothing")
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
@@ -98,10 +117,10 @@ def test_a_line_more_or_less_is_found() -> None:
 def test_commands_run_in_one_shell_and_leave_nothing_behind(tmp_path: Path) -> None:
     transcript = tmp_path / "example" / "some.txt"
     transcript.parent.mkdir()
-    text = "$ x=1\n--8<-- [start:part]\n$ echo $x; pwd\n$ sleep 1000 & echo $!\n--8<-- [end:part]\n"
+    text = "$ x=1\n--- [part]\n$ echo $x; pwd\n$ sleep 1000 & echo $!\n--- [end]\n"
     transcript.write_text(text)
     lines = unparse(run(transcript)).splitlines()
-    assert lines[:5] == ["$ x=1", "--8<-- [start:part]", "$ echo $x; pwd", "1", "/app"]
+    assert lines[:5] == ["$ x=1", "--- [part]", "$ echo $x; pwd", "1", "/app"]
     # What is dead but not yet waited for has no command line.
     command = Path("/proc", lines[6], "cmdline")
     deadline = time.monotonic() + 60

@@ -4,7 +4,8 @@
     transcripts.py --check  complain where what they print is another text
 
 A transcript, `docs/examples/FOLDER/NAME.txt`, has commands after a `$ `, each with what it printed
-below. They run in one shell, in a copy of the folder. With other numbers the text is still the same
+below. They run in one shell, in a copy of the folder. A line `--- [PART]` names what is below it,
+for pages that show a part. With other numbers the text is still the same
 as long as they are close: sizes and counts differ from run to run by some blocks. See `compare`.
 """
 
@@ -37,8 +38,14 @@ SHOWN_FOLDER: Final = "/app"
 SHOWN_LIBRARY: Final = "/usr/lib/python3.11"
 
 PROMPT: Final = "$ "
-SECTION: Final = "--8<-- ["
+_SECTION: Final = re.compile(r"--- \[(\w+)\]")
 _END_OF_STEP: Final = "--- end of step"
+
+
+def section_name(line: str) -> str | None:
+    """Give the name of the part that begins below a line, if one does."""
+    found = _SECTION.fullmatch(line.rstrip("\n"))
+    return found and found[1]
 
 
 @dataclass
@@ -57,7 +64,7 @@ def parse(text: str) -> list[Step | str]:
         if line.startswith(PROMPT):
             step = Step(line.removeprefix(PROMPT))
             parts.append(step)
-        elif line.startswith(SECTION):
+        elif section_name(line):
             parts.append(line)
         elif step is None:
             raise ValueError(f"a transcript begins with a command, not with {line!r}")
