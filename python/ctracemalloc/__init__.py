@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # Also what the standard library's module shows of what it imports is there.
 import os
+import sys as _sys
 from _collections_abc import Iterable, Sequence
 from _thread import RLock as _RLock
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import fnmatch
     import linecache
     import pickle
+    from collections.abc import Callable
     from functools import total_ordering
 
     from ctracemalloc._filters import (
@@ -203,14 +205,20 @@ os.register_at_fork(
 def _load_analysis() -> None:
     """Make the names of `_ANALYSIS` globals, without a trace of that where memory is traced."""
     if not _has_analysis:
-        _overlook_loading()
+        _overlook_loading(_bind_analysis)
 
 
-def _overlook_loading() -> None:
+def _load(name: str) -> None:
+    """Load a module without a trace of that: before every import in a function of ours."""
+    if name not in _sys.modules:
+        _overlook_loading(lambda: __import__(name))
+
+
+def _overlook_loading(load: Callable[[], object]) -> None:
     # No `with`: the arguments of its end would stay in a free list, with a trace.
     _loading.acquire()
     try:
-        _engine._overlook(_bind_analysis)
+        _engine._overlook(load)
     finally:
         _loading.release()
 
@@ -229,18 +237,19 @@ def _bind_analysis() -> None:
 
 def __getattr__(name: str) -> object:
     if name in _ANALYSIS:
-        _overlook_loading()
-        return globals()[name]
-    if name not in _LAZY:
+        _overlook_loading(_bind_analysis)
+    elif name in _LAZY:
+        _overlook_loading(lambda: _bind_lazily(name))
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    return globals()[name]
 
+
+def _bind_lazily(name: str) -> None:
     module_name, attribute = _LAZY[name]
-    value: object = import_module(module_name)
-    if attribute is not None:
-        value = getattr(value, attribute)
-    globals()[name] = value
-    return value
+    # With a name to take from it, the answer is the module itself, and not its package.
+    module = __import__(module_name, fromlist=[name])
+    globals()[name] = module if attribute is None else getattr(module, attribute)
 
 
 def __dir__() -> list[str]:

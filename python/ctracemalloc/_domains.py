@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 _KNOWN = {
     0: "python",
     389047: "numpy",
@@ -20,9 +22,8 @@ def name_domain(domain: int, name: str) -> None:
 
     Known from the start: 0 "python", 389047 "numpy", 424242 "pandas" and 414141 "cykhash".
     """
-    from operator import index
-
-    number = index(domain)
+    # As `operator.index` reads it, which would have to be loaded.
+    number = range(domain).stop
     if not 0 <= number <= _LAST:
         raise OverflowError(f"domain must be in range [0; {_LAST}], not {number}")
     if not isinstance(name, str):
@@ -67,6 +68,4 @@ def domains_called(name: str) -> set[int]:
 
 def get_include() -> str:
     """Return the folder of `ctracemalloc.h`, by which C code reports its memory."""
-    from pathlib import Path
-
-    return str(Path(__file__).parent / "include")
+    return os.path.join(os.path.dirname(__file__), "include")  # noqa: PTH118, PTH120

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _collections_abc import Callable
 
+from ctracemalloc import _load
 from ctracemalloc._engine import module_name
 
 TYPE_CHECKING = False
@@ -21,6 +22,13 @@ Spec = tuple[bool, _Matches | None, int | None, bool, int | None, _Matches | Non
 def _normalize_filename(filename: str | os.PathLike[str]) -> str:
     name = os.path.normcase(filename)
     return name[:-1] if name.endswith(".pyc") else name
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    _load("fnmatch")
+    import fnmatch
+
+    return fnmatch.fnmatchcase(text, pattern)
 
 
 class BaseFilter:
@@ -81,23 +89,16 @@ class Filter(BaseFilter):
         return self._filename_pattern
 
     def _match_filename(self, filename: str) -> bool:
+        _load("fnmatch")
         import fnmatch
 
         return fnmatch.fnmatch(_normalize_filename(filename), self._filename_pattern)
 
     def _match_module(self, filename: str) -> bool:
-        if self.module_pattern is None:
-            return True
-        import fnmatch
-
-        return fnmatch.fnmatchcase(module_name(filename), self.module_pattern)
+        return self.module_pattern is None or _is_like(module_name(filename), self.module_pattern)
 
     def _match_function(self, name: str) -> bool:
-        if self.function_pattern is None:
-            return True
-        import fnmatch
-
-        return fnmatch.fnmatchcase(name, self.function_pattern)
+        return self.function_pattern is None or _is_like(name, self.function_pattern)
 
     def _match_file(self, filename: str) -> bool:
         return self._match_filename(filename) and self._match_module(filename)

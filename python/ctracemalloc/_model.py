@@ -5,6 +5,7 @@ from __future__ import annotations
 # `collections.abc` would load all of `collections` at every start.
 from _collections_abc import Sequence
 
+from ctracemalloc import _load
 from ctracemalloc._engine import SnapshotTable, StatisticDiffFields, StatisticFields
 
 TYPE_CHECKING = False
@@ -213,6 +214,9 @@ class Traceback(_FrameSequence):
         A positive limit keeps that many of the most recent frames, a negative one leaves out
         that many of them.
         """
+        _load("linecache")
+        # What it loads itself when it reads a file.
+        _load("tokenize")
         import linecache
 
         frames: Sequence[Frame] = self
@@ -372,6 +376,7 @@ class Statistic(StatisticFields):
         return "<Statistic traceback=%r size=%i count=%i>" % values  # noqa: UP031
 
     def _repr_html_(self) -> str:
+        _load("ctracemalloc.report.cells")
         from ctracemalloc.report.cells import statistic_html
 
         return statistic_html(self)
@@ -442,6 +447,7 @@ class StatisticDiff(StatisticDiffFields):
         return form % values
 
     def _repr_html_(self) -> str:
+        _load("ctracemalloc.report.cells")
         from ctracemalloc.report.cells import diffs_html
 
         return diffs_html([self])

@@ -6,6 +6,7 @@ import os
 from _collections_abc import Iterable, Mapping, Sequence
 
 import ctracemalloc
+from ctracemalloc import _load
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._filters import BaseFilter, engine_spec, wants_names
 from ctracemalloc._grouping import _compare_grouped_stats, check_key, group
@@ -106,6 +107,7 @@ class Snapshot:
         frames the largest, the process unknown unless it is one. An attribute stays where all
         have it and it is equal; different texts are joined by commas.
         """
+        _load("ctracemalloc._merge")
         from ctracemalloc import _merge
 
         return _merge.merge(snapshots)
@@ -128,6 +130,7 @@ class Snapshot:
             kept = self._filter_here(traces, include, exclude)
         filtered = Snapshot(kept, self.traceback_limit)
         if not self._says("callers"):
+            _load("ctracemalloc._exactness")
             from ctracemalloc._exactness import say_if_incomplete
 
             say_if_incomplete(self, filtered, include + exclude)
@@ -214,6 +217,7 @@ class Snapshot:
         `by` says what tells frames apart: `'lineno'` (file, line and function), `'function'`,
         `'filename'` or `'module'`.
         """
+        _load("ctracemalloc._tree")
         from ctracemalloc._tree import Tree
 
         traces = self.traces._traces
@@ -221,6 +225,7 @@ class Snapshot:
         return Tree(table, by, inverted)
 
     def _repr_html_(self) -> str:
+        _load("ctracemalloc.report.cells")
         from ctracemalloc.report.cells import snapshot_html
 
         return snapshot_html(self)
@@ -242,6 +247,7 @@ def _mark_inexact(
 ) -> None:
     doubtful = [s for s in snapshots if isinstance(s, Snapshot) and not s._says("callers")]
     if doubtful:
+        _load("ctracemalloc._exactness")
         from ctracemalloc._exactness import mark_inexact
 
         mark_inexact(statistics, doubtful, key_type, cumulative)
@@ -288,6 +294,7 @@ def _rows_to_judge(
     """Return rows as a filter's `_match` may see them, without sizes that no block has."""
     if table.kind() == "live":
         return rows
+    _load("ctracemalloc._unknown_size")
     from ctracemalloc._unknown_size import without_sizes
 
     return without_sizes(table, rows)

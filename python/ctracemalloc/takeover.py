@@ -25,6 +25,7 @@ from _thread import RLock
 from types import ModuleType
 
 import ctracemalloc
+from ctracemalloc import _load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ class _Installation:
     def _rebind(
         self, namespace: dict[str, object], replacements: dict[int, tuple[object, object]]
     ) -> None:
-        for name, value in list(namespace.items()):
-            if id(value) in replacements:
-                theirs, ours = replacements[id(value)]
+        # Tuples of all its items at once would stay in a free list, with a trace.
+        for name in list(namespace):
+            theirs, ours = replacements.get(id(namespace.get(name)), (None, None))
+            if theirs is not None:
                 namespace[name] = ours
                 self._bindings.append((namespace, name, theirs, ours))
 
@@ -101,6 +103,7 @@ def install() -> ctracemalloc.Snapshot | None:
         if _installation is not None:
             return None
         # Even where nobody imported it, `-X tracemalloc` may have set it tracing.
+        _load("_tracemalloc")
         import _tracemalloc as stdlib
 
         snapshot = None
@@ -133,6 +136,7 @@ def uninstall() -> ctracemalloc.Snapshot | None:
         installation, _installation = _installation, None
         installation.take_out()
 
+        _load("_tracemalloc")
         import _tracemalloc as stdlib
 
         if installation.stdlib_limit is None or not ctracemalloc.is_tracing():

@@ -134,6 +134,149 @@ def test_each_use_loads_without_a_trace(use: str) -> None:
     run(code)
 
 
+# Every function and method that may be the first to need a module.
+_USES = {
+    "BaseFilter": "t.BaseFilter(True)",
+    "DomainFilter": "first.filter_traces([t.DomainFilter(False, 7)])",
+    "Filter": "first.filter_traces([t.Filter(True, '*')])",
+    "Filter by function": "first.filter_traces([t.Filter(True, '*', function_pattern='*')])",
+    "Filter by module": "first.filter_traces([t.Filter(True, '*', module_pattern='*')])",
+    "Filter of one's own": "first.filter_traces([Own(True, '*')])",
+    "Filter of the churn": "churn.filter_traces([Own(True, '*')])",
+    "Filter of an inexact churn": "inexact.filter_traces([Own(True, '*')])",
+    "Snapshot.compare_to": "second.compare_to(first, 'lineno')",
+    "Snapshot.dump": "second.dump({path!r}, labels={{}}, host=True, command=True)",
+    "Snapshot.load": "t.Snapshot.load({path!r})",
+    "Snapshot.merge": "t.Snapshot.merge(first, second)",
+    "Snapshot.statistics": "churn.statistics('traceback')",
+    "Snapshot.statistics of an inexact churn": "inexact.statistics('function', True)",
+    "Snapshot.tree": "first.tree()[0].children",
+    "Snapshot._repr_html_": "first._repr_html_()",
+    "Statistic._repr_html_": "t.Statistic(stack, 1, 1)._repr_html_()",
+    "StatisticDiff._repr_html_": "t.StatisticDiff(stack, 1, 1, 1, 1)._repr_html_()",
+    "Traceback.format": "stack.format()",
+    "Tree": "t.Tree",
+    "clear_traces": "t.clear_traces()",
+    "domain_name": "t.domain_name(7)",
+    "fnmatch": "t.fnmatch",
+    "get_include": "t.get_include()",
+    "get_object_traceback": "t.get_object_traceback(stack)",
+    "install": "t.install()",
+    "is_installed": "t.is_installed()",
+    "linecache": "t.linecache",
+    "load_ipython_extension": "t.load_ipython_extension",
+    "name_domain": "t.name_domain(7, 'seven')",
+    "pickle": "t.pickle",
+    "take_snapshot": "t.take_snapshot()",
+    "total_ordering": "t.total_ordering",
+    "uninstall": "t.uninstall()",
+}
+
+
+@pytest.mark.parametrize("use", _USES.values(), ids=_USES.keys())
+def test_no_first_call_is_growth(use: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text("x = 1\n")
+    use = use.format(path=str(tmp_path / "x.ctm"))
+    code = f"""if True:
+        import ctracemalloc as t
+        t.start(25)
+        block = bytearray(100)
+        first, second, churn = t.take_snapshot(), t.take_snapshot(), t.take_snapshot(at="churn")
+        second.dump({str(tmp_path / "x.ctm")!r})
+        stack = t.Traceback((({str(source)!r}, 1),))
+        class Own(t.Filter): pass
+        inexact = t.Snapshot(churn.traces._traces.with_about({{"callers": False}}), 25)
+        def growth():
+            t.reset_peak()
+            before = t.get_traced_memory()[0]
+            {use}
+            now, peak = t.get_traced_memory()
+            return now - before, peak - before
+        (first_growth, first_peak), (again, peak_again) = growth(), growth()
+        assert first_growth < again + 8192, (first_growth, again)
+        assert first_peak < peak_again + 65536, (first_peak, peak_again)
+        churn = t.take_snapshot(at="churn").statistics("filename", True)
+        files = [str(statistic.traceback) for statistic in churn]
+        assert not [name for name in files if "_bootstrap_external" in name], files
+    """
+    run(code)
+
+
+def test_each_name_has_its_first_call() -> None:
+    used = {name.split(".")[0].split(" ")[0] for name in _USES}
+    plain = {"FormatError", "Frame", "Iterable", "Sequence", "Trace", "TreeNode", "os"}
+    in_engine = {name for name in ours.__all__ if hasattr(engine, name)}
+    assert set(ours.__all__) <= used | plain | in_engine
+
+
+def test_no_more_grows_than_with_the_standard_library(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("""if True:
+        import importlib, sys
+        tracemalloc = importlib.import_module(sys.argv[1])
+        tracemalloc.start(5)
+        filters = [tracemalloc.Filter(False, "<unknown>"), tracemalloc.Filter(True, __file__)]
+        before = tracemalloc.get_traced_memory()[0]
+        first = tracemalloc.take_snapshot()
+        kept = [bytes(100) for _ in range(100)]
+        second = tracemalloc.take_snapshot()
+        diffs = second.filter_traces(filters).compare_to(first.filter_traces(filters), "lineno")
+        lines = diffs[0].traceback.format()
+        # What the analysis keeps differs, and is not what this is about.
+        del first, second, diffs, lines
+        print(*(number - before for number in tracemalloc.get_traced_memory()))
+    """)
+    growths = []
+    for module in "ctracemalloc", "tracemalloc":
+        command = [sys.executable, str(program), module]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        growths.append([int(number) for number in answer.split()])
+    assert all(ours < theirs + 16384 for ours, theirs in zip(*growths, strict=True)), growths
+
+
+def test_what_a_program_loads_is_growth_also_where_it_asks_us(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text("""if True:
+        import ctracemalloc
+        ctracemalloc.take_snapshot().filter_traces([ctracemalloc.Filter(True, "*")]).tree()
+        kept = [bytes(100) for _ in range(1000)]
+        class Keeps(ctracemalloc.Filter):
+            def _match(self, trace):
+                kept.append(bytes(100_000))
+                return True
+        ctracemalloc.Snapshot([(0, 1, (("a.py", 1),), 1)], 1).filter_traces([Keeps(True, "*")])
+    """)
+    code = f"""if True:
+        import sys, ctracemalloc
+        sys.path.insert(0, {str(tmp_path)!r})
+        ctracemalloc.start()
+        import client
+        traced = sum(s.size for s in ctracemalloc.take_snapshot().filter_traces(
+            [ctracemalloc.Filter(True, client.__file__)]).statistics("lineno"))
+        assert traced > 1000 * 133 + 100_033, traced
+    """
+    run(code)
+
+
+def test_threads_that_load_a_module_at_once() -> None:
+    code = """if True:
+        import sys, threading, ctracemalloc
+        sys.setswitchinterval(1e-6)
+        ctracemalloc.start(25)
+        snapshot = ctracemalloc.take_snapshot()
+        barrier, answers = threading.Barrier(8), []
+        def use():
+            barrier.wait()
+            answers.append(len(snapshot.filter_traces([ctracemalloc.Filter(True, "*")]).tree()))
+            answers.append(ctracemalloc.linecache.getline is not None)
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert len(answers) == 16 and all(answers), answers
+    """
+    run(code)
+
+
 def test_classes_say_where_users_find_them() -> None:
     for name in ours.__all__:
         value = getattr(ours, name)
