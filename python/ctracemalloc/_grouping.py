@@ -65,6 +65,21 @@ def group(
     return groups
 
 
+def group_once(rows: Iterable[tuple[TraceTuple, int]], key_type: str) -> dict[Traceback, Statistic]:
+    """Add up rows as `group` does in cumulative mode, but each once at a place that recurs in its
+    frames; those without any frame have a place of their own.
+    """
+    reduce = _KEYS[key_type, True]
+    groups: dict[Traceback, Statistic] = {}
+    for (_domain, size, frames, _total_nframe), count in rows:
+        for place in set(map(reduce, frames)) or {()}:
+            traceback = Traceback(place)
+            statistic = groups.setdefault(traceback, Statistic(traceback, 0, 0))
+            statistic.size += size * count
+            statistic.count += count
+    return groups
+
+
 def _compare_grouped_stats(
     old_group: dict[Traceback, Statistic], new_group: dict[Traceback, Statistic]
 ) -> list[StatisticDiff]:

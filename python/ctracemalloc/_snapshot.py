@@ -162,10 +162,12 @@ class Snapshot:
         """Group the traces by `'filename'`, `'lineno'`, `'traceback'`, `'function'` or `'module'`,
         the largest group first.
 
-        In cumulative mode (not by `'traceback'`) a block counts at each frame of its stack. By
-        `'function'` the traceback of a group is one frame with the function's file and `name`, and
-        line 0. By `'module'` it is one frame whose `filename` is the module's name, such as
-        `json.decoder`; it is read off the name of the file.
+        In cumulative mode (not by `'traceback'`) a block counts at each frame of its stack, as in
+        the standard library: where a function calls itself, once for each call, so that a place may
+        have more than there is. `tree()`, `ctracemalloc top --cumulative` and reports count it
+        once. By `'function'` the traceback of a group is one frame with the function's file and
+        `name`, and line 0. By `'module'` it is one frame whose `filename` is the module's name,
+        such as `json.decoder`; it is read off the name of the file.
         """
         check_key(key_type, cumulative)
         statistics = self._statistics(key_type, cumulative)

@@ -45,6 +45,11 @@ static int make_place_key(struct ctm_tuples *tuples, enum ctm_key by, bool no_fr
 
 /* ---- statistics ---- */
 
+static enum ctm_counting counting_of(int cumulative, int once)
+{
+    return !cumulative ? CTM_AT_NEWEST : once ? CTM_AT_PLACES : CTM_AT_FRAMES;
+}
+
 static PyObject *statistic_from_group(struct ctm_types *types, struct ctm_tuples *tuples,
                                       enum ctm_key by, const struct ctm_group *group)
 {
@@ -75,22 +80,25 @@ static PyObject *list_statistics(struct ctm_table_object *self, enum ctm_key by,
 }
 
 PyDoc_STRVAR(statistics_doc,
-             "statistics($self, key_type, cumulative, /)\n--\n\n"
-             "Return a sorted list of Statistic. OverflowError if a sum does not fit 64 bits.");
+             "statistics($self, key_type, cumulative, once=False, /)\n--\n\n"
+             "Return a sorted list of Statistic. If `once`, a block counts once at each place in\n"
+             "cumulative mode, however often it recurs, and traces without frames are a place.\n"
+             "OverflowError if a sum does not fit 64 bits.");
 
 static PyObject *statistics(PyObject *object, PyObject *args)
 {
     struct ctm_table_object *self = table_of(object);
     const char *name;
     int cumulative;
+    int once = 0;
     enum ctm_key by;
-    if (!PyArg_ParseTuple(args, "sp:statistics", &name, &cumulative) ||
+    if (!PyArg_ParseTuple(args, "sp|p:statistics", &name, &cumulative, &once) ||
         ctm_key_parse(name, &by) < 0) {
         return NULL;
     }
     struct ctm_groups groups = {.length = 0};
     PyThreadState *thread = PyEval_SaveThread();
-    int status = ctm_group(self->snapshot, by, cumulative != 0, &groups);
+    int status = ctm_group(self->snapshot, by, counting_of(cumulative, once), &groups);
     PyEval_RestoreThread(thread);
     if (status != CTM_OK) {
         return ctm_raise(status);
@@ -134,10 +142,11 @@ static PyObject *list_diffs(struct ctm_table_object *now, struct ctm_table_objec
     return list;
 }
 
-PyDoc_STRVAR(compare_doc,
-             "compare($self, old, key_type, cumulative, /)\n--\n\n"
-             "Return a sorted list of StatisticDiff. OverflowError if a sum or a difference does\n"
-             "not fit 64 bits.");
+PyDoc_STRVAR(
+    compare_doc,
+    "compare($self, old, key_type, cumulative, once=False, /)\n--\n\n"
+    "Return a sorted list of StatisticDiff; `once` as in statistics(). OverflowError if a\n"
+    "sum or a difference does not fit 64 bits.");
 
 static PyObject *compare(PyObject *object, PyObject *args)
 {
@@ -145,8 +154,9 @@ static PyObject *compare(PyObject *object, PyObject *args)
     PyObject *argument;
     const char *name;
     int cumulative;
+    int once = 0;
     enum ctm_key by;
-    if (!PyArg_ParseTuple(args, "Osp:compare", &argument, &name, &cumulative) ||
+    if (!PyArg_ParseTuple(args, "Osp|p:compare", &argument, &name, &cumulative, &once) ||
         ctm_key_parse(name, &by) < 0) {
         return NULL;
     }
@@ -157,7 +167,7 @@ static PyObject *compare(PyObject *object, PyObject *args)
     }
     struct ctm_diffs diffs = {.length = 0};
     PyThreadState *thread = PyEval_SaveThread();
-    int status = ctm_diff(now->snapshot, old->snapshot, by, cumulative != 0, &diffs);
+    int status = ctm_diff(now->snapshot, old->snapshot, by, counting_of(cumulative, once), &diffs);
     PyEval_RestoreThread(thread);
     if (status != CTM_OK) {
         return ctm_raise(status);

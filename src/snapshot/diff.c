@@ -117,9 +117,9 @@ out:
 }
 
 int ctm_diff(const struct ctm_snapshot *now, const struct ctm_snapshot *old, enum ctm_key key,
-             bool cumulative, struct ctm_diffs *out)
+             enum ctm_counting counting, struct ctm_diffs *out)
 {
-    if (!ctm_key_valid(key, cumulative)) {
+    if (!ctm_key_valid(key, counting != CTM_AT_NEWEST)) {
         return CTM_EINVAL;
     }
     struct ctm_keys keys;
@@ -139,11 +139,11 @@ int ctm_diff(const struct ctm_snapshot *now, const struct ctm_snapshot *old, enu
     if (pair.now == NULL || pair.old == NULL) {
         goto out;
     }
-    status = ctm_sums_add(now, key, cumulative, keys.of[0], pair.now);
+    status = ctm_sums_add(now, key, counting, keys.of[0], keys.count, pair.now);
     if (status != CTM_OK) {
         goto out;
     }
-    status = ctm_sums_add(old, key, cumulative, keys.of[1], pair.old);
+    status = ctm_sums_add(old, key, counting, keys.of[1], keys.count, pair.old);
     if (status != CTM_OK) {
         goto out;
     }

@@ -27,7 +27,7 @@ struct ctm_diffs {
  * ctm_group; CTM_ELIMIT also where a difference does not fit its 63 bits.
  */
 CTM_MUST_CHECK int ctm_diff(const struct ctm_snapshot *now, const struct ctm_snapshot *old,
-                            enum ctm_key key, bool cumulative, struct ctm_diffs *out);
+                            enum ctm_key key, enum ctm_counting counting, struct ctm_diffs *out);
 void ctm_diffs_free(struct ctm_diffs *diffs);
 
 #endif

@@ -57,10 +57,10 @@ out:
     return status;
 }
 
-int ctm_group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
+int ctm_group(const struct ctm_snapshot *s, enum ctm_key key, enum ctm_counting counting,
               struct ctm_groups *out)
 {
-    if (!ctm_key_valid(key, cumulative)) {
+    if (!ctm_key_valid(key, counting != CTM_AT_NEWEST)) {
         return CTM_EINVAL;
     }
     struct ctm_keys keys;
@@ -69,7 +69,8 @@ int ctm_group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
         return status;
     }
     struct ctm_sum *sums = ctm_array_zeroed(keys.count, sizeof *sums);
-    status = sums == NULL ? CTM_ENOMEM : ctm_sums_add(s, key, cumulative, keys.of[0], sums);
+    status =
+        sums == NULL ? CTM_ENOMEM : ctm_sums_add(s, key, counting, keys.of[0], keys.count, sums);
     if (status == CTM_OK) {
         status = list_groups(s->tables, key, sums, keys.count, out);
     }

@@ -22,12 +22,20 @@ enum ctm_key {
     CTM_KEY_COUNT,     /* no key: how many there are */
 };
 
+/* Where a block counts. By TRACEBACK there is nothing but the newest: CTM_EINVAL. */
+enum ctm_counting {
+    CTM_AT_NEWEST, /* at the newest frame of its stack */
+    CTM_AT_FRAMES, /* at each frame, where it recurs once more each time: stdlib's cumulative mode
+                    */
+    CTM_AT_PLACES, /* at each place that its frames are in, once: never more than there is */
+};
+
 /*
  * One group. The key is a representative: for TRACEBACK a stack id (the first in row order that has
  * these pairs), for MODULE a file of the module, for other keys what they see of a frame.
  *
  * Traces without any frame are one group, as the empty traceback is in stdlib; they are in no group
- * under FILENAME (stdlib raises IndexError) or when cumulative.
+ * by FILENAME at their newest frame (stdlib raises IndexError), and none by CTM_AT_FRAMES.
  */
 struct ctm_group {
     bool no_frame;          /* the traceback is empty: the frame means nothing */
@@ -46,11 +54,9 @@ struct ctm_groups {
  * Sorted as stdlib sorts: descending by (size, count, traceback), where tracebacks compare from
  * the oldest frame to the newest by (file name as code points, line, function name where the key
  * sees it), modules by name; equal keys cannot occur.
- * `cumulative` (CTM_EINVAL with TRACEBACK) counts a block once for each frame
- * occurrence of its stack.
  */
-CTM_MUST_CHECK int ctm_group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
-                             struct ctm_groups *out);
+CTM_MUST_CHECK int ctm_group(const struct ctm_snapshot *s, enum ctm_key key,
+                             enum ctm_counting counting, struct ctm_groups *out);
 void ctm_groups_free(struct ctm_groups *groups);
 
 /*

@@ -13,12 +13,13 @@ struct ctm_sum {
 };
 
 /*
- * Add each trace up under its key into `sums`, which are all zero and as many as there are keys.
- * `key_of` is the array of the snapshot's tables in struct ctm_keys. CTM_OK, CTM_ENOMEM, or
- * CTM_ELIMIT if a sum passes 64 bits. Linear in rows and tables.
+ * Add each trace up under its keys into `sums`, which are all zero, one for each key. `key_of` is
+ * the array of the snapshot's tables in struct ctm_keys. CTM_OK, CTM_ENOMEM, or CTM_ELIMIT if a sum
+ * passes 64 bits. Linear in rows and tables.
  */
-CTM_MUST_CHECK int ctm_sums_add(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
-                                const uint32_t *key_of, struct ctm_sum *sums);
+CTM_MUST_CHECK int ctm_sums_add(const struct ctm_snapshot *s, enum ctm_key key,
+                                enum ctm_counting counting, const uint32_t *key_of,
+                                size_t key_count, struct ctm_sum *sums);
 
 /* What a sum by `key` stands for; the stack is for TRACEBACK, the frame for all other keys. */
 struct ctm_place {

@@ -295,19 +295,36 @@ static void count_frame(struct model_groups *groups, enum ctm_key key,
     group->count += trace->count;
 }
 
-static void group_unsorted(const struct model *m, enum ctm_key key, bool cumulative,
+static bool is_repeated(enum ctm_key key, const struct model_trace *trace, size_t at)
+{
+    struct model_traceback one = {.length = 1};
+    one.frames[0] = model_frame_by(key, trace->traceback.frames[at], trace->names[at]);
+    for (size_t k = 0; k < at; k++) {
+        struct model_traceback other = {.length = 1};
+        other.frames[0] = model_frame_by(key, trace->traceback.frames[k], trace->names[k]);
+        if (model_compare(&one, &other) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void group_unsorted(const struct model *m, enum ctm_key key, enum ctm_counting counting,
                            struct model_groups *out)
 {
     out->length = 0;
     for (size_t i = 0; i < m->length; i++) {
         const struct model_trace *trace = &m->traces[i];
         const struct model_traceback *traceback = &trace->traceback;
-        if (cumulative) {
+        bool as_stdlib = counting == CTM_AT_NEWEST && key == CTM_KEY_FILENAME;
+        bool nowhere = traceback->length == 0 && counting != CTM_AT_FRAMES && !as_stdlib;
+        if (counting != CTM_AT_NEWEST && !nowhere) {
             for (size_t k = 0; k < traceback->length; k++) {
-                count_frame(out, key, trace, k);
+                if (counting == CTM_AT_FRAMES || !is_repeated(key, trace, k)) {
+                    count_frame(out, key, trace, k);
+                }
             }
-        } else if (key == CTM_KEY_TRACEBACK ||
-                   (key != CTM_KEY_FILENAME && traceback->length == 0)) {
+        } else if (key == CTM_KEY_TRACEBACK || nowhere) {
             struct model_group *group = find_group(out, traceback);
             group->size += trace->size * trace->count;
             group->count += trace->count;
@@ -350,18 +367,19 @@ static void sort_groups(struct model_groups *groups, bool diff)
     }
 }
 
-void model_group(const struct model *m, enum ctm_key key, bool cumulative, struct model_groups *out)
+void model_group(const struct model *m, enum ctm_key key, enum ctm_counting counting,
+                 struct model_groups *out)
 {
-    group_unsorted(m, key, cumulative, out);
+    group_unsorted(m, key, counting, out);
     sort_groups(out, false);
 }
 
-void model_diff(const struct model *now, const struct model *old, enum ctm_key key, bool cumulative,
-                struct model_groups *out)
+void model_diff(const struct model *now, const struct model *old, enum ctm_key key,
+                enum ctm_counting counting, struct model_groups *out)
 {
     static struct model_groups before;
-    group_unsorted(now, key, cumulative, out);
-    group_unsorted(old, key, cumulative, &before);
+    group_unsorted(now, key, counting, out);
+    group_unsorted(old, key, counting, &before);
     for (size_t i = 0; i < before.length; i++) {
         struct model_group *group = find_group(out, &before.groups[i].traceback);
         group->old_size = before.groups[i].size;

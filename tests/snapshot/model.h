@@ -88,10 +88,10 @@ void model_of_snapshot(struct model *m, const struct ctm_snapshot *s);
 int model_compare_strings(struct ctm_string a, struct ctm_string b);
 int model_compare(const struct model_traceback *a, const struct model_traceback *b);
 
-void model_group(const struct model *m, enum ctm_key key, bool cumulative,
+void model_group(const struct model *m, enum ctm_key key, enum ctm_counting counting,
                  struct model_groups *out);
-void model_diff(const struct model *now, const struct model *old, enum ctm_key key, bool cumulative,
-                struct model_groups *out);
+void model_diff(const struct model *now, const struct model *old, enum ctm_key key,
+                enum ctm_counting counting, struct model_groups *out);
 bool model_keeps(const struct model_filter *filters, size_t count, const struct model_trace *trace);
 
 /* Filter a snapshot that model_snapshot() made: the same rows must be kept, in their order. */

@@ -124,13 +124,17 @@ static void test_deep(void **state)
     struct ctm_snapshot *s = finish(b);
     assert_true(ctm_traceback_compare(s->tables, stacks[0], s->tables, stacks[1]) < 0);
     struct ctm_groups groups;
-    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, false, &groups));
+    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &groups));
     assert_int_equal(groups.length, 2);
     assert_int_equal(groups.items[0].stack, stacks[1]);
     ctm_groups_free(&groups);
-    assert_ok(ctm_group(s, CTM_KEY_FILENAME, true, &groups));
+    assert_ok(ctm_group(s, CTM_KEY_FILENAME, CTM_AT_FRAMES, &groups));
     assert_int_equal(groups.length, 1);
     assert_int_equal(groups.items[0].count, 2 * DEEP);
+    ctm_groups_free(&groups);
+    assert_ok(ctm_group(s, CTM_KEY_FILENAME, CTM_AT_PLACES, &groups));
+    assert_int_equal(groups.length, 1);
+    assert_int_equal(groups.items[0].count, 2);
     ctm_groups_free(&groups);
     ctm_snapshot_unref(s);
 }

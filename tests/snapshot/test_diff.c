@@ -15,10 +15,11 @@ struct wanted {
 };
 
 static void check_diff(const struct ctm_snapshot *now, const struct ctm_snapshot *old,
-                       enum ctm_key key, bool cumulative, const struct wanted *wanted, size_t count)
+                       enum ctm_key key, enum ctm_counting counting, const struct wanted *wanted,
+                       size_t count)
 {
     struct ctm_diffs diffs;
-    assert_ok(ctm_diff(now, old, key, cumulative, &diffs));
+    assert_ok(ctm_diff(now, old, key, counting, &diffs));
     assert_int_equal(diffs.length, count);
     for (size_t i = 0; i < count; i++) {
         const struct ctm_diff *diff = &diffs.items[i];
@@ -62,7 +63,7 @@ static void test_lineno(void **state)
     };
     struct ctm_snapshot *now = make_snapshot(NOW, 4);
     struct ctm_snapshot *old = make_snapshot(OLD, 4);
-    check_diff(now, old, CTM_KEY_LINENO, false, wanted, 5);
+    check_diff(now, old, CTM_KEY_LINENO, CTM_AT_NEWEST, wanted, 5);
     ctm_snapshot_unref(now);
     ctm_snapshot_unref(old);
 }
@@ -78,7 +79,7 @@ static void test_filename_cumulative(void **state)
     };
     struct ctm_snapshot *now = make_snapshot(NOW, 4);
     struct ctm_snapshot *old = make_snapshot(OLD, 4);
-    check_diff(now, old, CTM_KEY_FILENAME, true, wanted, 4);
+    check_diff(now, old, CTM_KEY_FILENAME, CTM_AT_FRAMES, wanted, 4);
     ctm_snapshot_unref(now);
     ctm_snapshot_unref(old);
 }
@@ -97,7 +98,7 @@ static void test_traceback(void **state)
         {true, "<unknown>:0", -7},      {false, "a.py:2 b.py:4", 0},
     };
     struct ctm_diffs diffs;
-    assert_ok(ctm_diff(now, old, CTM_KEY_TRACEBACK, false, &diffs));
+    assert_ok(ctm_diff(now, old, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &diffs));
     assert_int_equal(diffs.length, 5);
     for (size_t i = 0; i < 5; i++) {
         const struct ctm_diff *diff = &diffs.items[i];
@@ -129,7 +130,7 @@ static void test_traceback_in_another_order(void **state)
     struct ctm_snapshot *now = make_snapshot(now_specs, STACKS);
     struct ctm_snapshot *old = make_snapshot(old_specs, STACKS);
     struct ctm_diffs diffs;
-    assert_ok(ctm_diff(now, old, CTM_KEY_TRACEBACK, false, &diffs));
+    assert_ok(ctm_diff(now, old, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &diffs));
     assert_int_equal(diffs.length, STACKS / 2);
     for (size_t i = 0; i < diffs.length; i++) {
         char wanted[32];
@@ -165,7 +166,7 @@ static void test_order(void **state)
     };
     struct ctm_snapshot *now = make_snapshot(now_specs, 7);
     struct ctm_snapshot *old = make_snapshot(old_specs, 5);
-    check_diff(now, old, CTM_KEY_LINENO, false, wanted, 7);
+    check_diff(now, old, CTM_KEY_LINENO, CTM_AT_NEWEST, wanted, 7);
     ctm_snapshot_unref(now);
     ctm_snapshot_unref(old);
 }
@@ -181,10 +182,10 @@ static void test_with_itself_and_with_nothing(void **state)
                                           {NULL, 0, false, 2, 2, 1, 1}};
     struct ctm_snapshot *s = make_snapshot(specs, 2);
     struct ctm_snapshot *nothing = finish(new_builder());
-    check_diff(s, s, CTM_KEY_LINENO, false, same, 2);
-    check_diff(nothing, s, CTM_KEY_LINENO, false, gone, 2);
-    check_diff(s, nothing, CTM_KEY_LINENO, false, added, 2);
-    check_diff(nothing, nothing, CTM_KEY_LINENO, false, NULL, 0);
+    check_diff(s, s, CTM_KEY_LINENO, CTM_AT_NEWEST, same, 2);
+    check_diff(nothing, s, CTM_KEY_LINENO, CTM_AT_NEWEST, gone, 2);
+    check_diff(s, nothing, CTM_KEY_LINENO, CTM_AT_NEWEST, added, 2);
+    check_diff(nothing, nothing, CTM_KEY_LINENO, CTM_AT_NEWEST, NULL, 0);
     ctm_snapshot_unref(s);
     ctm_snapshot_unref(nothing);
 }
@@ -194,7 +195,7 @@ static void check_status(struct spec now_spec, struct spec old_spec, int status)
     struct ctm_diffs diffs = {0};
     struct ctm_snapshot *now = make_snapshot(&now_spec, 1);
     struct ctm_snapshot *old = make_snapshot(&old_spec, 1);
-    assert_int_equal(ctm_diff(now, old, CTM_KEY_TRACEBACK, false, &diffs), status);
+    assert_int_equal(ctm_diff(now, old, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &diffs), status);
     ctm_diffs_free(&diffs);
     ctm_snapshot_unref(now);
     ctm_snapshot_unref(old);
@@ -224,8 +225,8 @@ static void test_wrong_keys(void **state)
     (void)state;
     struct ctm_diffs diffs = {.length = 7};
     struct ctm_snapshot *s = finish(new_builder());
-    assert_int_equal(ctm_diff(s, s, CTM_KEY_TRACEBACK, true, &diffs), CTM_EINVAL);
-    assert_int_equal(ctm_diff(s, s, CTM_KEY_COUNT, false, &diffs), CTM_EINVAL);
+    assert_int_equal(ctm_diff(s, s, CTM_KEY_TRACEBACK, CTM_AT_FRAMES, &diffs), CTM_EINVAL);
+    assert_int_equal(ctm_diff(s, s, CTM_KEY_COUNT, CTM_AT_NEWEST, &diffs), CTM_EINVAL);
     assert_int_equal(diffs.length, 7);
     ctm_snapshot_unref(s);
 }

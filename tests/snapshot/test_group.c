@@ -10,11 +10,11 @@ struct wanted {
     uint64_t count;
 };
 
-static void check_group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative,
+static void check_group(const struct ctm_snapshot *s, enum ctm_key key, enum ctm_counting counting,
                         const struct wanted *wanted, size_t count)
 {
     struct ctm_groups groups;
-    assert_ok(ctm_group(s, key, cumulative, &groups));
+    assert_ok(ctm_group(s, key, counting, &groups));
     assert_int_equal(groups.length, count);
     for (size_t i = 0; i < count; i++) {
         const struct ctm_group *group = &groups.items[i];
@@ -47,8 +47,8 @@ static void test_filename(void **state)
     static const struct wanted all[] = {
         {"b.py", 0, 108, 6}, {"a.py", 0, 42, 5}, {"<unknown>", 0, 7, 1}};
     struct ctm_snapshot *s = make_snapshot(TRACES, TRACE_COUNT);
-    check_group(s, CTM_KEY_FILENAME, false, newest, 3);
-    check_group(s, CTM_KEY_FILENAME, true, all, 3);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_NEWEST, newest, 3);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_FRAMES, all, 3);
     ctm_snapshot_unref(s);
 }
 
@@ -63,8 +63,8 @@ static void test_lineno(void **state)
                                         {"<unknown>", 0, 7, 1},
                                         {"a.py", 5, 2, 1}};
     struct ctm_snapshot *s = make_snapshot(TRACES, TRACE_COUNT);
-    check_group(s, CTM_KEY_LINENO, false, newest, 4);
-    check_group(s, CTM_KEY_LINENO, true, all, 5);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_NEWEST, newest, 4);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, all, 5);
     ctm_snapshot_unref(s);
 }
 
@@ -73,7 +73,7 @@ static void test_traceback(void **state)
     (void)state;
     struct ctm_snapshot *s = make_snapshot(TRACES, TRACE_COUNT);
     struct ctm_groups groups;
-    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, false, &groups));
+    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &groups));
     assert_int_equal(groups.length, 4);
     assert_string_equal(stack_text(s->tables, groups.items[0].stack), "b.py:1");
     assert_string_equal(stack_text(s->tables, groups.items[1].stack), "a.py:2 b.py:4");
@@ -96,7 +96,7 @@ static void test_ties(void **state)
     static const struct wanted lines[] = {
         {"a", 9, 8, 3}, {"c", 1, 8, 1}, {"c", 2, 4, 2}, {"b", 1, 4, 1}, {"a", 10, 4, 1}};
     struct ctm_snapshot *s = make_snapshot(specs, 6);
-    check_group(s, CTM_KEY_LINENO, false, lines, 5);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_NEWEST, lines, 5);
     ctm_snapshot_unref(s);
 }
 
@@ -113,10 +113,10 @@ static void test_names_merge(void **state)
     static const struct wanted newest[] = {{"a", 1, 15, 4}};
     static const struct wanted all[] = {{"b", 2, 15, 4}, {"a", 1, 15, 4}, {"c", 3, 7, 3}};
     struct ctm_snapshot *s = make_snapshot(specs, 4);
-    check_group(s, CTM_KEY_LINENO, false, newest, 1);
-    check_group(s, CTM_KEY_LINENO, true, all, 3);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_NEWEST, newest, 1);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, all, 3);
     struct ctm_groups groups;
-    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, false, &groups));
+    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &groups));
     assert_int_equal(groups.length, 2);
     assert_string_equal(stack_text(s->tables, groups.items[0].stack), "a:1 b:2");
     assert_int_equal(groups.items[1].stack, s->rows[0].stack);
@@ -135,8 +135,29 @@ static void test_recursion_counts_each_time(void **state)
     static const struct wanted lines[] = {{"f", 1, 61, 7}, {"m", 1, 21, 3}, {"f", 2, 21, 3}};
     static const struct wanted files[] = {{"f", 0, 82, 10}, {"m", 0, 21, 3}};
     struct ctm_snapshot *s = make_snapshot(specs, 2);
-    check_group(s, CTM_KEY_LINENO, true, lines, 3);
-    check_group(s, CTM_KEY_FILENAME, true, files, 2);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, lines, 3);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_FRAMES, files, 2);
+    ctm_snapshot_unref(s);
+}
+
+/* However often it is called: where places are counted, none has more than there is. */
+static void test_recursion_counts_once(void **state)
+{
+    (void)state;
+    static const struct spec specs[] = {
+        {0, 10, 2, 1, "f:1@f g:3@g f:1@f f:2@f f:1@f m:1"},
+        {0, 1, 1, 1, "f:2@f f:1@f m:1"},
+        {0, 4, 1, 1, "g:3@g m:1"},
+    };
+    static const struct wanted places[] = {{"m", 0, 25, 4}, {"g", 0, 24, 3}, {"f", 0, 21, 3}};
+    static const struct wanted lines[] = {
+        {"m", 1, 25, 4}, {"g", 3, 24, 3}, {"f", 2, 21, 3}, {"f", 1, 21, 3}};
+    struct ctm_snapshot *s = make_snapshot(specs, 3);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_PLACES, lines, 4);
+    check_group(s, CTM_KEY_FRAME, CTM_AT_PLACES, lines, 4);
+    check_group(s, CTM_KEY_FUNCTION, CTM_AT_PLACES, places, 3);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_PLACES, places, 3);
+    check_group(s, CTM_KEY_MODULE, CTM_AT_PLACES, places, 3);
     ctm_snapshot_unref(s);
 }
 
@@ -147,13 +168,16 @@ static void test_no_frame(void **state)
     static const struct wanted files[] = {{"a", 0, 10, 2}};
     static const struct wanted lines[] = {{NULL, 0, 11, 3}, {"a", 1, 10, 2}};
     static const struct wanted all_lines[] = {{"a", 1, 10, 2}};
+    static const struct wanted all_files[] = {{NULL, 0, 11, 3}, {"a", 0, 10, 2}};
     struct ctm_snapshot *s = make_snapshot(specs, 3);
-    check_group(s, CTM_KEY_FILENAME, false, files, 1);
-    check_group(s, CTM_KEY_FILENAME, true, files, 1);
-    check_group(s, CTM_KEY_LINENO, false, lines, 2);
-    check_group(s, CTM_KEY_LINENO, true, all_lines, 1);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_NEWEST, files, 1);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_FRAMES, files, 1);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_NEWEST, lines, 2);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, all_lines, 1);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_PLACES, lines, 2);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_PLACES, all_files, 2);
     struct ctm_groups groups;
-    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, false, &groups));
+    assert_ok(ctm_group(s, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &groups));
     assert_int_equal(groups.length, 2);
     assert_true(groups.items[0].no_frame);
     assert_int_equal(groups.items[0].stack, s->rows[0].stack);
@@ -167,10 +191,11 @@ static void test_nothing(void **state)
     (void)state;
     struct ctm_snapshot *s = finish(new_builder());
     for (int key = CTM_KEY_FILENAME; key <= CTM_KEY_TRACEBACK; key++) {
-        check_group(s, (enum ctm_key)key, false, NULL, 0);
+        check_group(s, (enum ctm_key)key, CTM_AT_NEWEST, NULL, 0);
     }
-    check_group(s, CTM_KEY_FILENAME, true, NULL, 0);
-    check_group(s, CTM_KEY_LINENO, true, NULL, 0);
+    check_group(s, CTM_KEY_FILENAME, CTM_AT_FRAMES, NULL, 0);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, NULL, 0);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_PLACES, NULL, 0);
     ctm_snapshot_unref(s);
 }
 
@@ -180,8 +205,8 @@ static void test_size_zero(void **state)
     (void)state;
     static const struct wanted wanted[] = {{"a", 1, 0, 3}};
     struct ctm_snapshot *s = make_snapshot(&(struct spec){0, 0, 3, 1, "a:1"}, 1);
-    check_group(s, CTM_KEY_LINENO, false, wanted, 1);
-    check_group(s, CTM_KEY_LINENO, true, wanted, 1);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_NEWEST, wanted, 1);
+    check_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, wanted, 1);
     ctm_snapshot_unref(s);
 }
 
@@ -190,18 +215,19 @@ static void test_wrong_keys(void **state)
     (void)state;
     struct ctm_groups groups = {.length = 7};
     struct ctm_snapshot *s = make_snapshot(TRACES, TRACE_COUNT);
-    assert_int_equal(ctm_group(s, CTM_KEY_TRACEBACK, true, &groups), CTM_EINVAL);
-    assert_int_equal(ctm_group(s, CTM_KEY_COUNT, false, &groups), CTM_EINVAL);
+    assert_int_equal(ctm_group(s, CTM_KEY_TRACEBACK, CTM_AT_FRAMES, &groups), CTM_EINVAL);
+    assert_int_equal(ctm_group(s, CTM_KEY_TRACEBACK, CTM_AT_PLACES, &groups), CTM_EINVAL);
+    assert_int_equal(ctm_group(s, CTM_KEY_COUNT, CTM_AT_NEWEST, &groups), CTM_EINVAL);
     assert_int_equal(groups.length, 7);
     ctm_snapshot_unref(s);
 }
 
-static void check_limit(const struct spec *specs, size_t count, enum ctm_key key, bool cumulative,
-                        int status)
+static void check_limit(const struct spec *specs, size_t count, enum ctm_key key,
+                        enum ctm_counting counting, int status)
 {
     struct ctm_groups groups = {0};
     struct ctm_snapshot *s = make_snapshot(specs, count);
-    assert_int_equal(ctm_group(s, key, cumulative, &groups), status);
+    assert_int_equal(ctm_group(s, key, counting, &groups), status);
     ctm_groups_free(&groups);
     ctm_snapshot_unref(s);
 }
@@ -211,23 +237,26 @@ static void test_sums_over_64_bits(void **state)
     (void)state;
     const uint64_t half = UINT64_C(1) << 63;
     const struct spec product = {0, half, 2, 1, "a:1"};
-    check_limit(&product, 1, CTM_KEY_TRACEBACK, false, CTM_ELIMIT);
+    check_limit(&product, 1, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, CTM_ELIMIT);
     const struct spec one_stack[] = {{0, half, 1, 1, "a:1"}, {1, half, 1, 1, "a:1"}};
-    check_limit(one_stack, 2, CTM_KEY_TRACEBACK, false, CTM_ELIMIT);
+    check_limit(one_stack, 2, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, CTM_ELIMIT);
     const struct spec one_file[] = {{0, half, 1, 1, "a:1"}, {0, half, 1, 1, "a:2"}};
-    check_limit(one_file, 2, CTM_KEY_FILENAME, false, CTM_ELIMIT);
-    check_limit(one_file, 2, CTM_KEY_FILENAME, true, CTM_ELIMIT);
-    check_limit(one_file, 2, CTM_KEY_LINENO, false, CTM_OK);
-    check_limit(one_file, 2, CTM_KEY_LINENO, true, CTM_OK);
+    check_limit(one_file, 2, CTM_KEY_FILENAME, CTM_AT_NEWEST, CTM_ELIMIT);
+    check_limit(one_file, 2, CTM_KEY_FILENAME, CTM_AT_FRAMES, CTM_ELIMIT);
+    check_limit(one_file, 2, CTM_KEY_LINENO, CTM_AT_NEWEST, CTM_OK);
+    check_limit(one_file, 2, CTM_KEY_LINENO, CTM_AT_FRAMES, CTM_OK);
     const struct spec one_node[] = {{0, half, 1, 1, "a:1"}, {0, half, 1, 2, "a:1"}};
-    check_limit(one_node, 2, CTM_KEY_LINENO, true, CTM_ELIMIT);
+    check_limit(one_node, 2, CTM_KEY_LINENO, CTM_AT_FRAMES, CTM_ELIMIT);
     const struct spec one_caller[] = {{0, half, 1, 1, "a:1 c:1"}, {0, half, 1, 1, "b:1 c:1"}};
-    check_limit(one_caller, 2, CTM_KEY_LINENO, true, CTM_ELIMIT);
-    check_limit(one_caller, 2, CTM_KEY_LINENO, false, CTM_OK);
+    check_limit(one_caller, 2, CTM_KEY_LINENO, CTM_AT_FRAMES, CTM_ELIMIT);
+    check_limit(one_caller, 2, CTM_KEY_LINENO, CTM_AT_NEWEST, CTM_OK);
     /* Blocks, too, can be too many: each counts once for every frame. */
     const struct spec recursive = {0, 0, half, 1, "a:1 a:1"};
-    check_limit(&recursive, 1, CTM_KEY_LINENO, true, CTM_ELIMIT);
-    check_limit(&recursive, 1, CTM_KEY_LINENO, false, CTM_OK);
+    check_limit(&recursive, 1, CTM_KEY_LINENO, CTM_AT_FRAMES, CTM_ELIMIT);
+    check_limit(&recursive, 1, CTM_KEY_LINENO, CTM_AT_NEWEST, CTM_OK);
+    check_limit(&recursive, 1, CTM_KEY_LINENO, CTM_AT_PLACES, CTM_OK);
+    const struct spec nowhere[] = {{0, half, 1, 0, ""}, {0, half, 1, 1, ""}};
+    check_limit(nowhere, 2, CTM_KEY_LINENO, CTM_AT_PLACES, CTM_ELIMIT);
 }
 
 /* Keys are dense and ascend with what they stand for, over one snapshot's tables and over two. */
@@ -264,12 +293,19 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_filename),          cmocka_unit_test(test_lineno),
-        cmocka_unit_test(test_traceback),         cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_names_merge),       cmocka_unit_test(test_recursion_counts_each_time),
-        cmocka_unit_test(test_no_frame),          cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_size_zero),         cmocka_unit_test(test_wrong_keys),
-        cmocka_unit_test(test_sums_over_64_bits), cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_filename),
+        cmocka_unit_test(test_lineno),
+        cmocka_unit_test(test_traceback),
+        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_names_merge),
+        cmocka_unit_test(test_recursion_counts_each_time),
+        cmocka_unit_test(test_recursion_counts_once),
+        cmocka_unit_test(test_no_frame),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_size_zero),
+        cmocka_unit_test(test_wrong_keys),
+        cmocka_unit_test(test_sums_over_64_bits),
+        cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,10 +146,10 @@ static int build_and_drop(const struct ctm_snapshot *s, const struct ctm_snapsho
     return status;
 }
 
-static int group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative)
+static int group(const struct ctm_snapshot *s, enum ctm_key key, enum ctm_counting counting)
 {
     struct ctm_groups groups;
-    int status = ctm_group(s, key, cumulative, &groups);
+    int status = ctm_group(s, key, counting, &groups);
     if (status == CTM_OK) {
         ctm_groups_free(&groups);
     }
@@ -159,31 +159,31 @@ static int group(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative
 static int group_files(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
     (void)other;
-    return group(s, CTM_KEY_FILENAME, true);
+    return group(s, CTM_KEY_FILENAME, CTM_AT_FRAMES);
 }
 
 static int group_lines(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
     (void)other;
-    return group(s, CTM_KEY_LINENO, false);
+    return group(s, CTM_KEY_LINENO, CTM_AT_NEWEST);
 }
 
 static int group_tracebacks(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
     (void)other;
-    return group(s, CTM_KEY_TRACEBACK, false);
+    return group(s, CTM_KEY_TRACEBACK, CTM_AT_NEWEST);
 }
 
 static int group_functions(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
     (void)other;
-    return group(s, CTM_KEY_FUNCTION, false);
+    return group(s, CTM_KEY_FUNCTION, CTM_AT_NEWEST);
 }
 
 static int group_modules(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
     (void)other;
-    return group(s, CTM_KEY_MODULE, true);
+    return group(s, CTM_KEY_MODULE, CTM_AT_PLACES);
 }
 
 static int tree(const struct ctm_snapshot *s, enum ctm_key key, bool inverted)
@@ -215,10 +215,10 @@ static int tree_inverted(const struct ctm_snapshot *s, const struct ctm_snapshot
 }
 
 static int diff(const struct ctm_snapshot *s, const struct ctm_snapshot *other, enum ctm_key key,
-                bool cumulative)
+                enum ctm_counting counting)
 {
     struct ctm_diffs diffs;
-    int status = ctm_diff(s, other, key, cumulative, &diffs);
+    int status = ctm_diff(s, other, key, counting, &diffs);
     if (status == CTM_OK) {
         ctm_diffs_free(&diffs);
     }
@@ -227,13 +227,13 @@ static int diff(const struct ctm_snapshot *s, const struct ctm_snapshot *other, 
 
 static int diff_tracebacks(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
-    return diff(s, other, CTM_KEY_TRACEBACK, false);
+    return diff(s, other, CTM_KEY_TRACEBACK, CTM_AT_NEWEST);
 }
 
 static int diff_lines(const struct ctm_snapshot *s, const struct ctm_snapshot *other)
 {
     (void)other;
-    return diff(s, s, CTM_KEY_LINENO, true);
+    return diff(s, s, CTM_KEY_LINENO, CTM_AT_FRAMES);
 }
 
 static int filter(const struct ctm_snapshot *s, const struct ctm_snapshot *other)

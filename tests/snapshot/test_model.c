@@ -7,12 +7,16 @@
 
 static const struct {
     enum ctm_key key;
-    bool cumulative;
+    enum ctm_counting counting;
 } MODES[] = {
-    {CTM_KEY_FILENAME, false}, {CTM_KEY_FILENAME, true},   {CTM_KEY_LINENO, false},
-    {CTM_KEY_LINENO, true},    {CTM_KEY_TRACEBACK, false}, {CTM_KEY_FUNCTION, false},
-    {CTM_KEY_FUNCTION, true},  {CTM_KEY_MODULE, false},    {CTM_KEY_MODULE, true},
-    {CTM_KEY_FRAME, false},    {CTM_KEY_FRAME, true},
+    {CTM_KEY_FILENAME, CTM_AT_NEWEST}, {CTM_KEY_FILENAME, CTM_AT_FRAMES},
+    {CTM_KEY_FILENAME, CTM_AT_PLACES}, {CTM_KEY_LINENO, CTM_AT_NEWEST},
+    {CTM_KEY_LINENO, CTM_AT_FRAMES},   {CTM_KEY_LINENO, CTM_AT_PLACES},
+    {CTM_KEY_FUNCTION, CTM_AT_NEWEST}, {CTM_KEY_FUNCTION, CTM_AT_FRAMES},
+    {CTM_KEY_FUNCTION, CTM_AT_PLACES}, {CTM_KEY_MODULE, CTM_AT_NEWEST},
+    {CTM_KEY_MODULE, CTM_AT_FRAMES},   {CTM_KEY_MODULE, CTM_AT_PLACES},
+    {CTM_KEY_FRAME, CTM_AT_NEWEST},    {CTM_KEY_FRAME, CTM_AT_FRAMES},
+    {CTM_KEY_FRAME, CTM_AT_PLACES},    {CTM_KEY_TRACEBACK, CTM_AT_NEWEST},
 };
 enum {
     MODE_COUNT = sizeof MODES / sizeof *MODES,
@@ -36,10 +40,10 @@ static uint32_t first_stack_with(const struct ctm_snapshot *s, const struct mode
     return UINT32_MAX;
 }
 
-static void check_groups(const struct ctm_snapshot *s, enum ctm_key key, bool cumulative)
+static void check_groups(const struct ctm_snapshot *s, enum ctm_key key, enum ctm_counting counting)
 {
     struct ctm_groups groups;
-    assert_ok(ctm_group(s, key, cumulative, &groups));
+    assert_ok(ctm_group(s, key, counting, &groups));
     assert_int_equal(groups.length, expected.length);
     for (size_t i = 0; i < groups.length; i++) {
         const struct ctm_group *group = &groups.items[i];
@@ -56,10 +60,10 @@ static void check_groups(const struct ctm_snapshot *s, enum ctm_key key, bool cu
 }
 
 static void check_diffs(const struct ctm_snapshot *now, const struct ctm_snapshot *old,
-                        enum ctm_key key, bool cumulative)
+                        enum ctm_key key, enum ctm_counting counting)
 {
     struct ctm_diffs diffs;
-    assert_ok(ctm_diff(now, old, key, cumulative, &diffs));
+    assert_ok(ctm_diff(now, old, key, counting, &diffs));
     assert_int_equal(diffs.length, expected.length);
     for (size_t i = 0; i < diffs.length; i++) {
         const struct ctm_diff *diff = &diffs.items[i];
@@ -103,8 +107,8 @@ static void group_round(struct rng *rng)
     bool merge = rng_chance(rng, 50);
     struct ctm_snapshot *s = model_snapshot(&first, merge);
     for (size_t i = 0; i < MODE_COUNT; i++) {
-        model_group(&first, MODES[i].key, MODES[i].cumulative, &expected);
-        check_groups(s, MODES[i].key, MODES[i].cumulative);
+        model_group(&first, MODES[i].key, MODES[i].counting, &expected);
+        check_groups(s, MODES[i].key, MODES[i].counting);
     }
     ctm_snapshot_unref(s);
 }
@@ -129,8 +133,8 @@ static void diff_round(struct rng *rng)
     struct ctm_snapshot *now = model_snapshot(&first, rng_chance(rng, 50));
     struct ctm_snapshot *old = model_snapshot(&second, rng_chance(rng, 50));
     for (size_t i = 0; i < MODE_COUNT; i++) {
-        model_diff(&first, &second, MODES[i].key, MODES[i].cumulative, &expected);
-        check_diffs(now, old, MODES[i].key, MODES[i].cumulative);
+        model_diff(&first, &second, MODES[i].key, MODES[i].counting, &expected);
+        check_diffs(now, old, MODES[i].key, MODES[i].counting);
     }
     ctm_snapshot_unref(now);
     ctm_snapshot_unref(old);
@@ -159,10 +163,10 @@ static void diff_shared_round(struct rng *rng)
     assert_ok(ctm_snapshot_with_rows(now, rows, count, &old));
     model_of_snapshot(&second, old);
     for (size_t i = 0; i < MODE_COUNT; i++) {
-        model_diff(&first, &second, MODES[i].key, MODES[i].cumulative, &expected);
-        check_diffs(now, old, MODES[i].key, MODES[i].cumulative);
-        model_diff(&second, &first, MODES[i].key, MODES[i].cumulative, &expected);
-        check_diffs(old, now, MODES[i].key, MODES[i].cumulative);
+        model_diff(&first, &second, MODES[i].key, MODES[i].counting, &expected);
+        check_diffs(now, old, MODES[i].key, MODES[i].counting);
+        model_diff(&second, &first, MODES[i].key, MODES[i].counting, &expected);
+        check_diffs(old, now, MODES[i].key, MODES[i].counting);
     }
     ctm_snapshot_unref(now);
     ctm_snapshot_unref(old);

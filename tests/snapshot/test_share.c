@@ -71,14 +71,14 @@ static void test_memory(void **state)
 static int read_snapshot(struct ctm_snapshot *s)
 {
     struct ctm_groups groups;
-    int status = ctm_group(s, CTM_KEY_LINENO, true, &groups);
+    int status = ctm_group(s, CTM_KEY_LINENO, CTM_AT_FRAMES, &groups);
     if (status != CTM_OK) {
         return status;
     }
     bool right = groups.length == 4 && groups.items[0].size == 10;
     ctm_groups_free(&groups);
     struct ctm_diffs diffs;
-    status = ctm_diff(s, s, CTM_KEY_TRACEBACK, false, &diffs);
+    status = ctm_diff(s, s, CTM_KEY_TRACEBACK, CTM_AT_NEWEST, &diffs);
     if (status != CTM_OK) {
         return status;
     }

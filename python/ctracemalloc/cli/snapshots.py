@@ -114,8 +114,8 @@ def add_grouping(parser: Parser, limit: int) -> None:
         "--cumulative",
         action="store_true",
         help=(
-            "count a block at every frame of its traceback, not only where it was allocated "
-            "(not by traceback)"
+            "count a block at all that its traceback goes through, once at each, not only where it "
+            "was allocated (not by traceback)"
         ),
     )
     parser.add_argument(

@@ -1,16 +1,21 @@
 """Statistics of snapshots for people to read.
 
-They are those of the API, but a trace without any frame, as one made by hand may be, is counted as
-a place of its own where the API, like the standard library, raises an IndexError.
+They are those of the API but for two things. A trace without any frame, as one made by hand may be,
+is counted as a place of its own where the API, like the standard library, leaves it out or raises
+an IndexError. And in cumulative mode a block counts once at each place, however often the place
+recurs in its stack: no place has more than there is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ctracemalloc import Snapshot, Statistic, StatisticDiff, Traceback
-from ctracemalloc._grouping import _compare_grouped_stats
-from ctracemalloc._snapshot import as_table
+from ctracemalloc._grouping import _compare_grouped_stats, group_once
+from ctracemalloc._model import TraceTuple
+from ctracemalloc._snapshot import _mark_inexact, as_table
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,12 @@ def total_of(snapshot: Snapshot) -> Total:
 
 def statistics_of(snapshot: Snapshot, key: str, cumulative: bool = False) -> list[Statistic]:
     """Group a snapshot's traces, the largest group first."""
-    if cumulative or key != "filename" or not _is_frameless(snapshot):
-        return snapshot.statistics(key, cumulative)
+    if cumulative:
+        statistics = _statistics_once(snapshot, key)
+        _mark_inexact(statistics, (snapshot,), key, True)
+        return statistics
+    if key != "filename" or not _is_frameless(snapshot):
+        return snapshot.statistics(key)
     return sorted(_by_file(snapshot).values(), reverse=True, key=Statistic._sort_key)
 
 
@@ -42,10 +51,40 @@ def diffs_of(
     new: Snapshot, old: Snapshot, key: str, cumulative: bool = False
 ) -> list[StatisticDiff]:
     """Group the traces of two snapshots, the largest difference first."""
-    if cumulative or key != "filename" or not (_is_frameless(new) or _is_frameless(old)):
-        return new.compare_to(old, key, cumulative)
+    if cumulative:
+        diffs = _diffs_once(new, old, key)
+        _mark_inexact(diffs, (new, old), key, True)
+        return diffs
+    if key != "filename" or not (_is_frameless(new) or _is_frameless(old)):
+        return new.compare_to(old, key)
     diffs = _compare_grouped_stats(_by_file(old), _by_file(new))
     return sorted(diffs, reverse=True, key=StatisticDiff._sort_key)
+
+
+def _statistics_once(snapshot: Snapshot, key: str) -> list[Statistic]:
+    table = as_table(snapshot.traces._traces)
+    # Sums of more than 64 bits are for Python's integers.
+    with suppress(OverflowError):
+        if table is not None:
+            return table.statistics(key, True, True)
+    groups = group_once(_rows(snapshot, key), key)
+    return sorted(groups.values(), reverse=True, key=Statistic._sort_key)
+
+
+def _diffs_once(new: Snapshot, old: Snapshot, key: str) -> list[StatisticDiff]:
+    tables = as_table(new.traces._traces), as_table(old.traces._traces)
+    with suppress(OverflowError):
+        if tables[0] is not None and tables[1] is not None:
+            return tables[0].compare(tables[1], key, True, True)
+    groups = [group_once(_rows(snapshot, key), key) for snapshot in (old, new)]
+    return sorted(_compare_grouped_stats(*groups), reverse=True, key=StatisticDiff._sort_key)
+
+
+def _rows(snapshot: Snapshot, key: str) -> Iterable[tuple[TraceTuple, int]]:
+    table = as_table(snapshot.traces._traces)
+    if table is None:
+        return ((trace, 1) for trace in snapshot.traces._traces)
+    return table.named_rows() if key == "function" else table.rows()
 
 
 def _is_frameless(snapshot: Snapshot) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ctracemalloc import Frame, Snapshot, Traceback
+from ctracemalloc.report.groups import statistics_of
 from ctracemalloc.report.labels import Labels
 
 LARGEST_TABLE = 4000
@@ -58,12 +59,10 @@ def line_columns(snapshot: Snapshot, old: Snapshot | None, labels: Labels) -> Li
 
 def _amounts_of(snapshot: Snapshot) -> dict[Traceback, _Amounts]:
     amounts: dict[Traceback, _Amounts] = {}
+    for whole in statistics_of(snapshot, "lineno", cumulative=True):
+        amounts[whole.traceback] = [0, 0, whole.size, whole.count]
     for own in snapshot.statistics("lineno"):
-        # Where there are no frames, nothing is called either.
-        amounts[own.traceback] = [own.size, own.count, own.size, own.count]
-    for whole in snapshot.statistics("lineno", cumulative=True):
-        known = amounts.setdefault(whole.traceback, [0, 0, 0, 0])
-        known[2:] = whole.size, whole.count
+        amounts[own.traceback][:2] = own.size, own.count
     return amounts
 
 
