@@ -1,4 +1,4 @@
-"""Writes the README's table of costs from the figures in docs/benchmarks.md."""
+"""Writes the README's tables of costs from the figures in docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ BEGIN: Final = "<!-- costs: written by tools/site/costs.py -->"
 END: Final = "<!-- costs: end -->"
 # Of one million of them, the memory that the tracer takes for each.
 BLOCKS: Final = "1,000,000 objects of 16 bytes"
+# What is analysed, and what is done with it.
+LOAD: Final = "1,000,000 blocks, 100,000 stacks of 25 frames"
+OPERATIONS: Final = (
+    "take_snapshot, ms",
+    "statistics('lineno'), ms",
+    "filter_traces, ms",
+    "compare_to('traceback'), ms",
+    "load, ms",
+    "file, kB",
+)
 
 
 def section(text: str, benchmark: str) -> str:
@@ -47,8 +57,23 @@ def bytes_by_configuration(text: str) -> dict[str, str]:
     return found
 
 
+def analysis(text: str) -> list[str]:
+    """Give the table of what is done with a snapshot: medians, without their spread."""
+    load = section(text, "analysis").partition(f"{LOAD}:\n")[2]
+    rows = {row[""]: row for row in first_table(load)}
+    tools = ("ctracemalloc", "stdlib tracemalloc", "ratio")
+    cells = {name: [rows[name][tool].partition(" (")[0] for tool in tools] for name in OPERATIONS}
+    return [
+        f"Of {LOAD}, processor time:",
+        "",
+        f"|  | {' | '.join(tools)} |",
+        "| --- | ---: | ---: | ---: |",
+        *(f"| {name} | {' | '.join(row)} |" for name, row in cells.items()),
+    ]
+
+
 def costs() -> str:
-    """Give the table, and what it is a mean of."""
+    """Give the tables, and what they are of."""
     text = BENCHMARKS.read_text(encoding="utf-8")
     sizes = bytes_by_configuration(text)
     measured = first_table(section(text, "overhead"))
@@ -61,6 +86,8 @@ def costs() -> str:
             "|  | time | resident memory | bytes for a small block |",
             "| --- | ---: | ---: | ---: |",
             *(f"| {name} | {' | '.join(row)} |" for name, row in rows.items()),
+            "",
+            *analysis(text),
         ]
     )
 
