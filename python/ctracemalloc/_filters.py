@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _collections_abc import Callable
 
+import ctracemalloc
 from ctracemalloc import _load
 from ctracemalloc._engine import module_name
 
@@ -22,6 +23,11 @@ Spec = tuple[bool, _Matches | None, int | None, bool, int | None, _Matches | Non
 def _normalize_filename(filename: str | os.PathLike[str]) -> str:
     name = os.path.normcase(filename)
     return name[:-1] if name.endswith(".pyc") else name
+
+
+# What the standard library has in one file is a folder here.
+_OWN_FILE = _normalize_filename(ctracemalloc.__file__)
+_OWN_FOLDER = os.path.join(os.path.dirname(_OWN_FILE), "")  # noqa: PTH118, PTH120
 
 
 def _is_like(text: str, pattern: str) -> bool:
@@ -54,6 +60,9 @@ class Filter(BaseFilter):
     The last two are patterns as `fnmatch.fnmatchcase` reads them: of the function's qualified name
     and of the module's name, which is read off the name of the file. A frame has to match all
     patterns that are given. In traces made by hand, functions have no names.
+
+    The name of this module's own file, `ctracemalloc.__file__`, stands for all files of the package
+    (unless a line is given), so that `Filter(False, tracemalloc.__file__)` leaves the tracer out.
     """
 
     __module__ = "ctracemalloc"
@@ -89,10 +98,13 @@ class Filter(BaseFilter):
         return self._filename_pattern
 
     def _match_filename(self, filename: str) -> bool:
+        name = _normalize_filename(filename)
+        if self._filename_pattern == _OWN_FILE and self.lineno is None:
+            return name.startswith(_OWN_FOLDER)
         _load("fnmatch")
         import fnmatch
 
-        return fnmatch.fnmatch(_normalize_filename(filename), self._filename_pattern)
+        return fnmatch.fnmatch(name, self._filename_pattern)
 
     def _match_module(self, filename: str) -> bool:
         return self.module_pattern is None or _is_like(module_name(filename), self.module_pattern)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import pickle
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -273,6 +274,49 @@ def test_what_a_pattern_raises() -> None:
     broken._filename_pattern = b"a"  # type: ignore[assignment]
     assert outcome(table.filter_traces, [broken])[0] == "TypeError"
     assert len(table.traces) == 1
+
+
+@pytest.mark.parametrize("all_frames", [False, True])
+@pytest.mark.parametrize("is_table", [False, True])
+def test_the_name_of_our_file_means_the_package(
+    is_table: bool, all_frames: bool, tmp_path: Path
+) -> None:
+    folder = Path(ours.__file__).parent
+    files = ["__init__.py", "_snapshot.py", "report/text.py"]
+    own = [str(folder / name) for name in files]
+    others = ["a.py", f"{folder}.py", str(folder.parent / "ctracemalloc_startup.py"), str(folder)]
+    traces = [(0, 1, ((name, 5), ("b.py", 1)), 2) for name in own + others]
+    snapshot = ours.Snapshot(SnapshotTable(traces) if is_table else traces, 2)
+    snapshot.dump(tmp_path / "x.ctm")
+    for one in snapshot, ours.Snapshot.load(tmp_path / "x.ctm"):
+        for inclusive, kept in (True, own), (False, others):
+            for name in ours.__file__, f"{ours.__file__}c":
+                own_filter = ours.Filter(inclusive, name, all_frames=all_frames)
+                assert own_filter.filename_pattern == ours.__file__
+                filtered = one.filter_traces([own_filter])
+                assert {trace.traceback[-1].filename for trace in filtered.traces} == set(kept)
+    of_a_line = snapshot.filter_traces([ours.Filter(True, ours.__file__, 5, all_frames)])
+    assert [trace.traceback[-1].filename for trace in of_a_line.traces] == own[:1]
+    assert ours.Filter(True, ours.__file__)._match_frame(own[1], 5)
+
+
+def test_a_filter_leaves_out_what_the_tracer_keeps() -> None:
+    ours.start()
+    try:
+        kept = [ours.take_snapshot().filter_traces([ours.Filter(True, "*")]) for _ in range(5)]
+        shown = [snapshot.statistics("traceback") for snapshot in kept]
+        snapshot = ours.take_snapshot()
+    finally:
+        ours.stop()
+    folder = str(Path(ours.__file__).parent)
+
+    def own_bytes(filters: list[Any]) -> int:
+        found = snapshot.filter_traces(filters).statistics("filename")
+        return sum(s.size for s in found if s.traceback[0].filename.startswith(folder))
+
+    assert all(shown)
+    assert own_bytes([]) > 0
+    assert own_bytes([ours.Filter(False, ours.__file__)]) == 0
 
 
 def test_without_the_patterns_nothing_is_new() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bdb
 import gc
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -24,7 +23,7 @@ from ctracemalloc.report.text import human_size
 _NFRAME = 1
 _HTML = "text/html"
 # What is allocated here to measure is no part of what is measured.
-_OWN = Filter(False, os.path.join(os.path.dirname(ctracemalloc.__file__), "*"))  # noqa: PTH118, PTH120
+_OWN = Filter(False, ctracemalloc.__file__)
 
 Show = Callable[[list[object]], str | None]
 
