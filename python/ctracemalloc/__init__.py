@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     )
     from ctracemalloc._snapshot import Snapshot
     from ctracemalloc._tree import Tree, TreeNode
+    from ctracemalloc.report.notebook import load_ipython_extension as load_ipython_extension
+    from ctracemalloc.report.notebook import unload_ipython_extension as unload_ipython_extension
     from ctracemalloc.takeover import install, is_installed, uninstall
 
 __all__ = [
@@ -235,16 +237,6 @@ def _bind_analysis() -> None:
     _has_analysis = True
 
 
-def __getattr__(name: str) -> object:
-    if name in _ANALYSIS:
-        _overlook_loading(_bind_analysis)
-    elif name in _LAZY:
-        _overlook_loading(lambda: _bind_lazily(name))
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals()[name]
-
-
 def _bind_lazily(name: str) -> None:
     module_name, attribute = _LAZY[name]
     # With a name to take from it, the answer is the module itself, and not its package.
@@ -252,5 +244,17 @@ def _bind_lazily(name: str) -> None:
     globals()[name] = module if attribute is None else getattr(module, attribute)
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ANALYSIS, *_LAZY})
+# A type checker that saw it would let any name pass.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name in _ANALYSIS:
+            _overlook_loading(_bind_analysis)
+        elif name in _LAZY:
+            _overlook_loading(lambda: _bind_lazily(name))
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_ANALYSIS, *_LAZY})
