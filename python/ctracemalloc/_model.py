@@ -27,6 +27,9 @@ NamedFrameTuple = tuple[str, int, str]
 FramesTuple = tuple[FrameTuple, ...]
 NamedFramesTuple = tuple[FrameTuple | NamedFrameTuple, ...]
 TraceTuple = tuple[int, int, FramesTuple, int | None]
+# What the constructors take, as type checkers know it of the standard library's.
+GivenFrames = Sequence[FrameTuple | NamedFrameTuple]
+GivenTrace = tuple[int, int, GivenFrames, int | None] | tuple[int, int, GivenFrames]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -149,9 +152,7 @@ class Traceback(_FrameSequence):
         _frames: NamedFramesTuple
         _total_nframe: int | None
 
-    def __init__(
-        self, frames: Sequence[FrameTuple | NamedFrameTuple], total_nframe: int | None = None
-    ) -> None:
+    def __init__(self, frames: GivenFrames, total_nframe: int | None = None) -> None:
         # They come with the most recent one first.
         self._frames = tuple(reversed(frames))
         self._total_nframe = total_nframe
@@ -239,9 +240,9 @@ class Trace:
     __slots__ = ("_trace",)
 
     if TYPE_CHECKING:
-        _trace: TraceTuple
+        _trace: GivenTrace
 
-    def __init__(self, trace: TraceTuple) -> None:
+    def __init__(self, trace: GivenTrace) -> None:
         self._trace = trace
 
     @property
@@ -287,8 +288,9 @@ class _Traces(_TraceSequence):
 
     _traces: SnapshotTable | Sequence[TraceTuple]
 
-    def __init__(self, traces: SnapshotTable | Sequence[TraceTuple]) -> None:
-        self._traces = traces
+    def __init__(self, traces: SnapshotTable | Sequence[GivenTrace]) -> None:
+        # Others than those of the annotation cannot be analysed, here as there.
+        self._traces = traces  # type: ignore[assignment]
 
     def __len__(self) -> int:
         return len(self._traces)

@@ -10,7 +10,7 @@ from ctracemalloc import _load
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._filters import BaseFilter, engine_spec, wants_names
 from ctracemalloc._grouping import _compare_grouped_stats, check_key, group
-from ctracemalloc._model import Statistic, StatisticDiff, TraceTuple, _Traces
+from ctracemalloc._model import GivenTrace, Statistic, StatisticDiff, TraceTuple, _Traces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Traces = SnapshotTable | Sequence[TraceTuple]
+GivenTraces = SnapshotTable | Sequence[GivenTrace]
 
 
 class Snapshot:
@@ -33,7 +34,7 @@ class Snapshot:
 
     __module__ = "ctracemalloc"
 
-    def __init__(self, traces: Traces, traceback_limit: int) -> None:
+    def __init__(self, traces: GivenTraces, traceback_limit: int) -> None:
         self.traces = _Traces(traces)
         self.traceback_limit = traceback_limit
 

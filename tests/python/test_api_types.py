@@ -31,6 +31,15 @@ lines: list[str] = top[0].traceback.format(limit=3)
 found: Traceback | None = tracemalloc.get_object_traceback(snapshot)
 traces: Sequence[Trace] = snapshot.traces[:10]
 
+Trace((0, 10, (("a.py", 1), ("b.py", 2)), 2))
+Trace((0, 10, (("a.py", 1),)))
+Trace((0, 10, [("a.py", 1)], None))
+Trace((0, 10, [("a.py", 1)]))
+Trace((0, "10", [("a.py", 1)]))  # type: ignore[arg-type]
+Traceback([("a.py", 1)], total_nframe=3)
+by_hand = [(0, 10, [("a.py", 1)])]
+Snapshot(by_hand, 1)
+Snapshot([(0, 10, (("a.py", 1),), None), (1, 5, (("a.py", 1), ("b.py", 2)), 2)], 25)
 """
 
 FOR_OURS = """
