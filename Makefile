@@ -3,7 +3,7 @@
 
 # What `make test` and `make demo` use: 3.11, 3.12, ..., or "default" for that of python3.
 PYTHON_VERSION ?= default
-# What `make compat` and `make oracle` use; those that are not on this machine come from a Debian sid chroot.
+# What `make compat` and `make oracle` use; those that are not on this machine come from a Debian sid chroot, or from source.
 PYTHON_VERSIONS ?= 3.11 3.12 3.13 3.14 3.15
 # What `make bench` hands over.
 BENCH ?= --quick
@@ -83,7 +83,8 @@ faults: setup ## every page, malloc and object refused to the tracer; a dump kil
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/faults tests/hooks/requirements.txt) && \
 		CTM_FAULTS=all CTM_KILLS=1000 $$python -m pytest -q -p no:cacheprovider --timeout 3600 tests/hooks/test_faults.py tests/stress/test_dump.py
 
-soak: setup ## an asyncio server under load, traced for half an hour (needs wrk)
+soak: setup ## an asyncio server under load of wrk, traced for half an hour
+	@tools/pythons.sh needs wrk /usr/bin/wrk
 	python=$$(tools/wheel-venv.sh $(PYTHON_VERSION) build/soak tests/soak/requirements.txt) && $$python tests/soak/run.py
 
 coverage: setup ## the lines of C that neither the C tests nor the Python tests reach

@@ -3,8 +3,8 @@
 #
 #   check.sh VERSION CHECK...
 #
-# VERSION is 3.11, 3.12, ..., or "default" for that of python3; one that is not on this machine is taken from the
-# chroot of pythons.sh. CHECKs are
+# VERSION is 3.11, 3.12, ..., or "default" for that of python3; one that is not on this machine is taken from where
+# pythons.sh has it: its chroot, or what it builds from source. CHECKs are
 #   tests    the tests in Python
 #   compat   CPython's own test.test_tracemalloc on ours
 #   oracle   stdlib's tracer and ours at the same time: the same traces
@@ -23,7 +23,8 @@ version=$1
 shift
 
 [[ $version != default ]] || version=$(tools/pythons.sh default)
-if [[ ! ${CTRACEMALLOC_IN_CHROOT:-} ]] && ! tools/pythons.sh find "$version" >/dev/null 2>&1; then
+place=$(tools/pythons.sh place "$version")
+if [[ $place == chroot ]]; then
     exec tools/pythons.sh enter tools/check.sh "$version" "$@"
 fi
 

@@ -36,8 +36,9 @@ run_c_tests() {
 }
 
 run_python_tests() { # VERSION
-    local version=$1 folder=build/coverage/$1 options python failed=0 suites=(tests/hooks)
-    if [[ ! ${CTRACEMALLOC_IN_CHROOT:-} ]] && ! tools/pythons.sh find "$version" >/dev/null 2>&1; then
+    local version=$1 folder=build/coverage/$1 place options python failed=0 suites=(tests/hooks)
+    place=$(tools/pythons.sh place "$version")
+    if [[ $place == chroot ]]; then
         tools/pythons.sh enter tools/coverage.sh _part "$version"
         return
     fi

@@ -2,10 +2,11 @@
 # Provides the interpreters that the project is tested on.
 #
 #   pythons.sh default           print the version of python3
-#   pythons.sh find VERSION      print the path of a python of that version
-#   pythons.sh release VERSION   print the path of an optimized build, to measure with: the system's own, or one that
-#                                pyenv builds from source with --enable-optimizations --with-lto (about half an hour);
-#                                from python.org's newest, or where that cannot be reached from a distribution's archive
+#   pythons.sh find VERSION      print the path of a python of that version: pyenv's, the machine's, or where the chroot
+#                                has none either, one built from source (some minutes)
+#   pythons.sh place VERSION     print where find gives it: "here", or "chroot", which is then made if it is absent
+#   pythons.sh release VERSION   print the path of an optimized build, to measure with: the system's own, or one built from
+#                                source with --enable-optimizations --with-lto (about half an hour)
 #   pythons.sh venv VERSION [REQUIREMENTS]
 #                                print the python of a venv with REQUIREMENTS (default: requirements-dev.txt); make it if absent
 #   pythons.sh chroot            print the path of a Debian sid chroot with the newest pythons; make it if absent
@@ -14,9 +15,10 @@
 #   pythons.sh needs PACKAGE FILE...  install a package here, if the file that shows it is missing
 #
 # VERSION is 3.11, 3.12, ... Inside the chroot, find, release and venv mean the chroot's pythons.
-# chroot, enter and host-packages need root and a Debian host. Paths go to stdout, all else to stderr.
+# chroot, enter and what installs packages need root and a Debian host. Paths go to stdout, all else to stderr.
 # Everything is kept in CTRACEMALLOC_CACHE (default: ~/.cache/ctracemalloc); delete a part of it to have it made anew.
 set -euo pipefail
+shopt -s inherit_errexit
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 self=$repo/tools/$(basename -- "${BASH_SOURCE[0]}")
@@ -40,7 +42,16 @@ host_packages=(
     libcmocka-dev /usr/include/cmocka.h
 )
 
-# What a build from source takes from the host, or lacks in its standard library: header, and Debian's package of it
+# What a build from source is made with
+source_tools=(
+    gcc             /usr/bin/gcc
+    make            /usr/bin/make
+    curl            /usr/bin/curl
+    ca-certificates /etc/ssl/certs/ca-certificates.crt
+    xz-utils        /usr/bin/xz
+)
+
+# What it takes from the host, or lacks in its standard library: header, and Debian's package of it
 source_headers=(
     openssl/ssl.h       libssl-dev
     zlib.h              zlib1g-dev
@@ -51,9 +62,17 @@ source_headers=(
     ffi.h               libffi-dev
 )
 
-# What a distribution keeps of the source is what python.org has released, byte for byte: pyenv checks that it is.
-declare -A archived_sources=(
-    [3.12.3]=http://archive.ubuntu.com/ubuntu/pool/main/p/python3.12/python3.12_3.12.3.orig.tar.xz
+# The source of a version that neither the machine nor the chroot has. What a distribution keeps of it is what python.org
+# has released, byte for byte.
+declare -A source_sums=(
+    [3.11]=2411c74bda5bbcfcddaf4531f66d1adc73f247f529aee981b029513aefdbf849
+    [3.12]=56bfef1fdfc1221ce6720e43a661e3eb41785dd914ce99698d8c7896af4bdaa1
+)
+declare -A source_places=(
+    [3.11]="https://www.python.org/ftp/python/3.11.2/Python-3.11.2.tgz
+            http://deb.debian.org/debian/pool/main/p/python3.11/python3.11_3.11.2.orig.tar.gz"
+    [3.12]="https://www.python.org/ftp/python/3.12.3/Python-3.12.3.tar.xz
+            http://archive.ubuntu.com/ubuntu/pool/main/p/python3.12/python3.12_3.12.3.orig.tar.xz"
 )
 
 fail() {
@@ -61,14 +80,20 @@ fail() {
     exit 1
 }
 
-need_root() {
-    [[ $(id -u) == 0 ]] || fail "this needs root"
+need_root() { # WHAT_FOR
+    [[ $(id -u) == 0 ]] || fail "this needs root: $1"
 }
 
-apt_install() {
+apt_install() { # PACKAGE...
     # A mirror of sid may be weeks behind, which debootstrap does not mind either.
     apt-get update -qq ${CTRACEMALLOC_IN_CHROOT:+-o Acquire::Check-Valid-Until=false} >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+install_packages() { # [PACKAGE...]
+    (($#)) || return 0
+    need_root "apt-get install $*"
+    apt_install "$@"
 }
 
 is_python() { # PROGRAM VERSION
@@ -84,7 +109,8 @@ newest() { # VERSION
     grep -E "^${1//./\\.}\.[0-9]+$" | sort -V | tail -n 1
 }
 
-find_python() { # VERSION
+# pyenv's, or the one on PATH.
+installed_python() { # VERSION
     local version=$1 full program
     if command -v pyenv >/dev/null; then
         full=$(pyenv versions --bare | newest "$version") || true
@@ -94,63 +120,85 @@ find_python() { # VERSION
         fi
     fi
     program=$(command -v "python$version" || true)
-    [[ $program ]] && is_python "$program" "$version" && echo "$program" && return
-    fail "no python $version here: install it with 'pyenv install $version', or see '$0 chroot'"
+    [[ $program ]] && is_python "$program" "$version" && echo "$program"
 }
 
-need_source_headers() {
+# The pythons that sid is to have come from there; it may have dropped one.
+place_of_python() { # VERSION
+    if [[ ${CTRACEMALLOC_IN_CHROOT:-} || " ${sid_pythons[*]} " != *" $1 "* ]] || installed_python "$1" >/dev/null; then
+        echo here
+        return
+    fi
+    make_chroot
+    if [[ -x $sid/usr/bin/python$1 ]]; then echo chroot; else echo here; fi
+}
+
+find_python() { # VERSION
+    installed_python "$1" && return
+    [[ ${source_sums[$1]:-} && ! ${CTRACEMALLOC_IN_CHROOT:-} ]] || fail "no python $1 here; in the chroot there are ${sid_pythons[*]}"
+    built_python "$1" "$cache/python-$1"
+}
+
+need_for_source() {
     local at missing=()
+    install_missing "${source_tools[@]}"
     for ((at = 0; at < ${#source_headers[@]}; at += 2)); do
         # readline's needs stdio.h before it.
         "${CC:-gcc}" -E -include stdio.h -include "${source_headers[at]}" -x c /dev/null &>/dev/null ||
             missing+=("${source_headers[at + 1]}")
     done
-    ((${#missing[@]} == 0)) || fail "to build a python, install ${missing[*]}"
+    install_packages "${missing[@]}"
 }
 
-python_build() { # ARGUMENT...
-    "$(pyenv root)/plugins/python-build/bin/python-build" "$@"
-}
-
-# On all processors. pyenv leaves the source in the cache if it is as released.
-build_from_source() { # FULL_VERSION PREFIX
-    echo "pythons.sh: building python $1 in $2 (log: $2.log)" >&2
-    PYTHON_CONFIGURE_OPTS="--enable-optimizations --with-lto" PYTHON_BUILD_CACHE_PATH=$sources \
-        python_build "$1" "$2" >"$2.log" 2>&1 || { rm -rf "$2" && return 1; }
-}
-
-fetch_archived() { # VERSION: fetches the newest that a distribution has, prints its version
-    local full
-    full=$(printf '%s\n' "${!archived_sources[@]}" | newest "$1")
-    [[ $full ]] && curl -fsSL -o "$sources/Python-$full.tar.xz" "${archived_sources[$full]}" && echo "$full"
-}
-
-build_release() { # VERSION PREFIX
-    local full archived
-    full=$(python_build --definitions 2>/dev/null | newest "$1") ||
-        fail "no optimized python $1 here, and no pyenv that knows how to build one"
-    need_source_headers
+# Leaves it in the cache; prints its path.
+fetch_source() { # VERSION
+    local place places file
+    mapfile -t places < <(tr -s ' ' '\n' <<<"${source_places[$1]}")
+    file=$sources/${places[0]##*/}
     mkdir -p "$sources"
-    rm -rf "$2"
-    build_from_source "$full" "$2" && return
-    if ! compgen -G "$sources/Python-$full.*" >/dev/null && archived=$(fetch_archived "$1"); then
-        echo "pythons.sh: python $full cannot be fetched: taking ${archived_sources[$archived]}" >&2
-        full=$archived
-        build_from_source "$full" "$2" && return
-    fi
-    fail "python $full was not built: $(tail -n 5 "$2.log")"
+    for place in "" "${places[@]}"; do
+        [[ -z $place ]] || curl -fsSL -o "$file" "$place" >&2 || continue
+        sha256sum --check --status <<<"${source_sums[$1]}  $file" 2>/dev/null && echo "$file" && return
+    done
+    return 1
+}
+
+# On all processors. What is there is all there: it is moved to its place when it is finished.
+build_python() { # VERSION PREFIX OPTION_OF_CONFIGURE...
+    local prefix=$2 work=$2.build source
+    need_for_source
+    source=$(fetch_source "$1") || fail "the source of python $1 cannot be fetched, from ${source_places[$1]}"
+    echo "pythons.sh: building python $1 in $prefix (log: $prefix.log)" >&2
+    rm -rf "$work" "$prefix"
+    mkdir "$work"
+    tar -xf "$source" -C "$work" --strip-components=1
+    (
+        cd "$work"
+        ./configure --prefix="$prefix" --enable-shared LDFLAGS="-Wl,-rpath,$prefix/lib" "${@:3}" &&
+            make -j "$(nproc)" && make install DESTDIR="$work/root"
+    ) >"$prefix.log" 2>&1 </dev/null || fail "python $1 was not built: $(tail -n 5 "$prefix.log")"
+    mv "$work/root$prefix" "$prefix"
+    rm -rf "$work"
+}
+
+# Builds it unless that was done before; prints its path.
+built_python() { # VERSION PREFIX OPTION_OF_CONFIGURE...
+    local program=$2/bin/python$1
+    mkdir -p "$cache"
+    exec {lock}>"$2.lock"
+    flock "$lock"
+    is_python "$program" "$1" || build_python "$@"
+    exec {lock}>&-
+    echo "$program"
 }
 
 # What distributions ship is optimized; what pyenv builds is not, unless it is told to.
 release_python() { # VERSION
-    local version=$1 prefix=$cache/release-$1 program=/usr/bin/python$1
-    is_python "$program" "$version" && echo "$program" && return
-    [[ " ${sid_pythons[*]} " != *" $version "* ]] || fail "an optimized python $version is in the chroot: see '$0 enter'"
-    mkdir -p "$cache"
-    exec {lock}>"$prefix.lock"
-    flock "$lock"
-    is_python "$prefix/bin/python$version" "$version" || build_release "$version" "$prefix"
-    echo "$prefix/bin/python$version"
+    local program=/usr/bin/python$1
+    is_python "$program" "$1" && echo "$program" && return
+    [[ " ${sid_pythons[*]} " != *" $1 "* ]] || fail "an optimized python $1 is in the chroot: see '$0 enter'"
+    [[ ${source_sums[$1]:-} ]] || fail "no optimized python $1 here"
+    built_python "$1" "$cache/release-$1" --enable-optimizations --with-lto
 }
 
 make_venv() { # VERSION REQUIREMENTS
@@ -208,37 +256,64 @@ in_chroot=(
     CTRACEMALLOC_IN_CHROOT=1 CTRACEMALLOC_CACHE=/cache chroot "$sid"
 )
 
-chroot_is_complete() {
+chroot_is_made() {
     [[ $(cat "$sid/.complete" 2>/dev/null) == "${sid_packages[*]}" ]]
 }
 
-# Runs in its own mount namespace, so that an interruption leaves no mount behind.
+# Packages that sid did not have are asked for once a day.
+chroot_is_due() {
+    [[ -s $sid/.left-out && $(find "$sid/.left-out" -mmin +1440) ]]
+}
+
+# This and refill_chroot run in their own mount namespace, so that an interruption leaves no mount behind.
 build_chroot() {
-    local mirror known wanted
+    local mirror
     rm -rf --one-file-system "$sid"
     mirror=$(debian_mirror)
     debootstrap --variant=minbase sid "$sid" ${mirror:+"$mirror"}
     share_system
-    # sid does not have every python at every time: take what it has.
+    fill_chroot
+    echo "${sid_packages[*]}" >"$sid/.complete"
+}
+
+# sid does not have every python at every time: takes what it has, and writes down what it has not.
+fill_chroot() {
+    local known wanted
     known=$("${in_chroot[@]}" apt-cache pkgnames)
     mapfile -t wanted < <(grep -Fx -f <(printf '%s\n' "${sid_packages[@]}") <<<"$known")
     "${in_chroot[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"
     "${in_chroot[@]}" apt-get clean
-    echo "${sid_packages[*]}" >"$sid/.complete"
+    printf '%s\n' "${sid_packages[@]}" | grep -Fxv -f <(printf '%s\n' "${wanted[@]}") >"$sid/.left-out" || true
 }
 
+refill_chroot() {
+    share_system
+    # A mirror of sid may be weeks behind.
+    "${in_chroot[@]}" apt-get update -qq -o Acquire::Check-Valid-Until=false
+    fill_chroot
+}
+
+# Makes it, or asks for what it lacks. Who uses it holds the lock, shared with others, until the process ends.
 make_chroot() {
     [[ ! ${CTRACEMALLOC_IN_CHROOT:-} ]] || fail "already in the chroot"
-    need_root
+    need_root "the chroot of Debian sid, which has python ${sid_pythons[*]}"
     mkdir -p "$cache"
     exec {lock}>"$sid.lock"
-    flock "$lock"
-    if ! chroot_is_complete; then
-        command -v debootstrap >/dev/null || apt_install debootstrap
-        echo "pythons.sh: making $sid (about a minute; log: $sid.log)" >&2
-        unshare -m "$self" _build-chroot >"$sid.log" 2>&1 || fail "no chroot: $(tail -n 20 "$sid.log")"
+    flock --shared "$lock"
+    if ! chroot_is_made; then
+        flock "$lock"
+        if ! chroot_is_made; then
+            install_missing debootstrap /usr/sbin/debootstrap
+            echo "pythons.sh: making $sid (about a minute; log: $sid.log)" >&2
+            unshare -m "$self" _build-chroot >"$sid.log" 2>&1 || fail "no chroot: $(tail -n 20 "$sid.log")"
+        fi
+    elif chroot_is_due && flock --nonblock "$lock"; then
+        unshare -m "$self" _refill-chroot >"$sid.log" 2>&1 || {
+            echo "pythons.sh: $sid was not brought up to date (log: $sid.log)" >&2
+            touch "$sid/.left-out"
+        }
     fi
-    exec {lock}>&-
+    flock --shared "$lock"
 }
 
 # Runs in its own mount namespace.
@@ -270,10 +345,7 @@ install_missing() { # PACKAGE FILE...
         [[ -e $2 ]] || missing+=("$1")
         shift 2
     done
-    if ((${#missing[@]})); then
-        need_root
-        apt_install "${missing[@]}"
-    fi
+    install_packages "${missing[@]}"
 }
 
 install_host_packages() {
@@ -295,6 +367,7 @@ command=${1:-}
 case $command:$# in
     default:0) default_version ;;
     find:1) find_python "$1" ;;
+    place:1) place_of_python "$1" ;;
     release:1) release_python "$1" ;;
     venv:1) make_venv "$1" requirements-dev.txt ;;
     venv:2) make_venv "$1" "$2" ;;
@@ -310,6 +383,7 @@ case $command:$# in
     host-packages:0) install_host_packages ;;
     needs:*) install_missing "$@" ;;
     _build-chroot:0) build_chroot ;;
+    _refill-chroot:0) refill_chroot ;;
     _enter:*) enter "$@" ;;
     *) usage ;;
 esac

@@ -31,7 +31,7 @@ results_of() { # VERSION
     echo "build/bench/overhead-$1.json"
 }
 
-# Debian 12 has 3.11, and pyenv builds 3.12; the others are sid's.
+# Debian 12 has 3.11, and 3.12 is built from source; the others are sid's.
 in_place() { # VERSION STEP [ARGUMENT...]: run a step where the interpreter is
     case $1 in
         3.11 | 3.12) "bench/overhead/all.sh" "_$2" "$1" "${@:3}" ;;
