@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import zipapp
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,10 @@ def test_children_are_untraced(env: Environment, tmp_path: Path) -> None:
         (("--", "--help"), "--help is no program: "),
         (("no-such-file.py",), "no such file: no-such-file.py"),
         (("./sh",), "no such file: ./sh"),
+        (("python3",), "leave out python3, as this interpreter runs the program: ctracemalloc run P"),
+        (("python3.11t", "-m", "a b"), "leave out python3.11t, as this interpreter runs the"),
+        ((sys.executable, "app.py"), f"leave out {sys.executable}, as this interpreter runs"),
+        (("python-app",), "no such file: python-app"),
         (("-o", "%x", STATE), "'%x': unknown '%x' in a snapshot's path (there are %p, the process"),
     ],
 )
@@ -310,6 +315,15 @@ def test_wrong_usage(env: Environment, arguments: tuple[str | Path, ...], said: 
     assert done.stderr.startswith(f"ctracemalloc run: {said}")
     assert done.stderr.endswith(" (see 'ctracemalloc run --help')\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_programs_that_are_called_as_the_interpreter(env: Environment, tmp_path: Path) -> None:
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "__main__.py").write_text("print('a folder')")
+    (tmp_path / "python3").write_text("print('a script')")
+    for name, said in ("python", "a folder\n"), ("python3", "a script\n"):
+        done = env.run(*RUN, "-o", tmp_path / "x.ctm", tmp_path / name)
+        assert (done.returncode, done.stdout) == (0, said), done.stderr
 
 
 def test_a_command_is_no_script(env: Environment) -> None:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -291,11 +293,23 @@ def _check_program(program: Sequence[str]) -> None:
             f"{word} is no program: the interpreter's own options go before -m, as in "
             f"'python {word} -m ctracemalloc run'"
         )
+    if _is_interpreter(word):
+        example = "PROGRAM" if len(program) == 1 else shlex.join(program[1:])
+        raise UsageError(
+            f"leave out {word}, as this interpreter runs the program: ctracemalloc run {example}"
+        )
     if Path(word).exists():
         return
     found = shutil.which(word)
     hint = f"; did you mean {found}, or -m {word}?" if found and os.sep not in word else ""
     raise UsageError(f"no such file: {word}{hint}")
+
+
+def _is_interpreter(word: str) -> bool:
+    """Tell whether a word names an interpreter, and no program or folder that is called so."""
+    if not re.fullmatch(r"python(\d(\.\d+)?)?t?", Path(word).name):
+        return False
+    return not Path(word).exists() or (not Path(word).is_dir() and os.access(word, os.X_OK))
 
 
 def _nframe(given: str | None) -> int:
