@@ -29,6 +29,12 @@ def test_every_option_is_explained(command: str) -> None:
     assert [action.dest for action in actions_of(command) if not action.help] == []
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_value_has_a_name(command: str) -> None:
+    with_value = [action for action in actions_of(command) if action.nargs != 0]
+    assert [a.dest for a in with_value if not (a.metavar or a.choices)] == []
+
+
 @pytest.mark.parametrize("command", set(COMMANDS) - {"doctor"})
 def test_help_has_examples(command: str, capsys: pytest.CaptureFixture[str], call: Caller) -> None:
     with pytest.raises(SystemExit, match="0"):

@@ -44,7 +44,9 @@ def make_parser() -> Parser:
     parser.add_argument("--force", action="store_true", help="write over PAGE if it is there")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument(
-        "--title", help="what stands on top of the page (default: the last FILE's name)"
+        "--title",
+        metavar="TEXT",
+        help="what stands on top of the page (default: the last FILE's name)",
     )
     parser.add_argument(
         "--no-source", action="store_true", help="leave out the source of the lines"
