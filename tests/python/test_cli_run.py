@@ -300,7 +300,10 @@ def test_children_are_untraced(env: Environment, tmp_path: Path) -> None:
         (("--", "--help"), "--help is no program: "),
         (("no-such-file.py",), "no such file: no-such-file.py"),
         (("./sh",), "no such file: ./sh"),
-        (("python3",), "leave out python3, as this interpreter runs the program: ctracemalloc run P"),
+        (
+            ("python3",),
+            "leave out python3, as this interpreter runs the program: ctracemalloc run P",
+        ),
         (("python3.11t", "-m", "a b"), "leave out python3.11t, as this interpreter runs the"),
         ((sys.executable, "app.py"), f"leave out {sys.executable}, as this interpreter runs"),
         (("python-app",), "no such file: python-app"),

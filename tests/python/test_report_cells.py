@@ -234,6 +234,10 @@ def in_shell(folder: Path, *sources: str) -> str:
     return done.stdout
 
 
+def test_the_magic_says_what_it_does(tmp_path: Path) -> None:
+    assert "[-n FRAMES]" in in_shell(tmp_path, "%%memory?")
+
+
 def peaks(written: str) -> list[float]:
     """Return the peaks in MiB, in the order of the texts."""
     units = {"B": 2**-20, "KiB": 2**-10, "MiB": 1.0}

@@ -69,9 +69,17 @@ class CellFailedError(bdb.BdbQuit):
 def load_ipython_extension(shell: Any) -> None:
     """Add the magic, and the way to show lists of statistics, to a shell of IPython."""
     global _shown_before
-    shell.register_magic_function(
-        lambda line, cell: _measure(shell, line, cell), magic_kind="cell", magic_name="memory"
-    )
+
+    def memory(line: str, cell: str) -> None:
+        """Run the cell, and show what it keeps and its peak: `%%memory [-n FRAMES]`.
+
+        What it keeps is listed by line; its peak is that of traced memory above what was there
+        before. FRAMES is how many frames of each stack are kept, 1 if it is not given: of no
+        effect where tracing is on already.
+        """
+        _measure(shell, line, cell)
+
+    shell.register_magic_function(memory, magic_kind="cell")
     formatter = shell.display_formatter.formatters[_HTML]
     before = formatter.for_type(list, _list_html)
     if before is not _list_html:
