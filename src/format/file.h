@@ -56,6 +56,9 @@ struct ctm_limits {
 /* 1 GiB, 1 GiB, 4 MiB, 100. Every file that ctm_file_encode makes meets the last two. */
 extern const struct ctm_limits ctm_limits_default;
 
+/* Most bytes of all sections together, or of a dump's attributes, in a file of this length. */
+uint64_t ctm_limits_raw(const struct ctm_limits *limits, uint64_t length);
+
 /*
  * Read a file that is in memory. The caller owns one reference to *out, and what *metadata (NULL:
  * not wanted, but checked all the same) then holds. CTM_ENOMEM; CTM_EFORMAT: the bytes are not what

@@ -15,6 +15,17 @@ const struct ctm_limits ctm_limits_default = {
     .expansion = 100,
 };
 
+uint64_t ctm_limits_raw(const struct ctm_limits *limits, uint64_t length)
+{
+    uint64_t limit;
+
+    if (__builtin_mul_overflow(length, limits->expansion, &limit) ||
+        __builtin_add_overflow(limit, limits->raw_free, &limit)) {
+        limit = UINT64_MAX;
+    }
+    return limit < limits->raw_length ? limit : limits->raw_length;
+}
+
 /* One file while it is read. */
 struct reader {
     struct ctm_sections sections;

@@ -413,19 +413,12 @@ bool ctm_pickle_is_one(const uint8_t *bytes, size_t length)
     return length >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5;
 }
 
-/* As many as the sections of a snapshot file of this length may have. */
-static uint64_t most_bytes(size_t length, struct ctm_limits limits)
-{
-    uint64_t most = limits.raw_free + limits.expansion * (uint64_t)length;
-    return most < limits.raw_length ? most : limits.raw_length;
-}
-
 int ctm_pickle_read(const uint8_t *bytes, size_t length, struct ctm_limits limits,
                     struct ctm_snapshot **out, struct ctm_metadata *metadata,
                     struct ctm_file_error *error)
 {
     struct ctm_buffer attributes = {.length = 0};
-    struct reader r = {.most = most_bytes(length, limits), .error = error};
+    struct reader r = {.most = ctm_limits_raw(&limits, length), .error = error};
     if (!ctm_pickle_is_one(bytes, length)) {
         return ctm_file_fail(error, CTM_EFORMAT, 0, "not a pickle of protocol 2 to 5");
     }

@@ -239,17 +239,6 @@ static int find_sections(struct ctm_sections *sections, struct scan *scan)
     return CTM_OK;
 }
 
-static uint64_t raw_limit(const struct ctm_limits *limits, uint64_t length)
-{
-    uint64_t limit;
-
-    if (__builtin_mul_overflow(length, limits->expansion, &limit) ||
-        __builtin_add_overflow(limit, limits->raw_free, &limit)) {
-        limit = UINT64_MAX;
-    }
-    return limit < limits->raw_length ? limit : limits->raw_length;
-}
-
 int ctm_sections_find(struct ctm_sections *sections, const uint8_t *bytes, size_t length,
                       const struct ctm_limits *limits)
 {
@@ -257,7 +246,7 @@ int ctm_sections_find(struct ctm_sections *sections, const uint8_t *bytes, size_
         .bytes = bytes,
         .length = length,
         .at = CTM_FILE_HEADER_LENGTH,
-        .raw_left = raw_limit(limits, length),
+        .raw_left = ctm_limits_raw(limits, length),
         .next = CTM_SECTION_INFO,
     };
     int result;

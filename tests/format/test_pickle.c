@@ -475,6 +475,32 @@ static void limits_are_kept(void **state)
         ctm_pickle_read((const uint8_t *)dump, sizeof dump - 1, limits, &s, &metadata, &error),
         CTM_ELIMIT);
     assert_non_null(strstr(error.text, "attributes"));
+    /* However large a limit is, it is none of less. */
+    limits = ctm_limits_default;
+    limits.raw_free = UINT64_MAX - sizeof dump + 2;
+    limits.expansion = 1;
+    assert_int_equal(
+        ctm_pickle_read((const uint8_t *)dump, sizeof dump - 1, limits, &s, &metadata, &error),
+        CTM_OK);
+    ctm_metadata_free(&metadata);
+    ctm_snapshot_unref(s);
+}
+
+static void a_limit_of_bytes_is_exact(void **state)
+{
+    struct ctm_limits limits = {.raw_length = 1000, .raw_free = 100, .expansion = 10};
+    (void)state;
+
+    assert_int_equal(ctm_limits_raw(&limits, 0), 100);
+    assert_int_equal(ctm_limits_raw(&limits, 89), 990);
+    assert_int_equal(ctm_limits_raw(&limits, 90), 1000);
+    assert_int_equal(ctm_limits_raw(&limits, 91), 1000);
+    limits.raw_length = UINT64_MAX;
+    limits.expansion = UINT64_C(1) << 60;
+    assert_int_equal(ctm_limits_raw(&limits, 15), (UINT64_C(15) << 60) + 100);
+    assert_int_equal(ctm_limits_raw(&limits, 16), UINT64_MAX);
+    limits.expansion = 1;
+    assert_int_equal(ctm_limits_raw(&limits, UINT64_MAX - 99), UINT64_MAX);
 }
 
 int main(void)
@@ -495,6 +521,7 @@ int main(void)
         cmocka_unit_test(survives_without_memory),
         cmocka_unit_test(memory_is_proportional),
         cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(a_limit_of_bytes_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
