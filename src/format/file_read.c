@@ -286,23 +286,12 @@ static int read_stacks(struct reader *r, struct ctm_cursor *raw)
     return close_table(r, raw, CTM_STACK_COLUMNS, &table);
 }
 
-/* Add up; false where a total would reach 2^63. */
-static bool add_to_totals(const struct ctm_row *row, int64_t *bytes, int64_t *blocks)
-{
-    int64_t product;
-
-    return !__builtin_mul_overflow(row->size, row->count, &product) &&
-           !__builtin_add_overflow(*bytes, product, bytes) &&
-           !__builtin_add_overflow(*blocks, row->count, blocks);
-}
-
 static int read_rows(struct reader *r, struct ctm_cursor *raw)
 {
     struct ctm_table table;
     struct ctm_row row = {0};
     uint64_t stack = 0;
-    int64_t bytes = 0;
-    int64_t blocks = 0;
+    struct ctm_row_totals totals = {0};
     int result;
 
     result = open_table(r, raw, CTM_ROW_COLUMNS, &table);
@@ -325,7 +314,7 @@ static int read_rows(struct reader *r, struct ctm_cursor *raw)
         if (row.count == 0) {
             return bad(r, "its count is 0");
         }
-        if (!add_to_totals(&row, &bytes, &blocks)) {
+        if (!ctm_row_totals_add(&totals, &row)) {
             return bad(r, "the rows' sizes or counts add up to 2^63 or more");
         }
         row.domain = (uint32_t)domain;

@@ -302,17 +302,12 @@ static int put_stacks(struct writer *w)
     return end_table(w, CTM_SECTION_STACKS);
 }
 
-/* Whether the totals over all rows stay below 2^63, so that no reader's sums overflow. */
 static bool totals_fit(const struct ctm_snapshot *s)
 {
-    int64_t bytes = 0;
-    int64_t blocks = 0;
+    struct ctm_row_totals totals = {0};
 
     for (size_t i = 0; i < s->row_count; i++) {
-        int64_t row;
-        if (__builtin_mul_overflow(s->rows[i].size, s->rows[i].count, &row) ||
-            __builtin_add_overflow(bytes, row, &bytes) ||
-            __builtin_add_overflow(blocks, s->rows[i].count, &blocks)) {
+        if (!ctm_row_totals_add(&totals, &s->rows[i])) {
             return false;
         }
     }

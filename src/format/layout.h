@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "snapshot/snapshot.h"
+
 /* A byte over 127, then CR LF, ^Z and LF: a transfer as text, or seven bits, does not leave it
  * whole. */
 #define CTM_MAGIC                                                                                  \
@@ -71,5 +73,21 @@ enum {
     CTM_STACK_COLUMNS = 2,
     CTM_ROW_COLUMNS = 4,
 };
+
+/* What a file's rows add up to: less than 2^63, so that no reader's sums overflow. */
+struct ctm_row_totals {
+    int64_t bytes;
+    int64_t blocks;
+};
+
+/* False where a total would reach 2^63. */
+static inline bool ctm_row_totals_add(struct ctm_row_totals *totals, const struct ctm_row *row)
+{
+    int64_t bytes;
+
+    return !__builtin_mul_overflow(row->size, row->count, &bytes) &&
+           !__builtin_add_overflow(totals->bytes, bytes, &totals->bytes) &&
+           !__builtin_add_overflow(totals->blocks, row->count, &totals->blocks);
+}
 
 #endif

@@ -216,12 +216,6 @@ static int add_traces(struct reader *r, const struct ctm_pickle_value *list)
 
 /* ---- attributes ---- */
 
-static bool is_text(const struct ctm_pickle_value *value, const char *text)
-{
-    return value->kind == CTM_PICKLE_TEXT && value->length == strlen(text) &&
-           memcmp(value->bytes, text, value->length) == 0;
-}
-
 /* The attributes of an object of this class; NULL if it is none, or has none. */
 static const struct ctm_pickle_value *get_state(const struct ctm_pickle *pickle,
                                                 const struct ctm_pickle_value *object,
@@ -243,7 +237,7 @@ static const struct ctm_pickle_value *find(const struct ctm_pickle *pickle,
     const struct ctm_pickle_value *name;
     while ((name = ctm_pickle_next(&walk)) != NULL) {
         const struct ctm_pickle_value *value = ctm_pickle_next(&walk);
-        found = is_text(name, key) ? value : found;
+        found = ctm_pickle_is_text(name, key) ? value : found;
     }
     return found;
 }
@@ -333,7 +327,8 @@ static bool is_limit(const struct ctm_pickle_value *value)
 /* Whether a snapshot's attribute is the user's, or one of ours that has no place elsewhere. */
 static bool is_extra(const struct ctm_pickle_value *name, const struct ctm_pickle_value *value)
 {
-    return !is_text(name, "traces") && !(is_text(name, "traceback_limit") && is_limit(value));
+    return !ctm_pickle_is_text(name, "traces") &&
+           !(ctm_pickle_is_text(name, "traceback_limit") && is_limit(value));
 }
 
 static int put_extra(struct reader *r, const struct ctm_pickle_value *name,

@@ -253,22 +253,16 @@ static int extend_from_mark(struct ctm_pickle_machine *m, enum ctm_pickle_kind k
 
 /* ---- classes and objects ---- */
 
-static bool is_text(const struct ctm_pickle_value *value, const char *text)
-{
-    return value->kind == CTM_PICKLE_TEXT && value->length == strlen(text) &&
-           memcmp(value->bytes, text, value->length) == 0;
-}
-
 static bool is_admitted_module(const struct ctm_pickle_value *module)
 {
-    return is_text(module, modules[0]) || is_text(module, modules[1]);
+    return ctm_pickle_is_text(module, modules[0]) || ctm_pickle_is_text(module, modules[1]);
 }
 
 static int push_class(struct ctm_pickle_machine *m, const struct ctm_pickle_value *module,
                       const struct ctm_pickle_value *name)
 {
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-        if (is_admitted_module(module) && is_text(name, classes[i])) {
+        if (is_admitted_module(module) && ctm_pickle_is_text(name, classes[i])) {
             size_t class = i < CTM_PICKLE_OTHER_CLASS ? i : CTM_PICKLE_OTHER_CLASS;
             return ctm_pickle_push(
                 m, (struct ctm_pickle_value){.kind = CTM_PICKLE_CLASS, .class = (uint8_t) class});

@@ -86,6 +86,8 @@ const struct ctm_pickle_value *ctm_pickle_next(struct ctm_pickle_walk *walk);
 /* Number of items. Linear in the links of the chain. */
 uint64_t ctm_pickle_count(const struct ctm_pickle *pickle, uint32_t node);
 
+bool ctm_pickle_is_text(const struct ctm_pickle_value *value, const char *text);
+
 /* What a value is called in messages. */
 const char *ctm_pickle_kind_name(const struct ctm_pickle_value *value);
 

@@ -1,6 +1,7 @@
 #include "format/pickle_parse.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void ctm_pickle_free(struct ctm_pickle *pickle)
 {
@@ -34,6 +35,12 @@ uint64_t ctm_pickle_count(const struct ctm_pickle *pickle, uint32_t node)
         count += pickle->nodes[node].length;
     }
     return count;
+}
+
+bool ctm_pickle_is_text(const struct ctm_pickle_value *value, const char *text)
+{
+    return value->kind == CTM_PICKLE_TEXT && value->length == strlen(text) &&
+           memcmp(value->bytes, text, value->length) == 0;
 }
 
 const char *ctm_pickle_kind_name(const struct ctm_pickle_value *value)
