@@ -1,39 +1,35 @@
 #include <stdlib.h>
 
 #include "snapshot/take.h"
+#include "snapshot/totals.h"
 #include "snapshot/translate.h"
 
-/* What one site has counted. */
-struct total {
-    uint64_t bytes;
-    uint64_t blocks;
-};
-
-static struct total churn_total(const struct ctm_churn *churn, enum ctm_kind kind)
+static struct ctm_total churn_total(const struct ctm_churn *churn, enum ctm_kind kind)
 {
-    struct total total = {0};
+    struct ctm_total total = {0};
     if (kind == CTM_KIND_CHURN) {
-        total.bytes = churn->total_bytes;
-        total.blocks = churn->total_blocks;
+        total.size = churn->total_bytes;
+        total.count = churn->total_blocks;
     }
     if (kind == CTM_KIND_CHURN || kind == CTM_KIND_REUSE) {
-        total.bytes += churn->reused_bytes;
-        total.blocks += churn->reused_blocks;
+        total.size += churn->reused_bytes;
+        total.count += churn->reused_blocks;
     }
     return total;
 }
 
-static struct total site_total(const struct ctm_sites *sites, uint32_t id, enum ctm_kind kind)
+static struct ctm_total site_total(const struct ctm_sites *sites, uint32_t id, enum ctm_kind kind)
 {
     if (kind == CTM_KIND_PEAK) {
-        return (struct total){ctm_site_peak_bytes(sites, id), ctm_site_peak_blocks(sites, id)};
+        return (struct ctm_total){ctm_site_peak_bytes(sites, id), ctm_site_peak_blocks(sites, id)};
     }
     struct ctm_churn churn = ctm_site_churn(sites, id);
     return churn_total(&churn, kind);
 }
 
 /* An item's index is a site, or behind all sites a folded row. */
-static struct total item_total(const struct ctm_tracer *tracer, size_t index, enum ctm_kind kind)
+static struct ctm_total item_total(const struct ctm_tracer *tracer, size_t index,
+                                   enum ctm_kind kind)
 {
     return index < tracer->sites.length
                ? site_total(&tracer->sites, (uint32_t)index, kind)
@@ -45,7 +41,7 @@ static size_t list_sites(const struct ctm_tracer *tracer, enum ctm_kind kind,
 {
     size_t length = 0;
     for (uint32_t id = 1; id < tracer->sites.length; id++) {
-        if (item_total(tracer, id, kind).blocks != 0) {
+        if (item_total(tracer, id, kind).count != 0) {
             uint32_t node = ctm_site_node(&tracer->sites.items[id]);
             items[length++] = (struct ctm_item){node, id};
         }
@@ -62,7 +58,7 @@ static int add_folded(struct ctm_translation *t, enum ctm_kind kind, struct ctm_
         size_t index = (size_t)t->tracer->sites.length + i;
         struct ctm_folded_place place = folded->rows[i].place;
         uint32_t stack;
-        if (item_total(t->tracer, index, kind).blocks == 0) {
+        if (item_total(t->tracer, index, kind).count == 0) {
             continue;
         }
         error = ctm_translation_place(t, place, &stack);
@@ -74,14 +70,14 @@ static int add_folded(struct ctm_translation *t, enum ctm_kind kind, struct ctm_
     return error;
 }
 
-static int add_rows(struct ctm_builder *builder, uint64_t key, const struct total *total)
+static int add_rows(struct ctm_builder *builder, uint64_t key, const struct ctm_total *total)
 {
-    uint64_t larger = total->bytes % total->blocks;
+    uint64_t larger = total->size % total->count;
     struct ctm_row row = {
         .domain = (uint32_t)(key >> 32),
         .stack = (uint32_t)key,
-        .size = total->bytes / total->blocks,
-        .count = total->blocks - larger,
+        .size = total->size / total->count,
+        .count = total->count - larger,
     };
     int error = ctm_builder_row(builder, row);
     if (error == CTM_OK && larger != 0) {
@@ -97,16 +93,16 @@ static int add_rows(struct ctm_builder *builder, uint64_t key, const struct tota
 static int add_all(struct ctm_translation *t, enum ctm_kind kind, const struct ctm_item *items,
                    size_t length)
 {
-    struct total sum = {0};
+    struct ctm_total sum = {0};
     int error = CTM_OK;
     for (size_t i = 0; i < length && error == CTM_OK; i++) {
-        struct total one = item_total(t->tracer, items[i].index, kind);
-        sum.bytes += one.bytes;
-        sum.blocks += one.blocks;
+        struct ctm_total one = item_total(t->tracer, items[i].index, kind);
+        sum.size += one.size;
+        sum.count += one.count;
         bool last = i + 1 == length || items[i + 1].key != items[i].key;
-        if (last && sum.blocks != 0) {
+        if (last && sum.count != 0) {
             error = add_rows(t->builder, items[i].key, &sum);
-            sum = (struct total){0};
+            sum = (struct ctm_total){0};
         }
     }
     return error;
