@@ -167,15 +167,9 @@ static void print_dict(const char *title, const struct ctm_buffer *dict)
 
 static void print_info(const struct ctm_snapshot *s)
 {
-    static const char *const kinds[CTM_KIND_COUNT] = {
-        [CTM_KIND_LIVE] = "live",
-        [CTM_KIND_PEAK] = "peak",
-        [CTM_KIND_CHURN] = "churn",
-        [CTM_KIND_REUSE] = "reuse",
-    };
     const struct ctm_info *info = &s->info;
 
-    printf("kind %s\n", kinds[info->kind]);
+    printf("kind %s\n", ctm_kind_name(info->kind));
     printf("time_ns %" PRIu64 "\n", info->time_ns);
     printf("pid %" PRIu32 "\n", info->pid);
     printf("nframe %" PRIu32 "\n", info->nframe);

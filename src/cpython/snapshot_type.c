@@ -7,28 +7,16 @@
 #include "cpython/snapshot_build.h"
 #include "cpython/snapshot_equal.h"
 
-static const char *const kind_names[CTM_KIND_COUNT] = {
-    [CTM_KIND_LIVE] = "live",
-    [CTM_KIND_PEAK] = "peak",
-    [CTM_KIND_CHURN] = "churn",
-    [CTM_KIND_REUSE] = "reuse",
-};
-
 int ctm_kind_parse(const char *name, enum ctm_kind *kind)
 {
     for (enum ctm_kind i = CTM_KIND_LIVE; i < CTM_KIND_COUNT; i++) {
-        if (strcmp(name, kind_names[i]) == 0) {
+        if (strcmp(name, ctm_kind_name(i)) == 0) {
             *kind = i;
             return 0;
         }
     }
     PyErr_Format(PyExc_ValueError, "unknown kind of snapshot: '%.100s'", name);
     return -1;
-}
-
-const char *ctm_kind_name(enum ctm_kind kind)
-{
-    return kind_names[kind];
 }
 
 /* 0 if the single blocks are known, else -1 with a ValueError. */
@@ -41,7 +29,7 @@ static int need_blocks(const struct ctm_table_object *self)
     PyErr_Format(PyExc_ValueError,
                  "a snapshot of the %s knows the bytes and blocks of each traceback, but no single "
                  "blocks: use statistics() or compare_to()",
-                 kind_names[kind]);
+                 ctm_kind_name(kind));
     return -1;
 }
 
@@ -120,7 +108,7 @@ static PyObject *table_repr(PyObject *object)
     struct ctm_table_object *self = (struct ctm_table_object *)object;
     if (self->snapshot->info.kind != CTM_KIND_LIVE) {
         return PyUnicode_FromFormat("<SnapshotTable kind=%s blocks=%llu>",
-                                    kind_names[self->snapshot->info.kind],
+                                    ctm_kind_name(self->snapshot->info.kind),
                                     (unsigned long long)self->snapshot->trace_count);
     }
     return PyUnicode_FromFormat("<SnapshotTable len=%llu>",

@@ -35,7 +35,6 @@ struct ctm_table_object *ctm_table_check(struct ctm_types *types, PyObject *obje
 
 /* The kind of a name: 0, or -1 with a ValueError. */
 int ctm_kind_parse(const char *name, enum ctm_kind *kind);
-const char *ctm_kind_name(enum ctm_kind kind);
 
 enum ctm_iterate {
     CTM_ITERATE_TRACES,

@@ -27,6 +27,17 @@ static struct box *box_of(struct ctm_snapshot *s)
     return (struct box *)s;
 }
 
+const char *ctm_kind_name(enum ctm_kind kind)
+{
+    static const char *const names[CTM_KIND_COUNT] = {
+        [CTM_KIND_LIVE] = "live",
+        [CTM_KIND_PEAK] = "peak",
+        [CTM_KIND_CHURN] = "churn",
+        [CTM_KIND_REUSE] = "reuse",
+    };
+    return names[kind];
+}
+
 void ctm_text_free(struct ctm_text *newest)
 {
     while (newest != NULL) {

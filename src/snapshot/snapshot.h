@@ -79,6 +79,9 @@ enum ctm_kind {
     CTM_KIND_COUNT,
 };
 
+/* As users know it: "live", "peak", "churn" or "reuse". */
+const char *ctm_kind_name(enum ctm_kind kind);
+
 /* What was so at the moment of the snapshot. All zero where unknown. */
 struct ctm_info {
     uint64_t time_ns;       /* wall clock, since 1970 */
