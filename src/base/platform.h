@@ -63,4 +63,7 @@ uint64_t ctm_os_wall_clock(void);
 /* The id of this process. */
 uint32_t ctm_os_process(void);
 
+/* A number that others cannot know; one that they can only guess where the kernel has none yet. */
+uint64_t ctm_os_random(void);
+
 #endif

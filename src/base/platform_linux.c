@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -122,4 +123,17 @@ uint64_t ctm_os_wall_clock(void)
 uint32_t ctm_os_process(void)
 {
     return (uint32_t)getpid();
+}
+
+uint64_t ctm_os_random(void)
+{
+    uint64_t number;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) == (ssize_t)sizeof number) {
+        return number;
+    }
+    /* Early at boot or in a sandbox: where the stack lies, what time it is and who we are must do.
+     */
+    uint64_t time = ctm_os_wall_clock();
+    return (uint64_t)(uintptr_t)&number ^ time << 32 ^ time >> 32 ^
+           (uint64_t)ctm_os_process() << 16;
 }

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/error.h"
+#include "base/platform.h"
 
 #if defined __x86_64__
 enum { TYPE_SLOT = R_X86_64_JUMP_SLOT, TYPE_GOT = R_X86_64_GLOB_DAT, TYPE_WORD = R_X86_64_64 };
@@ -271,7 +271,7 @@ static int redirect_slots(struct dl_phdr_info *info, size_t size, void *argument
 void ctm_redirect_calls(const struct ctm_redirect *redirects, size_t count,
                         struct ctm_redirected *done)
 {
-    struct job job = {redirects, count, done, (uintptr_t)sysconf(_SC_PAGESIZE)};
+    struct job job = {redirects, count, done, ctm_os_page_size()};
     /* In this order: what is loaded in between has the new address already. */
     (void)dl_iterate_phdr(redirect_symbols, &job);
     (void)dl_iterate_phdr(redirect_slots, &job);

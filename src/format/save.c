@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/platform.h"
 #include "format/follow.h"
 
 #define TEMPORARY_NAME_SIZE sizeof ".ctm-0123456789abcdef.tmp"
@@ -80,24 +79,12 @@ static int write_in_place(const char *path, bool is_descriptor, struct content c
     return close_written(fd, error);
 }
 
-static uint64_t random_number(void)
-{
-    uint64_t number;
-
-    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        number = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 16;
-    }
-    return number;
-}
-
 static int open_temporary(int folder, mode_t mode, char name[TEMPORARY_NAME_SIZE])
 {
     int fd = -1;
 
     for (int i = 0; i < TEMPORARY_NAME_TRIES; i++) {
-        snprintf(name, TEMPORARY_NAME_SIZE, ".ctm-%016" PRIx64 ".tmp", random_number());
+        snprintf(name, TEMPORARY_NAME_SIZE, ".ctm-%016" PRIx64 ".tmp", ctm_os_random());
         fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST) {
             break;

@@ -2,24 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 enum {
     FIRST_SLOTS = 32,
 };
-
-uint64_t ctm_lookup_seed(void)
-{
-    uint64_t seed;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == (ssize_t)sizeof seed) {
-        return seed;
-    }
-    /* Early at boot or in a sandbox: where the stack lies and what time it is must do. */
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(uintptr_t)&now ^ ((uint64_t)now.tv_nsec << 32) ^ (uint64_t)now.tv_sec;
-}
 
 int ctm_lookup_grow(struct ctm_lookup *lookup)
 {

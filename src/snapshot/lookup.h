@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/platform.h"
 
 struct ctm_slot {
     uint32_t hash;
@@ -38,8 +39,11 @@ struct ctm_probe {
     size_t at;
 };
 
-/* A number that nobody outside can guess: hashes that start from it cannot be aimed at. */
-uint64_t ctm_lookup_seed(void);
+/* Hashes that start from it cannot be aimed at. */
+static inline uint64_t ctm_lookup_seed(void)
+{
+    return ctm_os_random();
+}
 
 /* Double the slots: CTM_OK or CTM_ENOMEM, and then nothing has changed. */
 CTM_MUST_CHECK int ctm_lookup_grow(struct ctm_lookup *lookup);
