@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ctracemalloc
@@ -162,3 +164,36 @@ for method, before in ("statistics", ()), ("compare", (table,)):
         raise AssertionError("no error")
 """
     subprocess.run([sys.executable, "-I", "-c", code, engine.__file__], check=True)
+
+
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    def refuse(descriptor: int) -> None:
+        os.write(descriptor, b"half")
+        raise LookupError("no content")
+
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(LookupError, match="no content"):
+        engine._save(file, refuse)
+    with pytest.raises(TypeError):
+        engine._save(file, None)
+    with pytest.raises(TypeError):
+        engine._save(1, refuse)
+    with pytest.raises(IsADirectoryError) as caught:
+        engine._save(tmp_path, refuse)
+    assert caught.value.filename == tmp_path
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "old")]
+
+
+def test_where_a_path_leads(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("file")
+    with pytest.raises(FileNotFoundError) as caught:
+        engine._follow_path(link)
+    assert caught.value.filename == link
+    (tmp_path / "file").touch()
+    assert engine._follow_path(link) == (str(tmp_path / "file"), False)
+    assert engine._follow_path(os.fsencode(link)) == (str(tmp_path / "file"), False)
+    assert engine._follow_path("/dev/fd/1") == ("/dev/fd/1", True)
+    with pytest.raises(TypeError):
+        engine._follow_path(1)
