@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-from cli_support import Caller
+from cli_support import MAIN, Caller, dump
 from ctracemalloc import Snapshot
 from ctracemalloc.cli import export
 
@@ -190,3 +191,33 @@ def test_a_name_of_stdout(new: Path, tmp_path: Path, name: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert len(Snapshot.load(out).traces) == len(Snapshot.load(new).traces)
     assert (tmp_path / "stdout").readlink() == Path("/proc/self/fd/1")
+
+
+@pytest.mark.parametrize("form", ["json", "speedscope", "csv", "collapsed"])
+def test_an_unbuffered_stdout_takes_all_or_fails(new: Path, tmp_path: Path, form: str) -> None:
+    many = dump(
+        tmp_path, "many.ctm", [(0, i, ((f"{i:0500}.py", 1), MAIN), 2) for i in range(1, 400)]
+    )
+    command = [sys.executable, "-m", "ctracemalloc", "export", many, "--format", form, "-o", "-"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    plain = subprocess.run(command, check=True, capture_output=True, timeout=60)
+    whole = subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
+    assert len(plain.stdout) > 100_000
+    assert (whole.stdout, whole.stderr) == (plain.stdout, b"")
+    # A file that may not grow takes a part of a write.
+    limited = (
+        f"ulimit -f 64; trap '' XFSZ; exec {shlex.join(map(str, command))} > {tmp_path / 'part'}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", limited], check=False, capture_output=True, timeout=60, env=environment
+    )
+    assert (tmp_path / "part").stat().st_size == 64 * 1024
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"ctracemalloc export: the standard output: File too large\n",
+    )
+    closed = f"{shlex.join(map(str, command))} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", closed], check=False, capture_output=True, timeout=60, env=environment
+    )
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ctracemalloc import Snapshot, _engine
 from ctracemalloc.cli.arguments import Parser
@@ -54,7 +55,8 @@ def _check_target(path: str, target: Target, force: bool) -> None:
 def write_file(path: str, write: Callable[[BinaryIO], object]) -> None:
     """Let a function write a file, which takes the place of `path` when all went well."""
     if path == STDOUT:
-        write(sys.stdout.buffer)
+        with _whole_stdout() as file:
+            write(file)
         return
 
     def write_to(descriptor: int) -> None:
@@ -63,6 +65,24 @@ def write_file(path: str, write: Callable[[BinaryIO], object]) -> None:
 
     with _failing(path):
         _engine._save(Path(path), write_to)
+
+
+@contextmanager
+def _whole_stdout() -> Iterator[BinaryIO]:
+    """Give a file that writes all it is given to stdout, where stdout may write a part."""
+    stdout = cast("io.BufferedIOBase | io.RawIOBase", sys.stdout.buffer)
+    if not isinstance(stdout, io.RawIOBase):
+        # Its buffer goes out when the command ends.
+        yield sys.stdout.buffer
+        return
+    buffered = io.BufferedWriter(stdout)
+    try:
+        yield buffered
+        buffered.flush()
+    finally:
+        # What could not be written cannot be now either.
+        with suppress(OSError):
+            buffered.detach()
 
 
 def write_snapshot(snapshot: Snapshot, path: str) -> None:
