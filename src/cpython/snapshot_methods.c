@@ -385,6 +385,22 @@ static PyObject *named_rows(PyObject *object, PyObject *unused)
     return ctm_table_iterate(table_of(object), CTM_ITERATE_NAMED_ROWS);
 }
 
+PyDoc_STRVAR(stack_ids_doc,
+             "stack_ids($self, /)\n--\n\n"
+             "Return bytes of native uint32_t, one for each row: equal where the stacks are.");
+
+static PyObject *stack_ids(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    const struct ctm_snapshot *s = table_of(object)->snapshot;
+    const size_t each = sizeof s->rows->stack;
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(s->row_count * each));
+    for (size_t i = 0; bytes != NULL && i < s->row_count; i++) {
+        memcpy(PyBytes_AS_STRING(bytes) + i * each, &s->rows[i].stack, each);
+    }
+    return bytes;
+}
+
 PyDoc_STRVAR(domains_doc,
              "domains($self, /)\n--\n\nReturn a set of the domains that the traces are of.");
 
@@ -512,6 +528,7 @@ PyMethodDef ctm_table_methods[] = {
     {"select", select_rows, METH_O, select_doc},
     {"rows", rows, METH_NOARGS, rows_doc},
     {"named_rows", named_rows, METH_NOARGS, named_rows_doc},
+    {"stack_ids", stack_ids, METH_NOARGS, stack_ids_doc},
     {"domains", domains, METH_NOARGS, domains_doc},
     {"stack_count", stack_count, METH_NOARGS, stack_count_doc},
     {"copy", copy, METH_NOARGS, copy_doc},

@@ -25,7 +25,8 @@ Write a snapshot in a format that other tools read.
               (--churn)
   speedscope  JSON for https://www.speedscope.app
   collapsed   a line for each stack with its bytes, for flamegraph.pl and inferno
-  json, csv   a row for each (domain, stack, size)
+  json, csv   a row for each (domain, stack, size); where only sums are known (peak, churn, reuse)
+              for each (domain, stack), without a size
   parquet     the same as a table for DuckDB and others; needs the extra: ctracemalloc[parquet]
 """
 

@@ -1,6 +1,8 @@
 """A snapshot's rows, one for each (domain, stack, size): as JSON, as CSV, as Parquet.
 
-A stack is made of file names, lines and names of functions, which are empty where unknown.
+A stack is made of file names, lines and names of functions, which are empty where unknown. Where
+only sums are known (at the peak, in the churn, of reuse), a row is one for each (domain, stack) and
+has no size.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from operator import length_hint
+from typing import Any, BinaryIO, NamedTuple
 
 from ctracemalloc import Snapshot, domain_name
+from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._model import TraceTuple
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Track, unicode
@@ -25,31 +29,58 @@ _CSV_COLUMNS = (
     "total_nframe",
     "stack",
     "functions",
+    "kind",
 )
 _FRAME = ("filename", "lineno", "name")
-# Rows that become a group of a Parquet file, and are in memory at a time.
-_BATCH = 65536
+# Of a group of rows in a Parquet file, which is in memory at a time.
+_MOST_ROWS = 65536
+_MOST_FRAMES = 1 << 18
+
+
+class _Row(NamedTuple):
+    domain: int
+    # Of each block; None where it is not known.
+    size: int | None
+    blocks: int
+    # Of all blocks.
+    bytes: int
+    frames: tuple[tuple[str, int, str], ...]
+    total_nframe: int | None
 
 
 def write_json(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
-    """Write a list of frames, and rows that name them by number, the newest frame first."""
+    """Write rows that name their frames by number, the newest first, and the list of frames."""
     numbers: dict[tuple[Any, ...], int] = {}
     names: dict[int, str] = {}
-    rows = []
-    for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
-        stack = [numbers.setdefault(frame, len(numbers)) for frame in frames]
-        row = {"domain": domain, "size": size, "count": count}
-        names[domain] = domain_name(domain)
-        rows.append({**row, "total_nframe": total_nframe, "stack": stack})
-    content = {
+    head = {
         "kind": snapshot.kind,
         "traceback_limit": snapshot.traceback_limit,
         **_moment(snapshot),
-        "domains": names,
-        "frames": [dict(zip(_FRAME, frame, strict=True)) for frame in numbers],
-        "rows": rows,
     }
-    file.write(json.dumps(content, separators=(",", ":")).encode("ascii"))
+
+    def write(text: str) -> None:
+        file.write(text.encode("ascii"))
+
+    # The rows one by one: together they may be much larger than the snapshot.
+    write(_json(head).removesuffix("}") + ',"rows":[')
+    for position, row in enumerate(_rows(snapshot, track)):
+        names[row.domain] = domain_name(row.domain)
+        stack = [numbers.setdefault(frame, len(numbers)) for frame in row.frames]
+        described = {
+            "domain": row.domain,
+            "size": row.size,
+            "count": row.blocks,
+            "bytes": row.bytes,
+            "total_nframe": row.total_nframe,
+            "stack": stack,
+        }
+        write("," * bool(position) + _json(described))
+    frames = [dict(zip(_FRAME, frame, strict=True)) for frame in numbers]
+    write("]," + _json({"domains": names, "frames": frames}).removeprefix("{"))
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def write_csv(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
@@ -57,12 +88,14 @@ def write_csv(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     text = io.TextIOWrapper(file, "utf-8", "replace", newline="")
     writer = csv.writer(text)
     writer.writerow(_CSV_COLUMNS)
-    for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
+    kind = snapshot.kind
+    for domain, size, count, total, frames, total_nframe in _rows(snapshot, track):
         stack = ";".join(f"{frame[0]}:{frame[1]}" for frame in frames)
-        known = "" if total_nframe is None else total_nframe
         functions = ";".join(frame[2] for frame in frames)
-        sizes = (size, count, size * count)
-        writer.writerow((domain, domain_name(domain), *sizes, known, stack, functions))
+        # What is None becomes an empty field.
+        sizes = (size, count, total)
+        where = (total_nframe, stack, functions)
+        writer.writerow((domain, domain_name(domain), *sizes, *where, kind))
     text.flush()
     # The file is its owner's to close.
     text.detach()
@@ -99,38 +132,68 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
     }
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         batch: list[dict[str, Any]] = []
-        for (domain, size, frames, total_nframe), count in _rows(snapshot, track):
-            row = {
+        frames_left = _MOST_FRAMES
+        for row in _rows(snapshot, track):
+            described = {
                 **same,
-                "domain": domain,
-                "domain_name": domain_name(domain),
+                "domain": row.domain,
+                "domain_name": unicode(domain_name(row.domain)),
                 "stack": [
                     {"filename": unicode(file), "lineno": lineno, "name": unicode(function)}
-                    for file, lineno, function in frames
+                    for file, lineno, function in row.frames
                 ],
-                "total_nframe": total_nframe,
-                "size": size,
-                "count": count,
-                "bytes": size * count,
+                "total_nframe": row.total_nframe,
+                "size": row.size,
+                "count": row.blocks,
+                "bytes": row.bytes,
             }
-            batch.append(row)
-            if len(batch) == _BATCH:
+            batch.append(described)
+            frames_left -= len(row.frames)
+            if len(batch) == _MOST_ROWS or frames_left <= 0:
                 writer.write_table(pa.Table.from_pylist(batch, schema))
                 batch.clear()
-        writer.write_table(pa.Table.from_pylist(batch, schema))
+                frames_left = _MOST_FRAMES
+        if batch:
+            writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
-def _rows(snapshot: Snapshot, track: Track) -> Iterator[tuple[Any, int]]:
+def _rows(snapshot: Snapshot, track: Track) -> Iterator[_Row]:
     traces = snapshot.traces._traces
     table = as_table(traces)
-    # Traces that the engine cannot represent are not counted together.
-    rows = list(table.named_rows()) if table is not None else list(map(_as_row, traces))
-    yield from track(rows, len(rows))
+    if table is None:
+        # Traces that the engine cannot represent are not counted together.
+        yield from track(map(_row_of_trace, traces), len(traces))
+        return
+    rows = _sums(table) if table.kind() != "live" else _equal_traces(table)
+    yield from track(rows, length_hint(table.named_rows()))
 
 
-def _as_row(trace: TraceTuple) -> tuple[Any, int]:
+def _row_of_trace(trace: TraceTuple) -> _Row:
     domain, size, frames, total_nframe = trace
-    return (domain, size, [(*frame[:2], "") for frame in frames], total_nframe), 1
+    named = tuple((filename, lineno, "") for filename, lineno in frames)
+    return _Row(domain, size, 1, size, named, total_nframe)
+
+
+def _equal_traces(table: SnapshotTable) -> Iterator[_Row]:
+    rows: Iterator[Any] = table.named_rows()
+    for (domain, size, frames, total_nframe), count in rows:
+        yield _Row(domain, size, count, size * count, frames, total_nframe)
+
+
+def _sums(table: SnapshotTable) -> Iterator[_Row]:
+    """Make a row for each domain and stack; what the table has as sizes are even shares."""
+    ids = memoryview(table.stack_ids()).cast("I")
+    sums: dict[tuple[int, int], list[int]] = {}
+    for stack, ((domain, size, *_), count) in zip(ids, table.named_rows(), strict=True):
+        known = sums.setdefault((domain, stack), [0, 0])
+        known[0] += count
+        known[1] += size * count
+    # Once more, rather than to keep all the frames.
+    rows: Iterator[Any] = table.named_rows()
+    for stack, ((domain, _, frames, total_nframe), _) in zip(ids, rows, strict=True):
+        found = sums.pop((domain, stack), None)
+        if found is not None:
+            yield _Row(domain, None, found[0], found[1], frames, total_nframe)
 
 
 def _moment(snapshot: Snapshot) -> dict[str, int]:
