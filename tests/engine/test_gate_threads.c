@@ -103,6 +103,17 @@ static void *be_other(void *context)
     return NULL;
 }
 
+/* After the others: the gate is reserved for it, then biased, however they were scheduled. */
+static void be_alone(struct worker *worker)
+{
+    for (int i = 0; i <= CTM_GATE_ALONE; i++) {
+        pass_through(worker, false);
+    }
+    for (int i = 0; i <= 2 * CTM_GATE_CALM; i++) {
+        pass_through(worker, true);
+    }
+}
+
 static void prepare(void)
 {
     ctm_gate_fork_prepare(&forked->gate);
@@ -180,9 +191,12 @@ static int run(bool bias, int turns)
         failures += fork_once(&shared, i % 2 == 0);
         usleep(500);
     }
-    uint64_t entries = 0;
     for (int i = 0; i < OWNERS + OTHERS; i++) {
         pthread_join(workers[i].thread, NULL);
+    }
+    be_alone(&workers[0]);
+    uint64_t entries = 0;
+    for (int i = 0; i < OWNERS + OTHERS; i++) {
         entries += workers[i].entries;
     }
     printf("%llu entries, %llu by bias, %llu by reservation\n", (unsigned long long)entries,
