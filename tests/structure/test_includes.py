@@ -13,8 +13,14 @@ _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]*)"|<([^>\n]*)>)',
 _C_IMPORT = re.compile(r'\bPyImport_\w+\s*\(\s*"ctracemalloc\b[^"]*"')
 
 PACKAGE = REPO / "python" / "ctracemalloc"
-TOP_OF_PACKAGE = ("cli", "__main__")
-"""What users run: the rest of the package works without it."""
+PARTS = ("core", "live", "report", "export", "cli")
+"""Of the package, the lowest first: each may use itself and those before it.
+
+The core is what stands in no folder, but for `__main__`, which belongs to the command line.
+"""
+
+NOTEBOOKS = ("ctracemalloc.report.cells", "ctracemalloc.report.notebook")
+"""What a notebook asks the core for: a function imports it when it is called."""
 
 
 def wrong_includes(floor: str, text: str) -> list[str]:
@@ -31,26 +37,41 @@ def wrong_includes(floor: str, text: str) -> list[str]:
     return wrong
 
 
-def imported_modules(path: Path, text: str) -> list[str]:
-    """List the full names of what a file of our package imports of it, wherever in the file."""
+def imported_modules(path: Path, text: str) -> list[tuple[str, bool]]:
+    """List what a file of our package imports of it: the name, and whether a function does so."""
     package = ["ctracemalloc", *path.relative_to(PACKAGE).parent.parts]
-    names: list[str] = []
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    in_functions = {id(inner) for function in functions for inner in ast.walk(function)}
+    found: list[tuple[str, bool]] = []
+    for node in ast.walk(tree):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == "ctracemalloc"]
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        found += [(name, id(node) in in_functions) for name in names]
+    return [(name, late) for name, late in found if name.split(".")[0] == "ctracemalloc"]
 
 
-def imports_of_the_top(path: Path, text: str) -> list[str]:
-    """List the imports by which a lower module would need the command line."""
+def part_of(name: str) -> str:
+    """Return the part of the package that a module's full name belongs to."""
+    first = name.split(".")[1:2]
+    if first == ["__main__"]:
+        return "cli"
+    return first[0] if first and first[0] in PARTS else "core"
+
+
+def imports_that_point_up(path: Path, text: str) -> list[str]:
+    """List the imports by which a lower part would need a higher one."""
+    own = part_of(".".join(["ctracemalloc", *path.relative_to(PACKAGE).with_suffix("").parts]))
     return [
         name
-        for name in imported_modules(path, text)
-        if name.split(".")[1:2] and name.split(".")[1] in TOP_OF_PACKAGE
+        for name, is_late in imported_modules(path, text)
+        if PARTS.index(part_of(name)) > PARTS.index(own)
+        and not (own == "core" and is_late and name.startswith(NOTEBOOKS))
     ]
 
 
@@ -81,36 +102,54 @@ def test_the_extension_imports_no_module_of_the_package() -> None:
     } == {}
 
 
-def test_the_package_does_not_need_its_command_line() -> None:
-    modules = [
-        path
-        for path in PACKAGE.rglob("*.py")
-        if path.relative_to(PACKAGE).parts[0].removesuffix(".py") not in TOP_OF_PACKAGE
-    ]
+def test_the_parts_are_all_there_are() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(PARTS[1:])
+
+
+def test_no_import_points_up() -> None:
+    modules = list(PACKAGE.rglob("*.py"))
     assert PACKAGE / "__init__.py" in modules
     wrong = {
         str(path.relative_to(REPO)): found
         for path in modules
-        if (found := imports_of_the_top(path, path.read_text(encoding="utf-8")))
+        if (found := imports_that_point_up(path, path.read_text(encoding="utf-8")))
     }
     assert wrong == {}
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("file", "line"),
     [
-        "import ctracemalloc.cli.run",
-        "from ctracemalloc import cli",
-        "from ctracemalloc.cli import run",
-        "from .. import cli",
-        "from ..cli.run import main",
-        "def late():\n    from .. import cli",
+        ("report/text.py", "import ctracemalloc.cli.run"),
+        ("report/text.py", "from ctracemalloc import cli"),
+        ("report/text.py", "from ctracemalloc.cli import run"),
+        ("report/text.py", "from .. import cli"),
+        ("report/text.py", "from ..cli.run import main"),
+        ("report/text.py", "def late():\n    from .. import cli"),
+        ("report/text.py", "from ctracemalloc.export import rows"),
+        ("live/say.py", "from ctracemalloc.report import cells"),
+        ("live/say.py", "def late():\n    from ctracemalloc.report import cells"),
+        ("_model.py", "from . import live"),
+        ("_model.py", "from .report import cells"),
+        ("_model.py", "import ctracemalloc.__main__"),
+        ("_model.py", "def late():\n    import ctracemalloc.report.page"),
     ],
 )
-def test_an_import_of_the_command_line_is_found(line: str) -> None:
-    assert imports_of_the_top(PACKAGE / "report" / "text.py", line)
+def test_an_import_that_points_up_is_found(file: str, line: str) -> None:
+    assert imports_that_point_up(PACKAGE / file, line)
 
 
-@pytest.mark.parametrize("line", ["from . import cli", "from ..takeover import cli", "import cli"])
-def test_other_imports_are_not(line: str) -> None:
-    assert not imports_of_the_top(PACKAGE / "report" / "text.py", line)
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("report/text.py", "from . import cli"),
+        ("report/text.py", "from ..takeover import cli"),
+        ("report/text.py", "import cli"),
+        ("report/text.py", "from ctracemalloc.live.say import say"),
+        ("export/rows.py", "from ..report import domains"),
+        ("_model.py", "def late():\n    from ctracemalloc.report.cells import diffs_html"),
+        ("__main__.py", "from ctracemalloc.cli import main"),
+    ],
+)
+def test_other_imports_are_not(file: str, line: str) -> None:
+    assert imports_that_point_up(PACKAGE / file, line) == []
