@@ -223,15 +223,18 @@ def test_daemon_threads_at_the_end(run: Run) -> None:
     """cp#129185: threads still run, and free, while the interpreter goes away."""
     for _ in range(5):
         run("""
-            import threading, time
+            import threading
             t.start(5)
-            def busy():
+            def busy(rounds):
                 while True:
                     native.raw_detached(2_053, 50, 50)
                     [bytes(100) for _ in range(50)]
-            for _ in range(6):
-                threading.Thread(target=busy, daemon=True).start()
-            time.sleep(0.05)
+                    rounds.release()
+            threads = [threading.Semaphore(0) for _ in range(6)]
+            for rounds in threads:
+                threading.Thread(target=busy, args=(rounds,), daemon=True).start()
+            for rounds in threads:
+                rounds.acquire()
         """)
 
 

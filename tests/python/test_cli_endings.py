@@ -199,7 +199,6 @@ def test_terminated_while_it_writes_at_exit(env: Environment, tmp_path: Path) ->
         "real = ctracemalloc.Snapshot.dump\n"
         "def dump(self, path, **more):\n"
         "    os.write(1, b'writing\\n')\n"
-        "    before = time.monotonic()\n"
         "    while os.path.exists('hold'): time.sleep(0.01)\n"
         "    real(self, path, **more)\n"
         "ctracemalloc.Snapshot.dump = dump\n"

@@ -27,15 +27,18 @@ class Program:
     """`growing.py`, which does what it is told line by line."""
 
     def __init__(self, env: Environment, folder: Path, *options: str, **variables: str) -> None:
-        self.process = subprocess.Popen(
-            env.command(*options, GROWING),
-            env=env.variables(variables),
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        # Beside the folder, which has nothing but what is written into it.
+        self._stderr = folder.with_name(f"{folder.name}.stderr")
+        with self._stderr.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                env.command(*options, GROWING),
+                env=env.variables(variables),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
         self._await("ready")
 
     def tell(self, line: str) -> None:
@@ -44,11 +47,15 @@ class Program:
         self.process.stdin.flush()
         self._await("done")
 
+    def said(self) -> str:
+        """Return what it has written to stderr."""
+        return self._stderr.read_text()
+
     def end(self) -> str:
         """Let the program end; return what it wrote to stderr."""
-        stderr = self.process.communicate(timeout=_PATIENCE)[1]
-        assert self.process.returncode == 0, stderr
-        return stderr
+        self.process.communicate(timeout=_PATIENCE)
+        assert self.process.returncode == 0, self.said()
+        return self.said()
 
     def _await(self, word: str) -> None:
         assert self.process.stdout is not None
@@ -126,7 +133,7 @@ def test_series_by_growth(env: Environment, start: Start, tmp_path: Path) -> Non
     program.tell("grow 6000000")
     wait_for(lambda: (folder / "000001.ctm").exists())
     program.tell("drop")
-    time.sleep(0.3)
+    program.tell("look")
     program.tell("grow 7000000")
     wait_for(lambda: (folder / "000002.ctm").exists())
     program.end()
@@ -141,18 +148,18 @@ def test_series_that_cannot_be_written(start: Start, tmp_path: Path) -> None:
     (tmp_path / "x.series").rmdir()
     (tmp_path / "x.series").touch()
     program.tell("grow 6000000")
-    time.sleep(0.5)
-    stderr = program.end()
-    assert f"ctracemalloc: the series in {tmp_path / 'x.series'} ends: File exists\n" in stderr
-    assert "snapshot written to" in stderr
+    said = f"ctracemalloc: the series in {tmp_path / 'x.series'} ends: File exists\n"
+    wait_for(lambda: said in program.said())
+    assert "snapshot written to" in program.end()
 
 
 def test_series_larger_than_its_bound(start: Start, tmp_path: Path) -> None:
     limit = ("--keep-bytes", "100")
     program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every-growth", "5M", *limit)
     program.tell("grow 6000000")
-    time.sleep(0.5)
-    assert " ends: one snapshot takes more than the 100 bytes for all of them\n" in program.end()
+    said = " ends: one snapshot takes more than the 100 bytes for all of them\n"
+    wait_for(lambda: said in program.said())
+    program.end()
     assert list((tmp_path / "x.series").iterdir()) == []
 
 
@@ -166,7 +173,7 @@ def test_folder_that_is_there(env: Environment, tmp_path: Path) -> None:
 
 def test_ceiling(env: Environment, start: Start, tmp_path: Path) -> None:
     program = start(*RUN, "--top", "0", "-o", "x.ctm", "--at-rss", "300M")
-    time.sleep(0.2)
+    program.tell("look")
     assert not (tmp_path / "x.rss.ctm").exists()
     program.tell("grow 330000000")
     wait_for(lambda: (tmp_path / "x.rss.ctm").exists())
@@ -179,6 +186,7 @@ def test_ceiling_that_cannot_be_looked_at_for_a_moment(env: Environment, tmp_pat
     """It is said once, and neither the ceiling nor the series is lost by it."""
     code = (
         "import os, resource, time\n"
+        "from looks import wait_for_look\n"
         "def wait_for(condition):\n"
         "    deadline = time.monotonic() + 60\n"
         "    while not condition():\n"
@@ -188,7 +196,7 @@ def test_ceiling_that_cannot_be_looked_at_for_a_moment(env: Environment, tmp_pat
         "for _ in range(2):\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))\n"
         "    wait_for(lambda: os.fstat(2).st_size)\n"
-        "    time.sleep(0.2)\n"
+        "    wait_for_look()\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, limits)\n"
         "kept = b'x' * 330_000_000\n"
         "wait_for(lambda: os.path.exists('x.rss.ctm') and os.path.exists('x.series/000001.ctm'))\n"
@@ -197,7 +205,7 @@ def test_ceiling_that_cannot_be_looked_at_for_a_moment(env: Environment, tmp_pat
     with (tmp_path / "said").open("wb") as said:
         done = subprocess.run(
             env.command(*run, "--at-rss", "300M", "-c", code),
-            env=env.variables(),
+            env=env.variables({"PYTHONPATH": str(PROGRAMS)}),
             cwd=tmp_path,
             stderr=said,
             check=False,
@@ -229,17 +237,18 @@ def test_peak(env: Environment, start: Start, tmp_path: Path) -> None:
 def test_the_thread_is_hardly_seen(env: Environment, tmp_path: Path) -> None:
     """It is no thread of `threading`, gets no signal, and allocates next to nothing."""
     code = (
-        "import json, os, re, threading, time, tracemalloc\n"
-        "time.sleep(0.5)\n"
+        "import json, os, re, threading, tracemalloc\n"
+        "from looks import wait_for_look\n"
+        "for _ in range(3): wait_for_look()\n"
         "masks = [re.search('SigBlk:\\t(.*)', open(f'/proc/self/task/{t}/status').read())[1]\n"
         "         for t in os.listdir('/proc/self/task') if int(t) != os.getpid()]\n"
         "s = tracemalloc.take_snapshot()\n"
         "own = sum(t.size for t in s.traces if '/ctracemalloc/' in t.traceback[-1].filename)\n"
         "print(json.dumps([masks, threading.active_count(), own]))\n"
     )
-    done = env.run(
-        *RUN, "-o", "x.ctm", "--every", "0.1", "--at-rss", "100G", "-c", code, cwd=tmp_path
-    )
+    watched = ("--every", "0.1", "--at-rss", "100G")
+    path = {"PYTHONPATH": str(PROGRAMS)}
+    done = env.run(*RUN, "-o", "x.ctm", *watched, "-c", code, cwd=tmp_path, env=path)
     masks, threads, own = json.loads(done.stdout)
     assert len(masks) == 1
     # Only the two that the C library keeps for itself can be free.
@@ -251,20 +260,19 @@ def test_the_thread_is_hardly_seen(env: Environment, tmp_path: Path) -> None:
 def test_forks_are_those_of_one_thread(env: Environment, tmp_path: Path) -> None:
     """No fork is warned about; the series goes on in the parent, not in the child."""
     code = (
-        "import os, sys, time\n"
+        "import os, time\n"
+        "def wait_for_files(count):\n"
+        "    deadline = time.monotonic() + 60\n"
+        "    while not os.path.exists('x.series') or len(os.listdir('x.series')) < count:\n"
+        "        assert time.monotonic() < deadline\n"
+        "        time.sleep(0.05)\n"
+        "wait_for_files(1)\n"
         "for _ in range(20):\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
-        "        tasks = len(os.listdir('/proc/self/task'))\n"
-        "        time.sleep(0.05)\n"
-        "        os._exit(tasks)\n"
+        "        os._exit(len(os.listdir('/proc/self/task')))\n"
         "    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1\n"
-        "before = len(os.listdir('x.series'))\n"
-        "deadline = time.monotonic() + 60\n"
-        "while len(os.listdir('x.series')) < before + 3:\n"
-        "    assert time.monotonic() < deadline\n"
-        "    time.sleep(0.05)\n"
-        "print(sys.version_info[:2] == (3, 13))\n"
+        "wait_for_files(len(os.listdir('x.series')) + 3)\n"
     )
     done = env.run(
         "-W",

@@ -19,6 +19,10 @@ for line in sys.stdin:
         KEPT.append(b"x" * int(number))
     elif word == "drop":
         KEPT.clear()
+    elif word == "look":
+        from looks import wait_for_look
+
+        wait_for_look()
     elif word == "fork":
         is_ready, tell_ready = os.pipe()
         if os.fork() == 0:
