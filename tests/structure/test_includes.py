@@ -20,7 +20,7 @@ The core is what stands in no folder, but for `__main__`, which belongs to the c
 """
 
 NOTEBOOKS = ("ctracemalloc.report.cells", "ctracemalloc.report.notebook")
-"""What a notebook asks the core for: a function imports it when it is called."""
+"""What a notebook asks the core for: it is imported when that is asked for, not before."""
 
 
 def wrong_includes(floor: str, text: str) -> list[str]:
@@ -38,11 +38,11 @@ def wrong_includes(floor: str, text: str) -> list[str]:
 
 
 def imported_modules(path: Path, text: str) -> list[tuple[str, bool]]:
-    """List what a file of our package imports of it: the name, and whether a function does so."""
+    """List what a file of our package imports of it: the name, and whether later than itself."""
     package = ["ctracemalloc", *path.relative_to(PACKAGE).parent.parts]
     tree = ast.parse(text)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    in_functions = {id(inner) for function in functions for inner in ast.walk(function)}
+    later = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) or is_typing(node)]
+    imported_later = {id(inner) for outer in later for inner in ast.walk(outer)}
     found: list[tuple[str, bool]] = []
     for node in ast.walk(tree):
         names: list[str] = []
@@ -52,8 +52,13 @@ def imported_modules(path: Path, text: str) -> list[tuple[str, bool]]:
             above = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        found += [(name, id(node) in in_functions) for name in names]
+        found += [(name, id(node) in imported_later) for name in names]
     return [(name, late) for name, late in found if name.split(".")[0] == "ctracemalloc"]
+
+
+def is_typing(node: ast.AST) -> bool:
+    """Tell whether a statement is for type checkers alone."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def part_of(name: str) -> str:
@@ -132,6 +137,7 @@ def test_no_import_points_up() -> None:
         ("_model.py", "from . import live"),
         ("_model.py", "from .report import cells"),
         ("_model.py", "import ctracemalloc.__main__"),
+        ("_model.py", "from ctracemalloc.report.cells import diffs_html"),
         ("_model.py", "def late():\n    import ctracemalloc.report.page"),
     ],
 )
@@ -148,6 +154,7 @@ def test_an_import_that_points_up_is_found(file: str, line: str) -> None:
         ("report/text.py", "from ctracemalloc.live.say import say"),
         ("export/rows.py", "from ..report import domains"),
         ("_model.py", "def late():\n    from ctracemalloc.report.cells import diffs_html"),
+        ("__init__.py", "if TYPE_CHECKING:\n    from ctracemalloc.report.notebook import load"),
         ("__main__.py", "from ctracemalloc.cli import main"),
     ],
 )
