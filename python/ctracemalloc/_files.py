@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
-    from ctracemalloc._snapshot import Path
+    from ctracemalloc._snapshot import StrOrBytesPath
 
 _LIMIT = "traceback_limit"
 # What is longer is refused, and not read to its end.
@@ -25,7 +25,7 @@ _FIRST_BYTES = 2**20
 
 
 def dump(
-    snapshot: Snapshot, target: Path | int | BinaryIO, fsync: bool, about: dict[str, Any]
+    snapshot: Snapshot, target: StrOrBytesPath | int | BinaryIO, fsync: bool, about: dict[str, Any]
 ) -> None:
     """Write a snapshot to a path, a descriptor or a binary file object."""
     traces = snapshot.traces._traces
@@ -48,7 +48,7 @@ def dump(
         raise _not_a_file(target)
 
 
-def load(source: Path | int | BinaryIO) -> Snapshot:
+def load(source: StrOrBytesPath | int | BinaryIO) -> Snapshot:
     """Read a snapshot from a path, a descriptor or a binary file object."""
     if isinstance(source, int):
         with os.fdopen(source, "rb") as file:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ctracemalloc._filters import Spec
     from ctracemalloc._model import Traceback
 
-Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+StrOrBytesPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Traces = SnapshotTable | Sequence[TraceTuple]
 GivenTraces = SnapshotTable | Sequence[GivenTrace]
 
@@ -71,7 +71,7 @@ class Snapshot:
 
     def dump(
         self,
-        filename: Path | int | BinaryIO,
+        filename: StrOrBytesPath | int | BinaryIO,
         *,
         fsync: bool = False,
         labels: Mapping[str, str] | None = None,
@@ -90,7 +90,7 @@ class Snapshot:
         _files.dump(self, filename, fsync, _about.asked_for(labels, host, command))
 
     @staticmethod
-    def load(filename: Path | int | BinaryIO) -> Snapshot:
+    def load(filename: StrOrBytesPath | int | BinaryIO) -> Snapshot:
         """Read a snapshot from a file that `dump()` wrote, here or in the standard library.
 
         Nothing in the file is ever executed. `FormatError` says what is wrong with it, and where.
