@@ -8,10 +8,7 @@ from _collections_abc import Callable
 import ctracemalloc
 from ctracemalloc import _load
 from ctracemalloc._engine import module_name
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ctracemalloc._model import FramesTuple, NamedFramesTuple, TraceTuple
+from ctracemalloc._model import FramesTuple, NamedFramesTuple, TraceTuple
 
 _OPTIONAL = {"function_pattern", "module_pattern"}
 

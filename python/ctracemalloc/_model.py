@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 # `collections.abc` would load all of `collections` at every start.
-from _collections_abc import Sequence
+from _collections_abc import Iterator, Sequence
 
 from ctracemalloc import _load
 from ctracemalloc._engine import SnapshotTable, StatisticDiffFields, StatisticFields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any, SupportsIndex, TypeVar, overload
 
     _Class = TypeVar("_Class", bound=type)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from _collections_abc import Sequence
+from _collections_abc import Iterator, Sequence
 
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._model import Frame, Traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import SupportsIndex, overload
 
     from ctracemalloc._model import FrameTuple, NamedFrameTuple
