@@ -81,9 +81,12 @@ class Snapshot:
         """Write the snapshot to a file: all or nothing, if it is given by a path.
 
         With `fsync`, the file survives a loss of power from the moment that this returns.
-        Attributes that were set on the snapshot are saved if they are plain data. `labels` are
-        names and texts by which to know the snapshot; with `host` and `command`, the host's name
-        and this process's command line are kept too. `ctracemalloc info` shows them.
+        `labels` are names and texts by which to know the snapshot; with `host` and `command`, the
+        host's name and this process's command line are kept too. `ctracemalloc info` shows them.
+
+        Attributes that were set on the snapshot are saved, too. One that is not plain data (None,
+        bool, int, float, str, bytes, and lists, tuples and dicts of these) is a ValueError, and
+        nothing is written.
         """
         from ctracemalloc import _about, _files
 

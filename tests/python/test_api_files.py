@@ -212,9 +212,12 @@ def test_attributes_that_cannot_be_saved(value: Any, tmp_path: Path) -> None:
     snapshot = ours.Snapshot(TRACES, 2)
     snapshot.note = value  # type: ignore[attr-defined]
     (tmp_path / "x.ctm").write_bytes(b"before")
-    with pytest.raises(ValueError, match=r"^'note' cannot be saved: .* is not plain data"):
-        snapshot.dump(tmp_path / "x.ctm")
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
+    file = io.BytesIO()
+    for target in tmp_path / "x.ctm", file:
+        with pytest.raises(ValueError, match=r"^'note' cannot be saved: .* is not plain data"):
+            snapshot.dump(target)
+    assert file.getvalue() == b""
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
 
 
 def test_attributes_that_hold_themselves() -> None:
