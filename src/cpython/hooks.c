@@ -12,19 +12,22 @@ _Atomic(const PyMemAllocatorEx *) ctm_wrapped[CTM_DOMAINS];
 /* ---- the calling thread ---- */
 
 struct caller {
-    PyThreadState *state; /* whose frames are the caller's; NULL: it has none */
+    PyThreadState *state; /* the attached one; NULL: it has none */
     bool owner;           /* holds the main interpreter's GIL: the gate's owner */
     bool detached;
 };
 
-/* A detached thread's own state stands still, and so do its frames. */
+/* A detached thread's own state stands still, and so do its frames. Gate held, since a start makes
+ * all threads forget what died unseen. */
 static PyThreadState *detached_state(const struct ctm_thread_local *self)
 {
-    if (CTM_ONE_ATTACHED_STATE && self->walker != NULL && self->walker->attached != NULL) {
-        /* Maybe a subinterpreter's, of which the function below does not know there. */
+    PyThreadState *known = PyGILState_GetThisThreadState();
+    if (CTM_ONE_ATTACHED_STATE && known != NULL && self->walker != NULL &&
+        self->walker->attached != NULL) {
+        /* Maybe a subinterpreter's, of which the function above does not know there. */
         return self->walker->attached;
     }
-    return PyGILState_GetThisThreadState();
+    return known;
 }
 
 /* The state with which the calling thread holds the GIL, NULL if it does not. For callers that may
@@ -48,14 +51,13 @@ static inline PyThreadState *attached_state(const struct ctm_thread_local *self,
 }
 
 /* `state`: attached_state(). */
-static inline struct caller who_calls(const struct ctm_thread_local *self, int domain,
-                                      PyThreadState *state)
+static inline struct caller who_calls(int domain, PyThreadState *state)
 {
-    if (CTM_LIKELY(state != NULL)) {
-        return (struct caller){state, ctm_state_has_main_gil(state), false};
-    }
-    return domain == 0 ? (struct caller){detached_state(self), false, true}
-                       : (struct caller){NULL, false, false};
+    return (struct caller){
+        .state = state,
+        .owner = CTM_LIKELY(state != NULL) && ctm_state_has_main_gil(state),
+        .detached = state == NULL && domain == 0,
+    };
 }
 
 /* Once enter_biased has failed. */
@@ -76,11 +78,14 @@ static inline enum ctm_pass enter_slow_without_stack(const struct ctm_thread_loc
  * threads, and their frames, under the threads that still run: it has said so before, under the
  * gate, so that no walk is under way by then.
  */
-static PyThreadState *readable_state(struct caller caller)
+static PyThreadState *readable_state(const struct ctm_thread_local *self, struct caller caller)
 {
-    bool may_be_gone = caller.detached && (ctm_hooks.ending || ctm_is_finalizing()) &&
-                       caller.state != ctm_hooks.ending_state;
-    return may_be_gone ? NULL : caller.state;
+    if (!caller.detached) {
+        return caller.state;
+    }
+    PyThreadState *state = detached_state(self);
+    bool may_be_gone = (ctm_hooks.ending || ctm_is_finalizing()) && state != ctm_hooks.ending_state;
+    return may_be_gone ? NULL : state;
 }
 
 /* A walker for a thread that has none. NULL: no memory. Gate held. */
@@ -175,10 +180,10 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct ctm_thread_local *sel
 static CTM_NOINLINE void note_allocated_slow(struct ctm_thread_local *self, int domain,
                                              PyThreadState *state, void *block, size_t size)
 {
-    struct caller caller = who_calls(self, domain, state);
+    struct caller caller = who_calls(domain, state);
     enum ctm_pass pass = enter_slow(self, caller.owner);
     if (ctm_hooks.tracer.tracing && CTM_LIKELY(self->overlooking == 0)) {
-        note_allocated_inside(self, domain, readable_state(caller), block, size);
+        note_allocated_inside(self, domain, readable_state(self, caller), block, size);
     } else if (ctm_hooks.tracer.tracing) {
         /* What was there before is gone, even if nobody has told. */
         struct ctm_block before;
@@ -495,10 +500,10 @@ static CTM_ALWAYS_INLINE int track_inside(struct ctm_thread_local *self, PyThrea
 static CTM_NOINLINE int track_slow(struct ctm_thread_local *self, PyThreadState *state,
                                    unsigned int domain, uintptr_t address, size_t size)
 {
-    struct caller caller = who_calls(self, 0, state);
+    struct caller caller = who_calls(0, state);
     enum ctm_pass pass = enter_slow(self, caller.owner);
     int result = ctm_hooks.tracer.tracing
-                     ? track_inside(self, readable_state(caller), domain, address, size)
+                     ? track_inside(self, readable_state(self, caller), domain, address, size)
                      : -2;
     ctm_gate_leave(&ctm_hooks.gate, pass);
     return result;

@@ -90,6 +90,15 @@ int ctm_hooks_init(void)
 
 /* ---- start and stop ---- */
 
+/* Captures, and deaths of states, were missed while our hooks were not called. Gate held. */
+static void forget_what_was_seen(void)
+{
+    for (struct ctm_walker *walker = ctm_hooks.walkers; walker != NULL; walker = walker->next) {
+        walker->sure_depth = 0;
+        walker->attached = NULL;
+    }
+}
+
 /* Returns 0, or 1 if another thread has started it meanwhile; -1 with MemoryError. */
 static int start_tracer(const struct ctm_start_options *options)
 {
@@ -100,6 +109,7 @@ static int start_tracer(const struct ctm_start_options *options)
     }
     ctm_hooks.options = *options;
     ctm_capture_options_init(&ctm_hooks.capture, options->nframe, options->total_nframe);
+    forget_what_was_seen();
     int error = CTM_OK;
     for (struct ctm_walker *walker = ctm_hooks.walkers; walker != NULL && error == CTM_OK;
          walker = walker->next) {
@@ -248,10 +258,6 @@ int ctm_hooks_clear_traces(void)
         error = ctm_tracer_clear(&ctm_hooks.tracer);
         allow_bias();
     }
-    for (struct ctm_walker *walker = ctm_hooks.walkers; walker != NULL; walker = walker->next) {
-        /* Maybe the hooks had been taken away, and captures were missed. */
-        walker->sure_depth = 0;
-    }
     ctm_gate_leave(&ctm_hooks.gate, pass);
     if (error < 0) {
         PyErr_NoMemory();
@@ -271,6 +277,7 @@ int ctm_hooks_restore(void)
     enum ctm_pass pass = ctm_hooks_enter();
     uint64_t blocks = ctm_sites_live_blocks(&ctm_hooks.tracer.sites);
     ctm_hooks.tracer.lost += blocks;
+    forget_what_was_seen();
     ctm_gate_leave(&ctm_hooks.gate, pass);
     if (ctm_hooks_clear_traces() < 0 || ctm_chain_join() < 0) {
         return -1;

@@ -99,6 +99,57 @@ static PyObject *raw_detached(PyObject *module, PyObject *args)
     Py_END_ALLOW_THREADS return capsule_of(&job);
 }
 
+/* ---- a thread that Python never saw, by steps ---- */
+
+struct visitor {
+    pthread_t thread;
+    pthread_barrier_t step;
+    PyObject *function;
+    struct job job;
+};
+
+static struct visitor visitor;
+
+static void *visit(void *unused)
+{
+    (void)unused;
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *result = PyObject_CallNoArgs(visitor.function);
+    if (result == NULL) {
+        PyErr_Print();
+    }
+    Py_XDECREF(result);
+    PyGILState_Release(state);
+    pthread_barrier_wait(&visitor.step);
+    pthread_barrier_wait(&visitor.step);
+    return allocate_raw(&visitor.job);
+}
+
+/* visitor_calls(function): a C thread attaches, calls, and gives its thread state back. */
+static PyObject *visitor_calls(PyObject *module, PyObject *function)
+{
+    (void)module;
+    visitor.function = Py_NewRef(function);
+    pthread_barrier_init(&visitor.step, NULL, 2);
+    pthread_create(&visitor.thread, NULL, visit, NULL);
+    Py_BEGIN_ALLOW_THREADS pthread_barrier_wait(&visitor.step);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+/* visitor_allocates(size, count): it allocates raw blocks, and ends. Returns their addresses. */
+static PyObject *visitor_allocates(PyObject *module, PyObject *args)
+{
+    (void)module;
+    if (!PyArg_ParseTuple(args, "nn", &visitor.job.size, &visitor.job.count)) {
+        return NULL;
+    }
+    visitor.job.blocks = calloc(visitor.job.count, sizeof *visitor.job.blocks);
+    Py_BEGIN_ALLOW_THREADS pthread_barrier_wait(&visitor.step);
+    pthread_join(visitor.thread, NULL);
+    Py_END_ALLOW_THREADS Py_CLEAR(visitor.function);
+    return capsule_of(&visitor.job);
+}
+
 /* ---- single calls ---- */
 
 enum domain { RAW, MEM, OBJ };
@@ -399,6 +450,8 @@ static PyMethodDef methods[] = {
     {"raw_beside_unreadable_state", raw_beside_unreadable_state, METH_VARARGS, NULL},
 #endif
     {"raw_detached", raw_detached, METH_VARARGS, NULL},
+    {"visitor_calls", visitor_calls, METH_O, NULL},
+    {"visitor_allocates", visitor_allocates, METH_VARARGS, NULL},
     {"malloc", py_malloc, METH_VARARGS, NULL},
     {"calloc", py_calloc, METH_VARARGS, NULL},
     {"realloc", py_realloc, METH_VARARGS, NULL},

@@ -47,6 +47,40 @@ def test_state_of_another_thread_is_never_read(run: Run) -> None:
     """)
 
 
+@pytest.mark.parametrize("away", ["stopped", "removed"])
+def test_state_that_died_unseen_is_never_read(run: Run, away: str) -> None:
+    """A C thread gives its state back while no hook is there to see it, and allocates later on."""
+    run(
+        f"""
+        import warnings
+        away = {away!r}
+        def visit():
+            t.start(5)
+            seen.append(native.malloc(OBJ, 12_343))
+            if away == "stopped":
+                t.stop()
+            else:
+                native.layer_off()  # as it was before start()
+        seen = []
+        native.layer_on()
+        native.visitor_calls(visit)
+        assert seen
+        if away == "stopped":
+            t.start(5)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                t.get_traced_memory()
+        assert engine._hooks_info()["raw"] == "on top"
+        native.visitor_allocates(12_347, 20)
+        found = traces(12_347)
+        assert len(found) == 20, len(found)
+        assert {{trace[2:] for trace in found}} == {{((("<unknown>", 0),), 1)}}, found[0]
+        """,
+        env={"PYTHONMALLOC": "debug"},  # what is freed is overwritten
+    )
+
+
 DETACHED = """
         import sys, threading
         def deep(n):
