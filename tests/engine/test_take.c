@@ -1,7 +1,6 @@
 /*
  * Snapshots of a tracer against the naive model: each trace with its size, domain and frames, cut
- * to nframe, as often as the model has it. The build compiles the snapshot floor for this test so
- * that it calls the functions here in place of malloc and its kin, and each of them can fail.
+ * to nframe, as often as the model has it. Each allocation of the snapshot floor can fail.
  */
 #include "support.h"
 
@@ -9,55 +8,9 @@
 #include <string.h>
 
 #include "base/platform.h"
+#include "heap.h"
 #include "snapshot/take.h"
 #include "world.h"
-
-void *failing_malloc(size_t size);
-void *failing_calloc(size_t count, size_t size);
-void *failing_realloc(void *old, size_t size);
-void failing_free(void *address);
-
-static struct {
-    size_t until;  /* requests that succeed before one fails; 0: none fails */
-    size_t failed; /* requests that failed */
-    long live;     /* blocks */
-} heap;
-
-static bool must_fail(void)
-{
-    if (heap.until == 0 || --heap.until != 0) {
-        return false;
-    }
-    heap.failed++;
-    return true;
-}
-
-void *failing_malloc(size_t size)
-{
-    void *address = must_fail() ? NULL : malloc(size);
-    heap.live += address != NULL ? 1 : 0;
-    return address;
-}
-
-void *failing_calloc(size_t count, size_t size)
-{
-    void *address = must_fail() ? NULL : calloc(count, size);
-    heap.live += address != NULL ? 1 : 0;
-    return address;
-}
-
-void *failing_realloc(void *old, size_t size)
-{
-    void *address = must_fail() ? NULL : realloc(old, size);
-    heap.live += old == NULL && address != NULL ? 1 : 0;
-    return address;
-}
-
-void failing_free(void *address)
-{
-    heap.live -= address != NULL ? 1 : 0;
-    free(address);
-}
 
 static int take_snapshot(const struct world *w, const struct ctm_take_options *options,
                          struct ctm_snapshot **out)

@@ -1,77 +1,17 @@
 /*
- * Every allocation of the floor fails once. The build compiles the floor for this test so that it
- * calls the functions here in place of malloc and its kin: they count what is live, and make the
- * nth request fail.
+ * Every allocation of the floor fails once.
  */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap.h"
 #include "snapshot/array.h"
 #include "snapshot/diff.h"
 #include "snapshot/filter.h"
 #include "snapshot/merge.h"
 #include "snapshot/tree.h"
 #include "support.h"
-
-void *failing_malloc(size_t size);
-void *failing_calloc(size_t count, size_t size);
-void *failing_realloc(void *old, size_t size);
-void failing_free(void *address);
-
-static struct {
-    unsigned long until;   /* requests that succeed before one fails; 0: none fails */
-    unsigned long failed;  /* requests that failed */
-    unsigned long shrinks; /* of them, those to make a block smaller: nobody needs these */
-    long live;             /* blocks */
-} heap;
-
-static bool must_fail(void)
-{
-    if (heap.until == 0 || --heap.until != 0) {
-        return false;
-    }
-    heap.failed++;
-    return true;
-}
-
-void *failing_malloc(size_t size)
-{
-    if (must_fail()) {
-        return NULL;
-    }
-    void *address = malloc(size);
-    heap.live += address != NULL;
-    return address;
-}
-
-void *failing_calloc(size_t count, size_t size)
-{
-    if (must_fail()) {
-        return NULL;
-    }
-    void *address = calloc(count, size);
-    heap.live += address != NULL;
-    return address;
-}
-
-void *failing_realloc(void *old, size_t size)
-{
-    if (must_fail()) {
-        heap.shrinks += old != NULL && malloc_usable_size(old) >= size;
-        return NULL;
-    }
-    void *address = realloc(old, size);
-    heap.live += old == NULL && address != NULL;
-    return address;
-}
-
-void failing_free(void *address)
-{
-    heap.live -= address != NULL;
-    free(address);
-}
 
 /* Frames enough for each table to grow more than once. */
 enum {
