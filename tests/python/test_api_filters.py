@@ -314,7 +314,7 @@ def test_a_filter_leaves_out_what_the_tracer_keeps() -> None:
         found = snapshot.filter_traces(filters).statistics("filename")
         return sum(s.size for s in found if s.traceback[0].filename.startswith(folder))
 
-    assert all(shown)
+    assert shown[-1]
     assert own_bytes([]) > 0
     assert own_bytes([ours.Filter(False, ours.__file__)]) == 0
 

@@ -195,7 +195,8 @@ def test_no_first_call_is_growth(use: str, tmp_path: Path) -> None:
             return now - before, peak - before
         (first_growth, first_peak), (again, peak_again) = growth(), growth()
         assert first_growth < again + 8192, (first_growth, again)
-        assert first_peak < peak_again + 65536, (first_peak, peak_again)
+        # A file that is read may take a buffer of 128 KiB.
+        assert first_peak < peak_again + 200_000, (first_peak, peak_again)
         churn = t.take_snapshot(at="churn").statistics("filename", True)
         files = [str(statistic.traceback) for statistic in churn]
         assert not [name for name in files if "_bootstrap_external" in name], files
