@@ -1,5 +1,6 @@
 /* What SnapshotTable computes: arguments in, the snapshot floor does the work, objects out. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -385,20 +386,36 @@ static PyObject *named_rows(PyObject *object, PyObject *unused)
     return ctm_table_iterate(table_of(object), CTM_ITERATE_NAMED_ROWS);
 }
 
-PyDoc_STRVAR(stack_ids_doc,
-             "stack_ids($self, /)\n--\n\n"
-             "Return bytes of native uint32_t, one for each row: equal where the stacks are.");
+PyDoc_STRVAR(row_columns_doc,
+             "row_columns($self, /)\n--\n\n"
+             "Return the rows without their frames, (domains, stacks, sizes, counts): bytes of\n"
+             "native uint32_t (domains, stacks: equal where they are the same) or uint64_t (the\n"
+             "others) with an item for each row.");
 
-static PyObject *stack_ids(PyObject *object, PyObject *unused)
+static PyObject *row_columns(PyObject *object, PyObject *unused)
 {
     (void)unused;
     const struct ctm_snapshot *s = table_of(object)->snapshot;
-    const size_t each = sizeof s->rows->stack;
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(s->row_count * each));
-    for (size_t i = 0; bytes != NULL && i < s->row_count; i++) {
-        memcpy(PyBytes_AS_STRING(bytes) + i * each, &s->rows[i].stack, each);
+    const struct {
+        size_t offset;
+        size_t size;
+    } fields[] = {
+        {offsetof(struct ctm_row, domain), sizeof s->rows->domain},
+        {offsetof(struct ctm_row, stack), sizeof s->rows->stack},
+        {offsetof(struct ctm_row, size), sizeof s->rows->size},
+        {offsetof(struct ctm_row, count), sizeof s->rows->count},
+    };
+    PyObject *columns[sizeof fields / sizeof *fields];
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        size_t size = fields[i].size;
+        columns[i] = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(s->row_count * size));
+        for (size_t row = 0; columns[i] != NULL && row < s->row_count; row++) {
+            const char *from = (const char *)&s->rows[row] + fields[i].offset;
+            memcpy(PyBytes_AS_STRING(columns[i]) + row * size, from, size);
+        }
     }
-    return bytes;
+    /* What is NULL with an exception fails the whole. */
+    return Py_BuildValue("(NNNN)", columns[0], columns[1], columns[2], columns[3]);
 }
 
 PyDoc_STRVAR(domains_doc,
@@ -528,7 +545,7 @@ PyMethodDef ctm_table_methods[] = {
     {"select", select_rows, METH_O, select_doc},
     {"rows", rows, METH_NOARGS, rows_doc},
     {"named_rows", named_rows, METH_NOARGS, named_rows_doc},
-    {"stack_ids", stack_ids, METH_NOARGS, stack_ids_doc},
+    {"row_columns", row_columns, METH_NOARGS, row_columns_doc},
     {"domains", domains, METH_NOARGS, domains_doc},
     {"stack_count", stack_count, METH_NOARGS, stack_count_doc},
     {"copy", copy, METH_NOARGS, copy_doc},

@@ -68,12 +68,16 @@ def test_numbers_agree_with_top(call: Caller, new: Path) -> None:
     assert [domain["name"] for domain in info["domains"]] == ["python", "numpy", "cykhash"]
 
 
-def test_deep_stacks_are_counted_and_not_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("domains", [[0], [0, 7]])
+def test_deep_stacks_are_counted_and_not_made(tmp_path: Path, domains: list[int]) -> None:
     if tracemalloc.is_tracing() or ctracemalloc.is_tracing():
         pytest.skip("the tests are traced themselves")
     path = tmp_path / "deep.ctm"
     frames = [("a.py", line) for line in range(1500)]
-    traces = [(0, size, tuple(frames[size % 1000 :]), 2000) for size in range(1500)]
+    traces = [
+        (domains[size % len(domains)], size, tuple(frames[size % 1000 :]), 2000)
+        for size in range(1500)
+    ]
     ctracemalloc.Snapshot(traces, 1500).dump(path)
     read = open_content(str(path))
     tracemalloc.start()

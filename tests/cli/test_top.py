@@ -265,3 +265,11 @@ def test_what_a_traceback_has_no_sum_for(call: Caller, new: Path) -> None:
     done = call("top", new, "--by", "traceback", "--cumulative")
     assert done.status == 2
     assert "--cumulative does not go with --by traceback" in done.err
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "1" + "0" * 10])
+def test_a_number_that_no_domain_has(call: Caller, new: Path, number: str) -> None:
+    done = call("top", new, "--domain", number)
+    assert (done.status, done.out) == (2, "")
+    assert f"no domain is called {number!r}" in done.err
+    assert entries(call, new, "--domain", "0" * 5000 + "389047")["size"] == 65536

@@ -182,16 +182,17 @@ def _equal_traces(table: SnapshotTable) -> Iterator[_Row]:
 
 def _sums(table: SnapshotTable) -> Iterator[_Row]:
     """Make a row for each domain and stack; what the table has as sizes are even shares."""
-    ids = memoryview(table.stack_ids()).cast("I")
+    domains, stacks, sizes, counts = table.row_columns()
     sums: dict[tuple[int, int], list[int]] = {}
-    for stack, ((domain, size, *_), count) in zip(ids, table.named_rows(), strict=True):
-        known = sums.setdefault((domain, stack), [0, 0])
+    places = list(zip(memoryview(domains).cast("I"), memoryview(stacks).cast("I"), strict=True))
+    amounts = zip(memoryview(sizes).cast("Q"), memoryview(counts).cast("Q"), strict=True)
+    for place, (size, count) in zip(places, amounts, strict=True):
+        known = sums.setdefault(place, [0, 0])
         known[0] += count
         known[1] += size * count
-    # Once more, rather than to keep all the frames.
     rows: Iterator[Any] = table.named_rows()
-    for stack, ((domain, _, frames, total_nframe), _) in zip(ids, rows, strict=True):
-        found = sums.pop((domain, stack), None)
+    for place, ((domain, _, frames, total_nframe), _) in zip(places, rows, strict=True):
+        found = sums.pop(place, None)
         if found is not None:
             yield _Row(domain, None, found[0], found[1], frames, total_nframe)
 

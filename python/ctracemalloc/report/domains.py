@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from ctracemalloc import Snapshot, domain_name
@@ -20,8 +22,9 @@ def domains_of(text: str) -> set[int]:
     those without a name have their number.
     """
     called = domains_called(text)
-    number = text.removeprefix("domain ")
-    return {int(number)} if not called and number.isascii() and number.isdigit() else called
+    number = re.fullmatch(r"(?:domain )?0*([0-9]{1,10})", text)
+    # Longer ones are of no domain, and may be of more digits than Python reads.
+    return {int(number[1])} if number and not called else called
 
 
 def totals_by_domain(snapshot: Snapshot) -> dict[int, Total]:
@@ -31,8 +34,13 @@ def totals_by_domain(snapshot: Snapshot) -> dict[int, Total]:
     if table is not None and table.domains() == {_PYTHON}:
         return {_PYTHON: total_of(snapshot)}
     sums: dict[int, list[int]] = {}
-    rows = table.rows() if table is not None else ((trace, 1) for trace in traces)
-    for (domain, size, _, _), count in rows:
+    rows: Iterable[tuple[int, int, int]] = ((trace[0], trace[1], 1) for trace in traces)
+    if table is not None:
+        # Without their frames: those of one stack can be more than the file is long.
+        domains, _, sizes, counts = table.row_columns()
+        amounts = memoryview(sizes).cast("Q"), memoryview(counts).cast("Q")
+        rows = zip(memoryview(domains).cast("I"), *amounts, strict=True)
+    for domain, size, count in rows:
         of_domain = sums.setdefault(domain, [0, 0])
         of_domain[0] += size * count
         of_domain[1] += count
