@@ -66,11 +66,6 @@ def root_name(domain: int) -> str:
     return f"[{unicode(domain_name(domain))}]" if domain else ""
 
 
-def plain(items: Iterable[Any], _total: int) -> Iterable[Any]:
-    """Pass items on, and show nothing."""
-    return items
-
-
 def frame_name(frame: Frame) -> str:
     """Name a frame for tools that show a name alone: its function, or its file if that is unknown.
 
