@@ -98,12 +98,6 @@ static inline void ctm_gate_leave_biased(struct ctm_gate *gate)
     atomic_store_explicit(&gate->owner_in, 0, memory_order_release);
 }
 
-static inline enum ctm_pass ctm_gate_enter(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
-{
-    return owner && ctm_gate_enter_biased(gate) ? CTM_PASS_BIASED
-                                                : ctm_gate_enter_slow(gate, owner, seat);
-}
-
 static inline void ctm_gate_leave(struct ctm_gate *gate, enum ctm_pass pass)
 {
     if (pass == CTM_PASS_BIASED) {

@@ -9,7 +9,7 @@ void ctm_hooks_reset_peak(void)
 {
     enum ctm_pass pass = ctm_hooks_enter();
     if (ctm_hooks.tracer.tracing) {
-        ctm_sites_reset_peak(&ctm_hooks.tracer.sites);
+        ctm_sites_new_peak(&ctm_hooks.tracer.sites);
     }
     ctm_gate_leave(&ctm_hooks.gate, pass);
 }

@@ -138,11 +138,6 @@ CTM_COLD void ctm_site_save_slow(struct ctm_sites *sites, uint32_t site)
     sites->away = true;
 }
 
-void ctm_sites_reset_peak(struct ctm_sites *sites)
-{
-    ctm_sites_new_peak(sites);
-}
-
 void ctm_sites_reset_churn(struct ctm_sites *sites)
 {
     for (uint32_t i = 1; i < sites->length; i++) {

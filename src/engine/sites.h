@@ -96,9 +96,6 @@ void ctm_sites_free(struct ctm_sites *sites, uint32_t id);
 /* Give back what arrays and index have too much, while they are to have room for so many. */
 void ctm_sites_shrink(struct ctm_sites *sites, uint32_t room);
 
-/* The current memory becomes the peak. */
-void ctm_sites_reset_peak(struct ctm_sites *sites);
-
 /* Forget what was allocated and reused, live or not. Linear in sites. */
 void ctm_sites_reset_churn(struct ctm_sites *sites);
 

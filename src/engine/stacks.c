@@ -146,17 +146,6 @@ void ctm_stacks_learn_site(struct ctm_stacks *stacks, uint32_t node)
     }
 }
 
-uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node)
-{
-    uint32_t depth = 0;
-    uint32_t at = node;
-    while (!ctm_stacks_is_root(at)) {
-        depth++;
-        at = stacks->nodes[at].parent;
-    }
-    return depth + (at & ~CTM_ROOT_BIT);
-}
-
 void ctm_stacks_use(struct ctm_stacks *stacks, uint32_t node)
 {
     struct ctm_context *used = &stacks->nodes[node];

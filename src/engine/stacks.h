@@ -163,7 +163,4 @@ static inline bool ctm_stacks_is_root(uint32_t parent)
     return (parent & CTM_ROOT_BIT) != 0;
 }
 
-/* Frames of the whole stack that `node` was captured from: walks to the root. */
-uint32_t ctm_stacks_depth(const struct ctm_stacks *stacks, uint32_t node);
-
 #endif

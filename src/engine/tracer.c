@@ -29,11 +29,6 @@ void ctm_tracer_init(struct ctm_tracer *tracer)
     tracer->era = 1;
 }
 
-void ctm_tracer_deinit(struct ctm_tracer *tracer)
-{
-    ctm_tracer_stop(tracer);
-}
-
 /* Names, frame and node that every table has, so that a stack can always be named. */
 static int intern_unknown(struct ctm_tracer *tracer)
 {

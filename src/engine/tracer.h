@@ -84,12 +84,11 @@ struct ctm_tracer {
 
 /* The tables are empty, the tracer does not trace. */
 void ctm_tracer_init(struct ctm_tracer *tracer);
-/* Give all memory back. */
-void ctm_tracer_deinit(struct ctm_tracer *tracer);
 
 /* Begin to trace with empty tables. CTM_ENOMEM: it does not trace, as before. */
 CTM_MUST_CHECK int ctm_tracer_start(struct ctm_tracer *tracer);
-/* Trace no more; forget all traces, keep the counters of what went wrong. */
+/* Trace no more; forget all traces, keep the counters of what went wrong. All memory is given back.
+ */
 void ctm_tracer_stop(struct ctm_tracer *tracer);
 /* Forget all traces and go on. CTM_ENOMEM: it traces no more. */
 CTM_MUST_CHECK int ctm_tracer_clear(struct ctm_tracer *tracer);
@@ -97,6 +96,7 @@ CTM_MUST_CHECK int ctm_tracer_clear(struct ctm_tracer *tracer);
 /* Count churn anew. Linear in sites. */
 void ctm_tracer_reset_churn(struct ctm_tracer *tracer);
 
+/* What was watched at an address is gone: forget the owner there, if there is one. */
 void ctm_tracer_watched_hook(struct ctm_tracer *tracer, uintptr_t address);
 
 /*

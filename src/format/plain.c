@@ -174,16 +174,6 @@ static uint64_t values_inside(const struct ctm_plain_item *item)
     return item->kind == CTM_PLAIN_DICT ? item->count * 2 : item->count;
 }
 
-void ctm_plain_skip(struct ctm_cursor *c)
-{
-    uint64_t due = 1;
-    struct ctm_plain_item item;
-
-    while (due != 0 && ctm_plain_next(c, &item) == NULL) {
-        due += values_inside(&item) - 1;
-    }
-}
-
 /* One list, tuple or dict that is open while a value is checked. */
 struct level {
     uint64_t due;   /* values still to come */
@@ -262,27 +252,4 @@ const char *ctm_plain_check(const uint8_t *bytes, size_t length, size_t *offset)
 const char *ctm_plain_check_dict(const uint8_t *bytes, size_t length, size_t *offset)
 {
     return check_all(bytes, length, true, offset);
-}
-
-bool ctm_plain_find(const uint8_t *dict, size_t length, const char *key, struct ctm_cursor *value)
-{
-    struct ctm_cursor c = ctm_cursor_over(dict, length);
-    struct ctm_plain_item item;
-    size_t key_length = strlen(key);
-
-    if (length == 0 || ctm_plain_next(&c, &item) != NULL) {
-        return false;
-    }
-    for (uint64_t pairs = item.count; pairs != 0; pairs--) {
-        if (ctm_plain_next(&c, &item) != NULL || item.bytes == NULL) {
-            return false;
-        }
-        struct ctm_cursor start = c;
-        ctm_plain_skip(&c);
-        if (item.length == key_length && memcmp(item.bytes, key, key_length) == 0) {
-            *value = (struct ctm_cursor){start.at, c.at};
-            return true;
-        }
-    }
-    return false;
 }

@@ -64,9 +64,6 @@ struct ctm_plain_item {
  */
 CTM_MUST_CHECK const char *ctm_plain_next(struct ctm_cursor *c, struct ctm_plain_item *item);
 
-/* Step over one whole value. The bytes must have passed ctm_plain_check. */
-void ctm_plain_skip(struct ctm_cursor *c);
-
 /*
  * Check that the bytes are exactly one value, nested no deeper than CTM_PLAIN_DEPTH, with hashable
  * keys. Returns NULL, or what is wrong, and in *offset where. Equal keys are not looked for.
@@ -76,11 +73,5 @@ CTM_MUST_CHECK const char *ctm_plain_check(const uint8_t *bytes, size_t length, 
 /* The same, and the value must be a dict whose own keys are all text. */
 CTM_MUST_CHECK const char *ctm_plain_check_dict(const uint8_t *bytes, size_t length,
                                                 size_t *offset);
-
-/*
- * The value of a key in a dict that passed ctm_plain_check_dict: *value is set to its bytes. False
- * if there is none; an empty `dict` (length 0) has no keys.
- */
-bool ctm_plain_find(const uint8_t *dict, size_t length, const char *key, struct ctm_cursor *value);
 
 #endif

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/gate.h"
 #include "engine/tracer.h"
+#include "gate_enter.h"
 
 static struct ctm_gate gate;
 static struct ctm_tracer tracer; /* guarded by the gate */
@@ -79,7 +79,7 @@ static uint32_t node_of(const struct call *call)
 
 static void note_allocated(const void *block, size_t size)
 {
-    enum ctm_pass pass = ctm_gate_enter(&gate, is_main, NULL);
+    enum ctm_pass pass = test_gate_enter(&gate, is_main, NULL);
     if (tracer.tracing) {
         ctm_tracer_allocated_hook(&tracer, (uintptr_t)block, size, node_of(newest_call));
     }
@@ -90,7 +90,7 @@ static void note_allocated(const void *block, size_t size)
 static bool note_freed(const void *block, struct ctm_block *old)
 {
     bool had_trace = false;
-    enum ctm_pass pass = ctm_gate_enter(&gate, is_main, NULL);
+    enum ctm_pass pass = test_gate_enter(&gate, is_main, NULL);
     if (tracer.tracing) {
         had_trace = ctm_tracer_freed_hook(&tracer, (uintptr_t)block, old);
     }
@@ -125,7 +125,7 @@ static void *host_realloc(void *block, size_t size)
         note_allocated(moved, size);
     } else if (had_trace) {
         /* It failed: the block is as it was. (This host never clears the tracer meanwhile.) */
-        enum ctm_pass pass = ctm_gate_enter(&gate, is_main, NULL);
+        enum ctm_pass pass = test_gate_enter(&gate, is_main, NULL);
         ctm_tracer_restored_hook(&tracer, (uintptr_t)block, old);
         ctm_gate_leave(&gate, pass);
     }
@@ -272,7 +272,7 @@ int main(void)
     grow_buffer();
     drop_list(theirs);
 
-    pass = ctm_gate_enter(&gate, is_main, NULL);
+    pass = test_gate_enter(&gate, is_main, NULL);
     print_sites();
     const uint64_t item_bytes = sizeof(struct item) + 10;
     bool right = ctm_sites_current_bytes(&tracer.sites) == 100 * item_bytes &&
@@ -289,6 +289,6 @@ int main(void)
     leave(&call);
     drop_list(ours);
     right = right && ctm_sites_live_blocks(&tracer.sites) == 0;
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
     return right ? 0 : 1;
 }

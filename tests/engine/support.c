@@ -71,3 +71,14 @@ void test_give_back(struct ctm_tracer *tracer)
         } while (tracer->reclaim.pass != CTM_RECLAIM_IDLE);
     }
 }
+
+uint32_t test_stack_depth(const struct ctm_stacks *stacks, uint32_t node)
+{
+    uint32_t depth = 0;
+    uint32_t at = node;
+    while (!ctm_stacks_is_root(at)) {
+        depth++;
+        at = stacks->nodes[at].parent;
+    }
+    return depth + (at & ~CTM_ROOT_BIT);
+}

@@ -29,6 +29,10 @@ bool test_random_percent(struct test_random *random, unsigned percent);
 /* `usual`, or the percentage of it that CTM_TEST_SCALE in the environment says; at least 1. */
 size_t test_rounds(size_t usual);
 
+/* Frames of the whole stack that `node` was captured from: walks to the root. */
+struct ctm_stacks;
+uint32_t test_stack_depth(const struct ctm_stacks *stacks, uint32_t node);
+
 /* Let a tracer give back all that it can. */
 struct ctm_tracer;
 void test_give_back(struct ctm_tracer *tracer);

@@ -103,7 +103,7 @@ static void broken_memory_is_found(void **state)
     poke(&t, piece, sizeof piece, (uintptr_t)piece,
          "arena: a recycled piece is none, or a list has a loop");
     POKE(&t, t.tracing, false, "tracer: it does not trace, but its tables hold something");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_stacks_are_found(void **state)
@@ -137,7 +137,7 @@ static void broken_stacks_are_found(void **state)
     assert_string_equal(ctm_tracer_check(&t), "stacks: a node's users are wrong");
     ctm_stacks_leave(s, 3);
     assert_null(ctm_tracer_check(&t));
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_folded_rows_are_found(void **state)
@@ -155,7 +155,7 @@ static void broken_folded_rows_are_found(void **state)
     POKE(&t, f->files, 2, "folded: the number of lines or files is wrong");
     POKE(&t, f->capacity, 0, "folded: rows without a mapping");
     POKE(&t, f->index.used, 0, "index: the number of entries is wrong");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_sites_are_found(void **state)
@@ -188,7 +188,7 @@ static void broken_sites_are_found(void **state)
     uint32_t saved = t.stacks.nodes[1].site;
     POKE(&t, s->saved[saved].bytes, 1, "sites: the composition of the peak does not add up to it");
     POKE(&t, s->saved[saved].blocks, 0, "sites: bytes at the peak, but no block");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_blocks_are_found(void **state)
@@ -230,7 +230,7 @@ static void broken_blocks_are_found(void **state)
     POKE(&t, wide->site, 1, "wide hash: a block of another domain's site");
     POKE(&t, some_wide(&t, 0, POOL)->size, 1, "wide hash: a block that belongs elsewhere");
     POKE(&t, b->wide.used, 1, "wide hash: the number of entries is wrong");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_edges_are_found(void **state)
@@ -251,7 +251,7 @@ static void broken_edges_are_found(void **state)
     POKE(&t, edge->spot.node, t.stacks.node_length, "edges: one leads to a wrong node");
     POKE(&t, edge->spot.site, t.sites.capacity, "edges: one leads to a site outside the array");
     POKE(&t, t.stacks.edges, (uintptr_t)t.stacks.edges + 16, "edges: without a mapping");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_ghosts_are_found(void **state)
@@ -264,7 +264,7 @@ static void broken_ghosts_are_found(void **state)
     POKE(&t, t.ghosts.sets[0], (uintptr_t)elsewhere, "ghosts: a set without a mapping");
     POKE(&t, t.ghosts.sets[1], (uintptr_t)elsewhere, "ghosts: a set without a mapping");
     POKE(&t, t.ghosts.returned, t.ghosts.made + 1, "ghosts: more came back than was made");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 static void broken_locations_are_found(void **state)
@@ -286,7 +286,7 @@ static void broken_locations_are_found(void **state)
          "locations: an instruction remembers a site outside the array");
     POKE(&t, owner->address, OWNER + 2, "address map: an item is not found, or found twice");
     POKE(&t, t.locations.instructions.used, 0, "address map: the number of items is wrong");
-    ctm_tracer_deinit(&t);
+    ctm_tracer_stop(&t);
 }
 
 int main(void)

@@ -5,13 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/gate.h"
 #include "base/platform.h"
+#include "gate_enter.h"
 #include "sanitizer.h"
 
 static enum ctm_pass pass_seated(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
 {
-    enum ctm_pass pass = ctm_gate_enter(gate, owner, seat);
+    enum ctm_pass pass = test_gate_enter(gate, owner, seat);
     ctm_gate_leave(gate, pass);
     return pass;
 }
@@ -199,7 +199,7 @@ static void *visit(void *context)
 {
     struct visitor *visitor = context;
     atomic_store(&visitor->started, true);
-    enum ctm_pass pass = ctm_gate_enter(visitor->gate, visitor->owner, NULL);
+    enum ctm_pass pass = test_gate_enter(visitor->gate, visitor->owner, NULL);
     atomic_store(&visitor->inside, true);
     ctm_gate_leave(visitor->gate, pass);
     return NULL;
@@ -234,7 +234,7 @@ static void each_waits_for_the_other(void **state)
             allow_bias(&gate, false);
         }
         pthread_t thread;
-        enum ctm_pass pass = ctm_gate_enter(&gate, owner, &seat);
+        enum ctm_pass pass = test_gate_enter(&gate, owner, &seat);
         assert_true(round < 4 || pass == reserved_pass(&gate));
         start_and_see_it_wait(&thread, &visitor);
         ctm_gate_leave(&gate, pass);
@@ -267,7 +267,7 @@ static void who_forbids_the_bias_waits_for_who_is_inside(void **state)
         }
         struct visitor visitor = {.gate = &gate};
         pthread_t thread;
-        enum ctm_pass pass = ctm_gate_enter(&gate, round == 0, &seat);
+        enum ctm_pass pass = test_gate_enter(&gate, round == 0, &seat);
         assert_int_equal(pass, round == 0 ? CTM_PASS_BIASED : CTM_PASS_RESERVED);
         assert_int_equal(pthread_create(&thread, NULL, stop_biasing, &visitor), 0);
         while (!atomic_load(&visitor.started)) {

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/gate.h"
+#include "gate_enter.h"
 #include "sanitizer.h"
 
 enum {
@@ -63,7 +63,7 @@ static void inside(struct shared *shared, enum ctm_pass pass)
 
 static void pass_through(struct worker *worker, bool owner)
 {
-    enum ctm_pass pass = ctm_gate_enter(&worker->shared->gate, owner, &worker->seat);
+    enum ctm_pass pass = test_gate_enter(&worker->shared->gate, owner, &worker->seat);
     inside(worker->shared, pass);
     ctm_gate_leave(&worker->shared->gate, pass);
     worker->entries++;

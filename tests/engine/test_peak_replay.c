@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/gate.h"
+#include "gate_enter.h"
 #include "world.h"
 
 enum { STACKS = 14, PLACES = 300, FEW = 40 };
@@ -225,7 +225,7 @@ static void step(struct actor *actor)
         ctm_tracer_reused_hook(tracer, address, scene->nodes[stack]);
     } else if (kind < 992) {
         (void)note(actor, RESET, place);
-        ctm_sites_reset_peak(&tracer->sites);
+        ctm_sites_new_peak(&tracer->sites);
     } else {
         look(actor);
     }
@@ -234,7 +234,7 @@ static void step(struct actor *actor)
 static void run_burst(struct actor *actor, size_t steps)
 {
     for (size_t i = 0; i < steps; i++) {
-        enum ctm_pass pass = ctm_gate_enter(&actor->scene->gate, actor->owner, &actor->seat);
+        enum ctm_pass pass = test_gate_enter(&actor->scene->gate, actor->owner, &actor->seat);
         step(actor);
         ctm_gate_leave(&actor->scene->gate, pass);
     }
@@ -394,7 +394,7 @@ static void run_scene(bool bias)
     replay_all(&scene);
     assert_int_equal(scene.tracer.dropped, 0);
     assert_int_equal(scene.tracer.missed_frees, 0);
-    ctm_tracer_deinit(&scene.tracer);
+    ctm_tracer_stop(&scene.tracer);
     free(scene.events);
     free(scene.answers);
 }

@@ -159,7 +159,7 @@ static void a_service_keeps_what_is_live(void **state)
     uint32_t peak = stacks->nodes[node_of(&tracer, "peak.py", 8)].site;
     assert_int_equal(ctm_site_live_bytes(&tracer.sites.items[live]), 100);
     assert_int_equal(ctm_site_peak_bytes(&tracer.sites, peak), 100000);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 enum { LEAST = 1000 };
@@ -219,7 +219,7 @@ static void what_comes_back_is_kept(void **state)
         assert_int_equal(pass_through(&tracer, "deep.py", lines), 0);
     }
     check(&tracer);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* However many come back, the tables hold no more than four times what they held at first, and what
@@ -236,7 +236,7 @@ static void patience_has_an_end(void **state)
     }
     assert_int_equal(tracer.reclaim.patience, 4);
     check(&tracer);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* When what is made is new again, as much is given back as before. */
@@ -258,7 +258,7 @@ static void patience_is_lost_on_what_is_new(void **state)
     assert_int_equal(tracer.reclaim.patience, 1);
     assert_true(tracer.stacks.node_index.used < LEAST * 3 / 2);
     check(&tracer);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 static void churn_is_folded_into_line_then_file_then_one_row(void **state)
@@ -271,7 +271,7 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 1 << 20, node_of(&tracer, "live.py", 7));
     churn(&tracer, "a.py", 1, 8);
     churn(&tracer, "a.py", 2, 8);
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     reclaim(&tracer);
     assert_int_equal(churn_of(&tracer, "a.py", 1), 1);
     assert_int_equal(churn_of(&tracer, "a.py", 2), 1);
@@ -279,17 +279,17 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     /* Again: into the same two. */
     churn(&tracer, "a.py", 1, 8);
     churn(&tracer, "a.py", 3, 8);
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     reclaim(&tracer);
     assert_int_equal(churn_of(&tracer, "a.py", 1), 2);
     assert_int_equal(churn_of(&tracer, "a.py", 3), 0);
     assert_int_equal(churn_of(&tracer, "a.py", 0), 1);
     assert_false(tracer.folded.exact);
     churn(&tracer, "b.py", 1, 8);
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     reclaim(&tracer);
     churn(&tracer, "c.py", 1, 8);
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     reclaim(&tracer);
     assert_int_equal(churn_of(&tracer, "b.py", 0), 1);
     assert_int_equal(churn_of(&tracer, "c.py", UINT32_MAX), 0);
@@ -297,11 +297,11 @@ static void churn_is_folded_into_line_then_file_then_one_row(void **state)
     assert_int_equal(churn_of(&tracer, NULL, UINT32_MAX), 7);
     /* Without churn, nothing of it is left. */
     ctm_tracer_reset_churn(&tracer);
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     reclaim(&tracer);
     assert_true(tracer.folded.exact);
     assert_int_equal(tracer.stacks.node_index.used, 3); /* unknown, main.py, live.py */
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 static void what_was_at_the_peak_stays_until_the_next(void **state)
@@ -318,7 +318,7 @@ static void what_was_at_the_peak_stays_until_the_next(void **state)
     ctm_tracer_allocated_hook(&tracer, BLOCK, 200, node_of(&tracer, "b.py", 1));
     reclaim(&tracer);
     assert_int_equal(tracer.stacks.nodes[node_of(&tracer, "a.py", 1)].site, CTM_NO_SITE);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 static void instructions_are_remembered_under_new_ids(void **state)
@@ -343,7 +343,7 @@ static void instructions_are_remembered_under_new_ids(void **state)
     const struct ctm_location *idle = ctm_locations_find(&tracer.locations, 0x1001);
     assert_int_equal(idle->parent, CTM_NO_CONTEXT);
     assert_int_equal(idle->frame, frame_of(&tracer, "idle.py", 3));
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* The node is kept for its child, the site that it had is not. */
@@ -359,7 +359,7 @@ static void remembered_sites_are_forgotten_with_them(void **state)
     ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 8, caller);
     assert_true(ctm_tracer_freed_hook(&tracer, BLOCK + 64, &old));
     ctm_tracer_reset_churn(&tracer);
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     uint32_t nodes[] = {live, caller};
     for (uintptr_t i = 0; i < 2; i++) {
         assert_true(ctm_tracer_knows_spot(&tracer, remember(&tracer, 0x1000 + i, nodes[i])));
@@ -371,7 +371,7 @@ static void remembered_sites_are_forgotten_with_them(void **state)
     assert_int_equal(siteless->spot.node, caller);
     assert_int_equal(siteless->spot.site, CTM_NO_SITE);
     assert_false(ctm_tracer_knows_spot(&tracer, siteless->spot));
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* What an edge leads to is asked for again, so that nodes in use are seen to be. */
@@ -391,7 +391,7 @@ static void edges_are_forgotten_once_sites_are_gone(void **state)
     assert_true(ctm_tracer_knows_spot(&tracer, edge->spot));
     reclaim(&tracer);
     assert_true(edge->key != key);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* Steps, until the one that begins `pass`. */
@@ -428,7 +428,7 @@ static void the_stack_in_hand_is_kept(void **state)
     assert_int_equal(node_of(&tracer, "b.py", 2), domain_node);
     uint32_t site = ctm_sites_find(&tracer.sites, 5, domain_node);
     assert_int_equal(ctm_site_live_bytes(&tracer.sites.items[site]), 50);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* What an instruction remembers is right at any time, whenever it began to remember it. */
@@ -453,7 +453,7 @@ static void instructions_may_remember_in_the_middle(void **state)
         } while (tracer.reclaim.pass == pass && tracer.locations.instructions.used < 100);
         test_give_back(&tracer);
         check(&tracer);
-        ctm_tracer_deinit(&tracer);
+        ctm_tracer_stop(&tracer);
     }
 }
 
@@ -474,7 +474,7 @@ static void threads_forget_when_nodes_are_given_back(void **state)
     }
     assert_int_equal(tracer.reclaim.pass, CTM_RECLAIM_NODES);
     assert_true(ctm_stacks_is_free_node(&tracer.stacks, node));
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* A call visits so many entries for itself, and as many for each node that was made. */
@@ -506,7 +506,7 @@ static void a_step_is_small(void **state)
     }
     assert_true(steps > LINES / PACE);
     assert_true(tracer.reclaim.sites >= LINES - 1);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 static void churn_may_be_counted_anew_in_the_middle(void **state)
@@ -521,7 +521,7 @@ static void churn_may_be_counted_anew_in_the_middle(void **state)
         for (uint32_t line = 1; line <= LINES; line++) {
             churn(&tracer, "a.py", line, 8);
         }
-        ctm_sites_reset_peak(&tracer.sites);
+        ctm_sites_new_peak(&tracer.sites);
         reclaim(&tracer);
         while ((int)tracer.reclaim.pass != pass) {
             ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
@@ -531,7 +531,7 @@ static void churn_may_be_counted_anew_in_the_middle(void **state)
         reclaim(&tracer);
         check(&tracer);
     }
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* A long chain of callers whose ids are in no order goes in one cycle. */
@@ -559,7 +559,7 @@ static void callers_go_with_what_they_called(void **state)
     ctm_tracer_allocated_hook(&tracer, BLOCK, 8, top);
     reclaim(&tracer);
     assert_int_equal(tracer.stacks.node_index.used, kept + 1);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* When less lives than before, the tables become smaller. */
@@ -578,7 +578,7 @@ static void tables_become_smaller(void **state)
         struct ctm_block old;
         assert_true(ctm_tracer_freed_hook(&tracer, BLOCK + 4096 * i, &old));
     }
-    ctm_sites_reset_peak(&tracer.sites);
+    ctm_sites_new_peak(&tracer.sites);
     struct ctm_block_hash hash = tracer.blocks.hash;
     tracer.reclaim.least = 0;
     reclaim(&tracer);
@@ -586,7 +586,7 @@ static void tables_become_smaller(void **state)
                                           CTM_ARENA_CHUNK + 2 * sizeof(struct ctm_leaf));
     assert_true(tracer.sites.capacity <= 512 && tracer.stacks.node_capacity <= 2048);
     assert_true(tracer.stacks.frame_capacity <= 2048);
-    ctm_tracer_deinit(&tracer);
+    ctm_tracer_stop(&tracer);
 }
 
 /* Whatever is refused, the tables stay whole and the sums right. */
@@ -608,7 +608,7 @@ static void without_memory_less_is_given_back(void **state)
         assert_int_equal(churn_of(&tracer, NULL, UINT32_MAX), 3000);
         reclaim(&tracer);
         assert_int_equal(churn_of(&tracer, NULL, UINT32_MAX), 3000);
-        ctm_tracer_deinit(&tracer);
+        ctm_tracer_stop(&tracer);
     }
 }
 

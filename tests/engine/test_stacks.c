@@ -95,9 +95,9 @@ static void the_depth_counts_what_was_left_out(void **state)
         assert_true(ctm_stacks_is_root(root));
         uint32_t node = child_of(&f.stacks, root, frame);
         assert_false(ctm_stacks_is_root(node));
-        assert_int_equal(ctm_stacks_depth(&f.stacks, node), (uint64_t)left_out[i] + 1);
+        assert_int_equal(test_stack_depth(&f.stacks, node), (uint64_t)left_out[i] + 1);
         node = child_of(&f.stacks, node, frame);
-        assert_int_equal(ctm_stacks_depth(&f.stacks, node), (uint64_t)left_out[i] + 2);
+        assert_int_equal(test_stack_depth(&f.stacks, node), (uint64_t)left_out[i] + 2);
     }
     ctm_pages_deinit(&f.pages);
 }
@@ -115,7 +115,7 @@ static void deep_and_wide_trees_are_found_again(void **state)
             node = child_of(&f.stacks, node, frame);
             assert_int_equal(node, depth);
         }
-        assert_int_equal(ctm_stacks_depth(&f.stacks, node), DEEP);
+        assert_int_equal(test_stack_depth(&f.stacks, node), DEEP);
         for (uint32_t line = 1; line <= WIDE; line++) {
             uint32_t wide = frame_of(&f.stacks, 2, 2, line);
             assert_int_equal(wide, line);
@@ -180,7 +180,7 @@ static void a_refusal_loses_nothing(void **state)
             }
             assert_int_equal(child_of(&f.stacks, parent, i), i);
         }
-        assert_int_equal(ctm_stacks_depth(&f.stacks, COUNT - 1), COUNT);
+        assert_int_equal(test_stack_depth(&f.stacks, COUNT - 1), COUNT);
         ctm_pages_deinit(&f.pages);
     }
     assert_true(refused >= 16); /* two arrays and two indexes, each of them grown, and the record */

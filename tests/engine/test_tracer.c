@@ -25,7 +25,7 @@ static void open_fixture(struct fixture *f)
 static void close_fixture(struct fixture *f)
 {
     assert_null(ctm_tracer_check(&f->tracer));
-    ctm_tracer_deinit(&f->tracer);
+    ctm_tracer_stop(&f->tracer);
     assert_null(ctm_tracer_check(&f->tracer));
 }
 
@@ -64,7 +64,7 @@ static void a_started_tracer_knows_the_unknown(void **state)
     assert_int_equal(frame->name, 0);
     assert_int_equal(t->names.items[frame->file].length, strlen("<unknown>"));
     assert_memory_equal(t->names.items[frame->file].bytes, "<unknown>", strlen("<unknown>"));
-    assert_int_equal(ctm_stacks_depth(&t->stacks, CTM_UNKNOWN_NODE), 1);
+    assert_int_equal(test_stack_depth(&t->stacks, CTM_UNKNOWN_NODE), 1);
     ctm_tracer_allocated_hook(&f.tracer, BLOCK, 10, CTM_UNKNOWN_NODE);
     assert_int_equal(ctm_site_live_bytes(site_of(t, CTM_UNKNOWN_NODE)), 10);
     close_fixture(&f);

@@ -104,7 +104,7 @@ static void compare_stack(const struct world *w, uint32_t stack)
     const struct ctm_stacks *stacks = &w->tracer.stacks;
     const struct ctm_names *names = &w->tracer.names;
     uint32_t node = w->nodes[stack];
-    assert_int_equal(ctm_stacks_depth(stacks, node), world_total(stack));
+    assert_int_equal(test_stack_depth(stacks, node), world_total(stack));
     for (uint32_t age = 0; age < world_depth(stack); age++) {
         assert_true(node < stacks->node_length);
         const struct ctm_location_frame *frame = &stacks->frames[stacks->nodes[node].frame];
@@ -143,7 +143,7 @@ void world_open(struct world *w, uint32_t stack_count)
 
 void world_close(struct world *w)
 {
-    ctm_tracer_deinit(&w->tracer);
+    ctm_tracer_stop(&w->tracer);
     assert_int_equal(w->tracer.pages.mapped, 0);
     free(w->places);
     free(w->nodes);
@@ -367,7 +367,7 @@ void world_stop(struct world *w)
 
 void world_reset_peak(struct world *w)
 {
-    ctm_sites_reset_peak(&w->tracer.sites);
+    ctm_sites_new_peak(&w->tracer.sites);
     copy_peak(w);
     compare_counters(w);
 }

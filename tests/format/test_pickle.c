@@ -5,7 +5,7 @@
 #include "alloc.h"
 #include "format/pickle.h"
 #include "format/pickle_parse.h"
-#include "format/plain.h"
+#include "plain_walk.h"
 #include "unit.h"
 
 /*
@@ -74,11 +74,10 @@ static void reads_a_dump(void **state)
     assert_frame(t, second.node, "a.py", 1);
     assert_int_equal(t->nodes[second.node].parent, CTM_NO_NODE);
 
-    struct ctm_cursor value;
+    struct ctm_cursor value = {0};
     struct ctm_plain_item item;
     assert_int_equal(metadata.about.length, 0);
-    assert_true(
-        ctm_plain_find(metadata.attributes.bytes, metadata.attributes.length, "note", &value));
+    assert_true(plain_find(metadata.attributes.bytes, metadata.attributes.length, "note", &value));
     assert_null(ctm_plain_next(&value, &item));
     assert_int_equal(item.kind, CTM_PLAIN_LIST);
     assert_int_equal(item.count, 2);
@@ -148,10 +147,10 @@ static const char old_dump[] = "\x80\x02"
 
 static struct ctm_plain_item find_attribute(const struct ctm_metadata *metadata, const char *name)
 {
-    struct ctm_cursor value;
+    struct ctm_cursor value = {0};
     struct ctm_plain_item item;
     const struct ctm_buffer *dict = &metadata->attributes;
-    assert_true(ctm_plain_find(dict->bytes, dict->length, name, &value));
+    assert_true(plain_find(dict->bytes, dict->length, name, &value));
     assert_null(ctm_plain_next(&value, &item));
     return item;
 }
