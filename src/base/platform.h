@@ -1,8 +1,8 @@
 /*
  * What the engine asks of the operating system, and nothing else.
  *
- * No function here calls malloc or knows Python, so that each may be called inside an allocator
- * hook. One implementation per system, chosen by the build.
+ * No function here knows Python, and none but ctm_os_at_fork calls malloc, so that each other one
+ * may be called inside an allocator hook. One implementation per system, chosen by the build.
  */
 #ifndef CTM_BASE_PLATFORM_H
 #define CTM_BASE_PLATFORM_H
@@ -51,7 +51,7 @@ bool ctm_os_barrier_init(void);
  */
 void ctm_os_barrier(void);
 
-/* As pthread_atfork: 0, or an error number. */
+/* As pthread_atfork: 0, or an error number. It may call malloc: not inside a hook. */
 CTM_MUST_CHECK int ctm_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
 /* Let another thread run. */

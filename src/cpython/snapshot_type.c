@@ -240,7 +240,7 @@ static PyObject *table_subscript(PyObject *object, PyObject *key)
 static PyObject *table_iter(PyObject *object)
 {
     struct ctm_table_object *self = (struct ctm_table_object *)object;
-    return need_blocks(self) < 0 ? NULL : ctm_table_iterate(self, false);
+    return need_blocks(self) < 0 ? NULL : ctm_table_iterate(self, CTM_ITERATE_TRACES);
 }
 
 /* What traces must have to equal one: nothing else is made into tuples to be compared. */

@@ -46,12 +46,18 @@ size_t ctm_hooks_tracer_memory(void)
 
 uint64_t ctm_hooks_dropped(void)
 {
-    return ctm_hooks.tracer.dropped;
+    enum ctm_pass pass = ctm_hooks_enter();
+    uint64_t dropped = ctm_hooks.tracer.dropped;
+    ctm_gate_leave(&ctm_hooks.gate, pass);
+    return dropped;
 }
 
 uint64_t ctm_hooks_lost(void)
 {
-    return ctm_hooks.tracer.lost;
+    enum ctm_pass pass = ctm_hooks_enter();
+    uint64_t lost = ctm_hooks.tracer.lost;
+    ctm_gate_leave(&ctm_hooks.gate, pass);
+    return lost;
 }
 
 struct ctm_hooks_info ctm_hooks_info(void)

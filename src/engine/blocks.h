@@ -166,7 +166,7 @@ static inline struct ctm_page *ctm_blocks_page(const struct ctm_blocks *blocks, 
 }
 
 /* Put on record that the page of an address under 2^48, in a leaf that is there, is in use. */
-static inline void ctm_blocks_use_page(const struct ctm_blocks *blocks, uintptr_t address)
+static inline void ctm_blocks_use_page(struct ctm_blocks *blocks, uintptr_t address)
 {
     struct ctm_leaf *leaf = blocks->leaves[ctm_blocks_leaf_number(address)];
     size_t group = ((uint64_t)address >> CTM_PAGE_BITS) % (1u << CTM_LEAF_BITS) / CTM_GROUP_PAGES;
@@ -218,8 +218,8 @@ static inline void ctm_page_fill(struct ctm_page *page, uint32_t slot, uint64_t 
 }
 
 /* Note a block where nothing but an entry must be written. False: ctm_blocks_put is needed. */
-static inline bool ctm_blocks_put_dense(const struct ctm_blocks *blocks, uintptr_t address,
-                                        uint64_t size, uint32_t site)
+static inline bool ctm_blocks_put_dense(struct ctm_blocks *blocks, uintptr_t address, uint64_t size,
+                                        uint32_t site)
 {
     struct ctm_page *page = ctm_blocks_page(blocks, address);
     if (CTM_UNLIKELY(page == NULL || page->grain != ctm_grain_of(size) || page->hashed != 0)) {

@@ -17,7 +17,6 @@ static int fail_memory(struct ctm_pickle_machine *m)
     return ctm_file_fail(m->error, CTM_ENOMEM, 0, "no memory for the pickle");
 }
 
-/* A name for a message: what is not plain ASCII, or too long, is left out. */
 void ctm_pickle_copy_name(char *out, size_t size, const uint8_t *bytes, size_t length)
 {
     size_t used = 0;
