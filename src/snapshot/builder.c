@@ -333,7 +333,7 @@ int ctm_builder_finish(struct ctm_builder *b, const struct ctm_info *info,
         ctm_builder_free(b);
         return status;
     }
-    status = ctm_snapshot_take(store, b->rows, b->row_count, b->trace_count, info, out);
+    status = ctm_snapshot_adopt(store, b->rows, b->row_count, b->trace_count, info, out);
     free(b);
     return status;
 }

@@ -157,8 +157,8 @@ static int take_kept(const struct work *w, struct ctm_snapshot **out)
             rows[filled++] = s->rows[i];
         }
     }
-    return ctm_snapshot_take(ctm_store_ref(ctm_store_of(s)), rows, count, trace_count, &s->info,
-                             out);
+    return ctm_snapshot_adopt(ctm_store_ref(ctm_store_of(s)), rows, count, trace_count, &s->info,
+                              out);
 }
 
 int ctm_filter(struct ctm_snapshot *s, const struct ctm_filter *filters, size_t filter_count,

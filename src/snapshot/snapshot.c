@@ -21,7 +21,7 @@ struct box {
     atomic_size_t references;
 };
 
-/* Snapshots are made by ctm_snapshot_take alone, so each lies in a box. */
+/* Snapshots are made by ctm_snapshot_adopt alone, so each lies in a box. */
 static struct box *box_of(struct ctm_snapshot *s)
 {
     return (struct box *)s;
@@ -92,8 +92,8 @@ struct ctm_store *ctm_store_of(const struct ctm_snapshot *s)
     return ((const struct box *)s)->store;
 }
 
-int ctm_snapshot_take(struct ctm_store *store, struct ctm_row *rows, size_t row_count,
-                      uint64_t trace_count, const struct ctm_info *info, struct ctm_snapshot **out)
+int ctm_snapshot_adopt(struct ctm_store *store, struct ctm_row *rows, size_t row_count,
+                       uint64_t trace_count, const struct ctm_info *info, struct ctm_snapshot **out)
 {
     struct box *box = malloc(sizeof *box);
     if (box == NULL) {
@@ -151,8 +151,8 @@ int ctm_snapshot_with_rows(struct ctm_snapshot *s, const struct ctm_row *rows, s
     if (row_count != 0) {
         memcpy(copy, rows, row_count * sizeof *copy);
     }
-    return ctm_snapshot_take(ctm_store_ref(ctm_store_of(s)), copy, row_count, trace_count, &s->info,
-                             out);
+    return ctm_snapshot_adopt(ctm_store_ref(ctm_store_of(s)), copy, row_count, trace_count,
+                              &s->info, out);
 }
 
 size_t ctm_snapshot_memory(const struct ctm_snapshot *s)

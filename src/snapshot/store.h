@@ -35,8 +35,8 @@ struct ctm_store *ctm_store_of(const struct ctm_snapshot *s);
  * A snapshot over `store` that takes `rows` over, with one reference. `trace_count` is the sum of
  * their counts. The store's reference and the rows are consumed, also on failure (CTM_ENOMEM).
  */
-CTM_MUST_CHECK int ctm_snapshot_take(struct ctm_store *store, struct ctm_row *rows,
-                                     size_t row_count, uint64_t trace_count,
-                                     const struct ctm_info *info, struct ctm_snapshot **out);
+CTM_MUST_CHECK int ctm_snapshot_adopt(struct ctm_store *store, struct ctm_row *rows,
+                                      size_t row_count, uint64_t trace_count,
+                                      const struct ctm_info *info, struct ctm_snapshot **out);
 
 #endif
