@@ -20,7 +20,7 @@ static int name_of(struct ctm_tracer *tracer, PyObject *str, uint32_t fallback, 
         *id = fallback;
         return CTM_OK;
     }
-    struct ctm_text text;
+    struct ctm_text_piece text;
     int error = ctm_text_from_str_hook(str, &tracer->pages, &text);
     if (error < 0) {
         return error;

@@ -209,7 +209,7 @@ static inline bool remembers(const struct ctm_walker *walker, uint32_t level)
     return level - walker->low < walker->high - walker->low;
 }
 
-static inline struct ctm_place *place_at(const struct ctm_walker *walker, uint32_t level)
+static inline struct ctm_frame_place *place_at(const struct ctm_walker *walker, uint32_t level)
 {
     return &walker->places[level & walker->mask];
 }
@@ -223,17 +223,17 @@ static inline struct ctm_level *level_at(const struct ctm_walker *walker, uint32
  * What is remembered of a level, those below it being in one row from there down. A level that lies
  * past the ring's end stands a second time behind it, so that no depth has a row in two pieces.
  */
-static inline struct ctm_place *row_from(const struct ctm_walker *walker, uint32_t level)
+static inline struct ctm_frame_place *row_from(const struct ctm_walker *walker, uint32_t level)
 {
-    struct ctm_place *place = place_at(walker, level);
+    struct ctm_frame_place *place = place_at(walker, level);
     return CTM_LIKELY(level <= walker->mask) ? place : place + walker->mask + 1;
 }
 
 static inline void set_place(struct ctm_walker *walker, uint32_t level, const ctm_frame *frame,
                              uintptr_t instruction)
 {
-    struct ctm_place *place = place_at(walker, level);
-    *place = (struct ctm_place){frame, instruction};
+    struct ctm_frame_place *place = place_at(walker, level);
+    *place = (struct ctm_frame_place){frame, instruction};
     if (CTM_UNLIKELY(level > walker->mask)) {
         place[walker->mask + 1] = *place;
     }
@@ -287,7 +287,7 @@ static inline bool is_called_by(const ctm_frame *frame, const ctm_frame *caller)
 }
 
 /* Whether `callee` was called by what is remembered at `place`. */
-static inline bool is_under(const ctm_frame *callee, const struct ctm_place *place)
+static inline bool is_under(const ctm_frame *callee, const struct ctm_frame_place *place)
 {
     return is_called_by(callee, place->frame) &&
            CTM_LIKELY(place->instruction == ctm_frame_instruction(place->frame));
@@ -296,12 +296,14 @@ static inline bool is_under(const ctm_frame *callee, const struct ctm_place *pla
 /* Whether the callers of `callee` are as remembered at `place` and below, over two and four levels.
  * Loads through the remembered pointer once it is verified, not through the one just read: then the
  * loads of many levels run at the same time. */
-static CTM_ALWAYS_INLINE bool are_2_under(const ctm_frame *callee, const struct ctm_place *place)
+static CTM_ALWAYS_INLINE bool are_2_under(const ctm_frame *callee,
+                                          const struct ctm_frame_place *place)
 {
     return is_under(callee, place) && is_under(place->frame, place - 1);
 }
 
-static CTM_ALWAYS_INLINE bool are_4_under(const ctm_frame *callee, const struct ctm_place *place)
+static CTM_ALWAYS_INLINE bool are_4_under(const ctm_frame *callee,
+                                          const struct ctm_frame_place *place)
 {
     return are_2_under(callee, place) && are_2_under(place[-1].frame, place - 2);
 }
@@ -312,7 +314,7 @@ static inline const ctm_frame *skip_unchanged(const struct ctm_walker *walker, u
                                               const ctm_frame *frame, uint32_t *level)
 {
     uint32_t left = *level - stop;
-    const struct ctm_place *place = row_from(walker, *level - 1);
+    const struct ctm_frame_place *place = row_from(walker, *level - 1);
     /* Several levels a turn, since the end of a loop costs as much as half a level. */
     for (; left >= 4 && are_4_under(frame, place); left -= 4) {
         frame = place[-3].frame;
@@ -336,7 +338,7 @@ static inline const ctm_frame *replace_frames(struct ctm_walker *walker, uint32_
 {
     while (*level > stop) {
         const ctm_frame *caller = frame->previous;
-        const struct ctm_place *place = place_at(walker, *level - 1);
+        const struct ctm_frame_place *place = place_at(walker, *level - 1);
         if (caller == NULL || caller == place->frame ||
             place->instruction != ctm_frame_instruction(caller) || ctm_frame_is_hidden(caller)) {
             break;
@@ -540,7 +542,7 @@ capture_elsewhere(struct ctm_walker *walker, struct ctm_tracer *tracer,
 static CTM_NOINLINE const struct ctm_spot *
 capture_from(struct ctm_walker *walker, struct ctm_tracer *tracer,
              const struct ctm_capture_options *options, const ctm_frame *newest,
-             const ctm_frame *frame, const struct ctm_place *place)
+             const ctm_frame *frame, const struct ctm_frame_place *place)
 {
     uint32_t depth = walker->aim.depth;
     uint32_t level = depth - 1 - (uint32_t)(walker->aim.newest - place);
@@ -550,7 +552,7 @@ capture_from(struct ctm_walker *walker, struct ctm_tracer *tracer,
 /* Whether all callers that were aimed at are as remembered, *frame being the newest of all. *frame
  * and *place become those of the oldest, or of one above those that are not. */
 static CTM_ALWAYS_INLINE bool are_as_aimed(const struct ctm_aim *aim, const ctm_frame **frame,
-                                           const struct ctm_place **place)
+                                           const struct ctm_frame_place **place)
 {
     if ((aim->count & 1) != 0) {
         if (!is_under(*frame, *place)) {
@@ -586,7 +588,7 @@ const struct ctm_spot *ctm_capture_window_hook(struct ctm_walker *walker, struct
         return capture_elsewhere(walker, tracer, options, newest, location, depth);
     }
     const ctm_frame *frame = newest;
-    const struct ctm_place *place = walker->aim.newest;
+    const struct ctm_frame_place *place = walker->aim.newest;
     if (CTM_UNLIKELY(!are_as_aimed(&walker->aim, &frame, &place)) ||
         (walker->aim.whole && CTM_UNLIKELY(frame->previous != walker->below))) {
         return capture_from(walker, tracer, options, newest, frame, place);
@@ -670,7 +672,7 @@ void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nfra
 
 static size_t rings_size(uint32_t mask)
 {
-    return ((size_t)mask + 1) * (2 * sizeof(struct ctm_place) + sizeof(struct ctm_level));
+    return ((size_t)mask + 1) * (2 * sizeof(struct ctm_frame_place) + sizeof(struct ctm_level));
 }
 
 int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
@@ -685,7 +687,7 @@ int ctm_walker_init(struct ctm_walker *walker, struct ctm_pages *pages,
     while (mask < window) {
         mask = mask * 2 + 1;
     }
-    struct ctm_place *places = ctm_pages_map(pages, rings_size(mask));
+    struct ctm_frame_place *places = ctm_pages_map(pages, rings_size(mask));
     if (places == NULL) {
         return CTM_ENOMEM;
     }

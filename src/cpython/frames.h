@@ -36,7 +36,7 @@ struct ctm_capture_options {
 
 /* One level of a remembered stack, in two halves: what every capture verifies, and what is known of
  * it. */
-struct ctm_place {
+struct ctm_frame_place {
     const void *frame;
     uintptr_t instruction;
 };
@@ -49,21 +49,21 @@ struct ctm_level {
 /* What a capture at a depth verifies: worked out once for all captures there that find nothing
  * changed. */
 struct ctm_aim {
-    const struct ctm_place *newest; /* of the callers, which lie below in one row */
-    const struct ctm_place *end;    /* below the last */
-    uint32_t count;                 /* of them */
-    uint32_t depth;                 /* of the stack; 0: all this is void */
-    uint32_t parent;                /* of the newest frame's node */
-    bool whole;                     /* the last is the oldest of all */
+    const struct ctm_frame_place *newest; /* of the callers, which lie below in one row */
+    const struct ctm_frame_place *end;    /* below the last */
+    uint32_t count;                       /* of them */
+    uint32_t depth;                       /* of the stack; 0: all this is void */
+    uint32_t parent;                      /* of the newest frame's node */
+    bool whole;                           /* the last is the oldest of all */
 };
 
 struct ctm_walker {
     struct ctm_walker *next; /* in the list of all walkers */
     struct ctm_walker *next_unused;
-    struct ctm_place *places; /* a ring, twice; level 0 is the oldest frame of the thread */
-    struct ctm_level *levels; /* a ring of the same length, in the same mapping */
-    uint32_t mask;            /* of a ring */
-    uint32_t low;             /* levels [low, high) are remembered, nodes rooted at low */
+    struct ctm_frame_place *places; /* a ring, twice; level 0 is the oldest frame of the thread */
+    struct ctm_level *levels;       /* a ring of the same length, in the same mapping */
+    uint32_t mask;                  /* of a ring */
+    uint32_t low;                   /* levels [low, high) are remembered, nodes rooted at low */
     uint32_t high;
     struct ctm_aim aim;
     uint64_t generation; /* of the tracer, when they were */

@@ -33,13 +33,13 @@ static char *encode(char *out, Py_UCS4 c)
     return out;
 }
 
-int ctm_text_from_str_hook(PyObject *str, struct ctm_pages *pages, struct ctm_text *text)
+int ctm_text_from_str_hook(PyObject *str, struct ctm_pages *pages, struct ctm_text_piece *text)
 {
     const void *data = PyUnicode_DATA(str);
     int kind = (int)PyUnicode_KIND(str);
     Py_ssize_t length = PyUnicode_GET_LENGTH(str);
     if (PyUnicode_IS_ASCII(str)) {
-        *text = (struct ctm_text){.bytes = data, .length = (size_t)length};
+        *text = (struct ctm_text_piece){.bytes = data, .length = (size_t)length};
         return CTM_OK;
     }
     size_t bytes = encoded_length(data, kind, length);
@@ -51,11 +51,11 @@ int ctm_text_from_str_hook(PyObject *str, struct ctm_pages *pages, struct ctm_te
     for (Py_ssize_t i = 0; i < length; i++) {
         out = encode(out, PyUnicode_READ(kind, data, i));
     }
-    *text = (struct ctm_text){.bytes = copy, .length = bytes, .mapped = bytes};
+    *text = (struct ctm_text_piece){.bytes = copy, .length = bytes, .mapped = bytes};
     return CTM_OK;
 }
 
-void ctm_text_release(struct ctm_text *text, struct ctm_pages *pages)
+void ctm_text_release(struct ctm_text_piece *text, struct ctm_pages *pages)
 {
     if (text->mapped != 0) {
         ctm_pages_unmap(pages, (void *)(uintptr_t)text->bytes, text->mapped);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,6 @@ _VERSION_CONDITION = re.compile(
 )
 _BUILD_CORE = re.compile(r"\bPy_BUILD_CORE(?:_\w+)?\b")
 _MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:root|work)/[\w.]")
-
 VERSION_CONDITIONS_STAND_IN = {
     "src/cpython/compat.h",
     "src/cpython/frames.c",
@@ -33,6 +33,8 @@ MACHINE_PATH_ALLOWED_IN = {"tools/pythons.sh"}
 """It names root's home inside the chroot that it makes itself."""
 
 NOT_OURS = {"build", "dist", "demo-out", "__pycache__"}
+
+_TAG = re.compile(r"\b(?:struct|union|enum) (\w+)\s*\{")
 
 
 def files_with(
@@ -95,6 +97,29 @@ def test_only_captures_are_built_as_part_of_the_core() -> None:
     assert set(files_with(_BUILD_CORE, FLOORS)) == BUILD_CORE_STANDS_IN
     for path in REPO.glob("**/meson.build"):
         assert not _BUILD_CORE.search(path.read_text(encoding="utf-8")), path
+
+
+def tags(text: str) -> list[str]:
+    """List the tags of the structs, unions and enums that a C text defines."""
+    return _TAG.findall(without_comments(text))
+
+
+def test_a_tag_has_one_definition() -> None:
+    """What has no prefix is of one file alone, and may be called as something of another is."""
+    defined = Counter[str]()
+    for floor in FLOORS:
+        for path in sources(floor, ".c", ".h"):
+            found = tags(path.read_text(encoding="utf-8"))
+            if path.suffix == ".h":
+                assert [tag for tag in found if not tag.startswith("ctm_")] == [], path
+            defined.update(tag for tag in found if tag.startswith("ctm_"))
+    assert defined["ctm_snapshot"] == 1
+    assert [tag for tag, count in defined.items() if count != 1] == []
+
+
+def test_tags_are_found() -> None:
+    text = "struct a {\n int x; };\n/* enum b { */ enum c\n{ X };\nstruct d e = {1};\nunion f {}"
+    assert tags(text) == ["a", "c", "f"]
 
 
 def test_no_file_names_a_path_of_some_machine() -> None:
