@@ -367,3 +367,35 @@ def test_exit_functions_of_the_program_come_first(env: Environment, tmp_path: Pa
     done = env.run("-m", "ctracemalloc", "run", "--top", "1", "-o", out, program)
     assert done.stdout == "late\n"
     assert "late.py:4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "count"), [(["-o", "out.ctm"], 1), (["-o", "%p.ctm", "--follow-children"], 21)]
+)
+def test_a_child_that_was_just_forked_is_terminated(
+    env: Environment, tmp_path: Path, options: list[str], count: int
+) -> None:
+    """Whenever the signal comes, and if other threads fork; with files of its own or without."""
+    code = (
+        "import os, signal, threading, time\n"
+        "def fork():\n"
+        "    for _ in range(10):\n"
+        "        pid = os.fork()\n"
+        "        if pid == 0:\n"
+        "            time.sleep(60)\n"
+        "            os._exit(1)\n"
+        "        os.kill(pid, signal.SIGTERM)\n"
+        "        statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "statuses = []\n"
+        "other = threading.Thread(target=fork)\n"
+        "other.start()\n"
+        "fork()\n"
+        "other.join()\n"
+        "print(set(statuses), signal.pthread_sigmask(signal.SIG_BLOCK, ()), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "time.sleep(60)\n"
+    )
+    run = ("-W", "ignore", "-m", "ctracemalloc", "run", "--every", "1", "--top", "0", *options)
+    done = env.run(*run, "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "{-15} set()\n"), done.stderr
+    assert len(list(tmp_path.glob("*.ctm"))) == count

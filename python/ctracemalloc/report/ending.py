@@ -19,6 +19,7 @@ import signal
 import sys
 
 import ctracemalloc
+from ctracemalloc.live.forking import HeldSignal
 from ctracemalloc.live.process import resident
 from ctracemalloc.live.say import count_of, reason, say
 
@@ -71,7 +72,14 @@ class Ending:
         atexit.register(self._on_exit)
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._on_signal)
-        os.register_at_fork(after_in_child=self._on_fork)
+        held = HeldSignal(signal.SIGTERM)
+        os.register_at_fork(
+            before=lambda: held.hold() if self._is_armed() else None,
+            after_in_parent=held.release,
+            after_in_child=self._on_fork,
+        )
+        # When it is clear what the signal does in the child.
+        os.register_at_fork(after_in_child=held.release)
 
     def _on_exit(self) -> None:
         if not self._is_due():
@@ -129,10 +137,13 @@ class Ending:
 
     def _disarm_signal(self) -> bool:
         """Give SIGTERM its default action back if it is still ours; tell whether it was."""
-        if signal.getsignal(signal.SIGTERM) != self._on_signal:
+        if not self._is_armed():
             return False
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return True
+
+    def _is_armed(self) -> bool:
+        return signal.getsignal(signal.SIGTERM) == self._on_signal
 
     def _is_due(self) -> bool:
         return not self._is_done and self._target.is_ours()
