@@ -74,7 +74,7 @@ class Tree(_NodeSequence):
 
     The root stands for all traces. Below it are the oldest frames of the stacks, below each frame
     what it called; inverted, the newest frames and below each what called it. A node is made when
-    it is looked at; `columns()` has the numbers of all without any.
+    it is looked at; `columns()` has the numbers of all without any. `Snapshot.tree()` makes it.
     """
 
     def __init__(self, table: SnapshotTable, by: str = "lineno", inverted: bool = False) -> None:

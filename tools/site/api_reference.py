@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Final
 
 import ctracemalloc
+from ctracemalloc._tree import TreeColumns
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 STUBS: Final = Path(__file__).resolve().parents[2] / "python" / "ctracemalloc" / "_engine.pyi"
@@ -65,6 +66,10 @@ IMPORTED: Final = (
     "pickle",
     "total_ordering",
 )
+# Nobody constructs these: methods give them.
+GIVEN: Final = ("Tree", "TreeNode")
+# Modules whose names for types the annotations have.
+TYPED: Final = ("_model", "_snapshot")
 # Attributes that are set in __init__ have no docstring.
 ATTRIBUTES: Final = {
     "BaseFilter.inclusive": "Whether what matches is kept, or left out.",
@@ -183,7 +188,8 @@ def attribute_text(kind: type, name: str) -> str:
 def class_lines(name: str, kind: type) -> Iterator[str]:
     """Describe a class."""
     init = vars(kind).get("__init__")
-    parameters = signature(init, is_method=True) if isinstance(init, FunctionType) else ""
+    is_constructed = isinstance(init, FunctionType) and name not in GIVEN
+    parameters = signature(init, is_method=True) if is_constructed else ""
     yield from code(f"class {name}{parameters.removesuffix(' -> None')}")
     yield text_of(kind, name)
     found = dict(members(kind))
@@ -207,6 +213,36 @@ def class_lines(name: str, kind: type) -> Iterator[str]:
             yield text_of(function, f"{name}.{method}")
 
 
+def names_of_types() -> dict[str, str]:
+    """Give the definitions of the names for types, each after those that it is made of."""
+    found = {}
+    for module in TYPED:
+        source = (STUBS.parent / f"{module}.py").read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)]) if re.fullmatch(r"[A-Z]\w+", name):
+                    found[name] = ast.unparse(node)
+    return found
+
+
+def type_lines(page: str) -> Iterator[str]:
+    """Say what the names for types are that a page has."""
+    definitions = names_of_types()
+    wanted = [name for name in definitions if re.search(rf"\b{name}\b", page)]
+    for name in wanted:
+        wanted += [
+            other
+            for other in definitions
+            if other not in wanted and re.search(rf"\b{other}\b", definitions[name])
+        ]
+    yield "Annotations have these names. No module exports them."
+    yield from ("", "```python")
+    yield from (definitions[name] for name in definitions if name in wanted)
+    yield from ("```", "", "`SnapshotTable` is what holds the traces of a snapshot, in C.", "")
+    yield "#### TreeColumns"
+    yield from ("", text_of(TreeColumns, "TreeColumns"), "")
+
+
 def reference() -> str:
     """Give the text of the page."""
     described = {name for names in GROUPS.values() for name in names}
@@ -224,6 +260,7 @@ def reference() -> str:
             else:
                 lines += [*code(name + signature(thing)), text_of(thing, name)]
             lines.append("")
+    lines += ["## Types", "", *type_lines("\n".join(lines))]
     imported = ", ".join(f"`{name}`" for name in IMPORTED)
     lines += [
         "## What the standard library's module shows as well",
