@@ -2,10 +2,11 @@
 #include "cpython/snapshot_type.h"
 
 struct table_iterator {
-    PyObject_HEAD struct ctm_table_object *table; /* NULL when all is done */
-    PyObject *trace;                              /* of the row `at`; NULL: not made yet */
-    size_t at;                                    /* index of a row */
-    uint64_t left; /* traces of that row that were not handed out yet */
+    PyObject_HEAD
+    struct ctm_table_object *table; /* NULL when all is done */
+    PyObject *trace;                /* of the row `at`; NULL: not made yet */
+    size_t at;                      /* index of a row */
+    uint64_t left;                  /* traces of that row that were not handed out yet */
     enum ctm_iterate over;
 };
 

@@ -15,8 +15,9 @@ extern PyType_Spec ctm_table_spec;
 extern PyType_Spec ctm_table_iterator_spec;
 
 struct ctm_table_object {
-    PyObject_HEAD struct ctm_snapshot *snapshot; /* one reference */
-    struct ctm_tuples *tuples; /* shared by tables that were made from each other */
+    PyObject_HEAD
+    struct ctm_snapshot *snapshot; /* one reference */
+    struct ctm_tuples *tuples;     /* shared by tables that were made from each other */
     PyObject *about; /* bytes: what a file said of the traced program, as it said it; or NULL */
     uint64_t *ends;  /* by row, the index after its last trace; NULL: not made, or not needed */
 };

@@ -5,7 +5,8 @@
 
 /* Of both types. An attribute that is NULL is not set. */
 struct stat_object {
-    PyObject_HEAD PyObject *traceback;
+    PyObject_HEAD
+    PyObject *traceback;
     PyObject *size;
     PyObject *count;
     PyObject *size_diff;

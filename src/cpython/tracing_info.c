@@ -110,7 +110,8 @@ int ctm_hooks_snapshot(enum ctm_kind kind, struct ctm_snapshot **out)
     ctm_gate_leave(&ctm_hooks.gate, pass);
     if (moment != NULL) {
         /* The moment is over: other threads need not wait for the rest. */
-        Py_BEGIN_ALLOW_THREADS error = ctm_moment_snapshot(moment, out);
+        Py_BEGIN_ALLOW_THREADS
+        error = ctm_moment_snapshot(moment, out);
         Py_END_ALLOW_THREADS
     }
     return error;

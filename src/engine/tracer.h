@@ -75,10 +75,10 @@ struct ctm_tracer {
     uint64_t generation;
     uint64_t era; /* counts the times that the tables were emptied */
     struct ctm_reclaim reclaim;
-    uintptr_t
-        handed_over;  /* the block last disowned, if it made the peak, until a report; else 0 */
-    uint64_t dropped; /* traces that there was no memory for, since start */
-    uint64_t lost;    /* traces thrown away because hooks had been taken away, since start */
+    /* The block last disowned, if it made the peak, until a report; else 0. */
+    uintptr_t handed_over;
+    uint64_t dropped;      /* traces that there was no memory for, since start */
+    uint64_t lost;         /* traces thrown away because hooks had been taken away, since start */
     uint64_t missed_frees; /* blocks whose address was handed out again without a free */
 };
 

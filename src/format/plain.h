@@ -1,17 +1,21 @@
+/* clang-format off */
 /*
  * Plain data as bytes: None, bool, int of any size, float, text, bytes, list, tuple, dict.
  *
  * A value is one tag byte and what the tag says:
  *
- *     N F T    None, False, True
- *     i        varint length, then two's complement, lowest byte first, as short as can be; 0 has
- * none f        8 bytes, IEEE 754, little-endian s        varint length, then generalized UTF-8 b
- * varint length, then the bytes l t      varint count, then as many values d        varint count,
- * then as many pairs of key and value
+ *     N F T    nothing: None, False, True
+ *     i        varint length; two's complement, lowest byte first, no byte too many: 0 has none
+ *     f        8 bytes: IEEE 754 binary64, little-endian
+ *     s        varint length; generalized UTF-8
+ *     b        varint length; the bytes
+ *     l t      varint count; as many values
+ *     d        varint count; as many pairs of key and value
  *
  * Writing and reading go value by value, without recursion and without knowing any Python: the
  * caller follows the nesting by the counts that it wrote or was given.
  */
+/* clang-format on */
 #ifndef CTM_FORMAT_PLAIN_H
 #define CTM_FORMAT_PLAIN_H
 

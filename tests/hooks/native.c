@@ -95,8 +95,10 @@ static PyObject *raw_detached(PyObject *module, PyObject *args)
         return NULL;
     }
     job.blocks = calloc(job.count, sizeof *job.blocks);
-    Py_BEGIN_ALLOW_THREADS allocate_raw(&job);
-    Py_END_ALLOW_THREADS return capsule_of(&job);
+    Py_BEGIN_ALLOW_THREADS
+    allocate_raw(&job);
+    Py_END_ALLOW_THREADS
+    return capsule_of(&job);
 }
 
 /* ---- a thread that Python never saw, by steps ---- */
@@ -132,8 +134,10 @@ static PyObject *visitor_calls(PyObject *module, PyObject *function)
     visitor.function = Py_NewRef(function);
     pthread_barrier_init(&visitor.step, NULL, 2);
     pthread_create(&visitor.thread, NULL, visit, NULL);
-    Py_BEGIN_ALLOW_THREADS pthread_barrier_wait(&visitor.step);
-    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS
+    pthread_barrier_wait(&visitor.step);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
 }
 
 /* visitor_allocates(size, count): it allocates raw blocks, and ends. Returns their addresses. */
@@ -144,9 +148,11 @@ static PyObject *visitor_allocates(PyObject *module, PyObject *args)
         return NULL;
     }
     visitor.job.blocks = calloc(visitor.job.count, sizeof *visitor.job.blocks);
-    Py_BEGIN_ALLOW_THREADS pthread_barrier_wait(&visitor.step);
+    Py_BEGIN_ALLOW_THREADS
+    pthread_barrier_wait(&visitor.step);
     pthread_join(visitor.thread, NULL);
-    Py_END_ALLOW_THREADS Py_CLEAR(visitor.function);
+    Py_END_ALLOW_THREADS
+    Py_CLEAR(visitor.function);
     return capsule_of(&visitor.job);
 }
 
