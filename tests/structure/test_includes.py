@@ -41,7 +41,9 @@ def imported_modules(path: Path, text: str) -> list[tuple[str, bool]]:
     """List what a file of our package imports of it: the name, and whether later than itself."""
     package = ["ctracemalloc", *path.relative_to(PACKAGE).parent.parts]
     tree = ast.parse(text)
-    later = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) or is_typing(node)]
+    later = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) or is_typing(node)
+    ]
     imported_later = {id(inner) for outer in later for inner in ast.walk(outer)}
     found: list[tuple[str, bool]] = []
     for node in ast.walk(tree):
