@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, usable
+from children import ask, run_benchmark, usable
 from configs import Config
 from document import publish, table
 from loads import LOADS, Load
@@ -99,27 +99,23 @@ def _section(load: Load, own: Figures, theirs: Figures | None) -> str:
     return f"{load.label}:\n\n{table(header, _rows(own, theirs))}\n"
 
 
-def main() -> int:
+def main() -> None:
     """Does what the command line says."""
     options = _parser().parse_args()
     configs = usable(options.python, [Config("ours-1"), Config("stdlib-1")])
     sections = []
-    try:
-        for name in options.loads:
-            figures: list[Figures | None] = []
-            for config in configs:
-                rounds = options.rounds if config.tool == "ours" else 1
-                skip = config.tool == "stdlib" and (options.alone or name in OURS_ALONE)
-                arguments = [config.name, name, str(rounds)]
-                figures.append(
-                    None if skip else ask(options.python, WORKER, arguments, timeout=TIMEOUT)
-                )
-            own, theirs = figures
-            assert own is not None
-            sections.append(_section(LOADS[name], own, theirs))
-    except ChildError as error:
-        print(f"run.py: {error}", file=sys.stderr)
-        return 1
+    for name in options.loads:
+        figures: list[Figures | None] = []
+        for config in configs:
+            rounds = options.rounds if config.tool == "ours" else 1
+            skip = config.tool == "stdlib" and (options.alone or name in OURS_ALONE)
+            arguments = [config.name, name, str(rounds)]
+            figures.append(
+                None if skip else ask(options.python, WORKER, arguments, timeout=TIMEOUT)
+            )
+        own, theirs = figures
+        assert own is not None
+        sections.append(_section(LOADS[name], own, theirs))
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     text = (
         f"{about}\n- load average {os.getloadavg()[0]:.1f}; processor time, but for the pause; "
@@ -127,8 +123,7 @@ def main() -> int:
         f"{'; without stdlib' if options.alone else ', one of stdlib'}\n\n" + "\n".join(sections)
     )
     publish(text, "analysis", options.into)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(main)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,14 @@ from configs import Config
 
 class ChildError(Exception):
     """A measured process did not end well."""
+
+
+def run_benchmark(main: Callable[[], None]) -> None:
+    """Runs what the command line says; status 1 if a measured process did not end well."""
+    try:
+        main()
+    except ChildError as error:
+        sys.exit(f"run.py: {error}")
 
 
 @contextmanager

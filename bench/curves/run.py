@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, usable
+from children import ask, run_benchmark, usable
 from configs import BASE, Config
 from document import publish, table
 from options import add_configs, add_into, add_python, choose, make_parser, pin
@@ -86,21 +86,16 @@ def _report(times: Times, situations: list[str], configs: list[Config]) -> str:
     return table(header, rows, names=2)
 
 
-def main() -> int:
+def main() -> None:
     """Does what the command line says."""
     options = _parser().parse_args()
     configs = usable(options.python, options.config)
     pin(options.cpu)
-    try:
-        times = _measure(options.python, options.situations, configs, options.rounds)
-    except ChildError as error:
-        print(f"run.py: {error}", file=sys.stderr)
-        return 1
+    times = _measure(options.python, options.situations, configs, options.rounds)
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     text = f"{about}\n\n{_report(times, options.situations, configs)}\n"
     publish(text, "curves", options.into)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(main)

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, usable
+from children import ask, run_benchmark, usable
 from configs import BASE, Config
 from document import publish, table
 from loops import KINDS
@@ -91,25 +91,20 @@ def _report(times: Times, loops: list[str], sizes: list[int], configs: list[Conf
     return table(["loop", "bytes", "no tracing, us", *(c.label for c in others)], rows)
 
 
-def main() -> int:
+def main() -> None:
     """Does what the command line says."""
     options = _parser().parse_args()
     configs = usable(options.python, options.config)
     pin(options.cpu)
     load = os.getloadavg()[0]
-    try:
-        times = _measure(options)
-    except ChildError as error:
-        print(f"run.py: {error}", file=sys.stderr)
-        return 1
+    times = _measure(options)
     about = machine.lines(machine.describe(options.python, ["ctracemalloc", "numpy"]))
     text = (
         f"{about}\n- load average {load:.1f} at the start; {options.rounds} rounds, medians\n\n"
         f"{_report(times, options.loops, options.sizes, configs)}\n"
     )
     publish(text, "domains", options.into)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(main)

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, usable
+from children import ask, run_benchmark, usable
 from configs import BASE, Config
 from document import publish, table
 from options import add_configs, add_into, add_python, make_parser
@@ -90,20 +90,15 @@ def _report(figures: Figures, configs: list[Config]) -> str:
     return table(header, rows, names=2)
 
 
-def main() -> int:
+def main() -> None:
     """Does what the command line says."""
     options = _parser().parse_args()
     configs = usable(options.python, options.config)
-    try:
-        figures = _measure(options.python, configs)
-    except ChildError as error:
-        print(f"run.py: {error}", file=sys.stderr)
-        return 1
+    figures = _measure(options.python, configs)
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     text = f"{about}\n\nBytes a block:\n\n{_report(figures, configs)}\n"
     publish(text, "memory", options.into)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(main)

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "common"))
 
 import machine
-from children import ChildError, ask, usable
+from children import ask, run_benchmark, usable
 from document import publish, table
 from options import add_configs, add_into, add_python, make_parser
 
@@ -25,7 +25,7 @@ DEFAULT_CONFIGS = "ours-1,ours-25"
 TIMEOUT = 3600
 
 
-def main() -> int:
+def main() -> None:
     """Does what the command line says."""
     parser = make_parser(__doc__)
     add = parser.add_argument
@@ -36,27 +36,20 @@ def main() -> int:
     options = parser.parse_args()
     configs = usable(options.python, options.config)
     rows = []
-    try:
-        for config in configs:
-            arguments = [config.name, str(HOURS), str(options.requests)]
-            figures = ask(options.python, WORKER, arguments, timeout=TIMEOUT)
-            last = 0
-            for hour in SHOWN:
-                sizes = [
-                    f"{figures[kind][hour - 1] / 2**20:.1f}" for kind in ("resident", "tracer")
-                ]
-                slowest = f"{max(figures['slowest'][last:hour]) / 1e6:.1f}"
-                rows.append([config.label if last == 0 else "", str(hour), *sizes, slowest])
-                last = hour
-    except ChildError as error:
-        print(f"run.py: {error}", file=sys.stderr)
-        return 1
+    for config in configs:
+        arguments = [config.name, str(HOURS), str(options.requests)]
+        figures = ask(options.python, WORKER, arguments, timeout=TIMEOUT)
+        last = 0
+        for hour in SHOWN:
+            sizes = [f"{figures[kind][hour - 1] / 2**20:.1f}" for kind in ("resident", "tracer")]
+            slowest = f"{max(figures['slowest'][last:hour]) / 1e6:.1f}"
+            rows.append([config.label if last == 0 else "", str(hour), *sizes, slowest])
+            last = hour
     about = machine.lines(machine.describe(options.python, ["ctracemalloc"]))
     header = ["configuration", "hour", "resident, MiB", "tracer, MiB", "slowest request, ms"]
     text = f"{about}\n\n{table(header, rows, names=1)}\n"
     publish(text, "service", options.into)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_benchmark(main)
