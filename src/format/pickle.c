@@ -1,5 +1,6 @@
 #include "format/pickle.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +29,15 @@ static int fail(struct reader *r, const char *what)
 
 static int fail_trace(struct reader *r, const char *what, const struct ctm_pickle_value *value)
 {
-    return ctm_file_fail(r->error, CTM_EFORMAT, 0, "trace %llu: %s, not %s",
-                         (unsigned long long)r->index, what, ctm_pickle_kind_name(value));
+    return ctm_file_fail(r->error, CTM_EFORMAT, 0, "trace %" PRIu64 ": %s, not %s", r->index, what,
+                         ctm_pickle_kind_name(value));
 }
 
 static int fail_length(struct reader *r, const char *what, const struct ctm_pickle_value *value)
 {
-    return ctm_file_fail(r->error, CTM_EFORMAT, 0, "trace %llu: %s, not one of length %llu",
-                         (unsigned long long)r->index, what,
-                         (unsigned long long)r->pickle.nodes[value->node].length);
+    return ctm_file_fail(r->error, CTM_EFORMAT, 0,
+                         "trace %" PRIu64 ": %s, not one of length %" PRIu32, r->index, what,
+                         r->pickle.nodes[value->node].length);
 }
 
 static int fail_attribute(struct reader *r, const char *what)
@@ -65,8 +66,8 @@ static int get_number(struct reader *r, const struct ctm_pickle_value *value, ui
         return fail_trace(r, what, value);
     }
     if (value->number < 0 || (uint64_t)value->number > most) {
-        return ctm_file_fail(r->error, CTM_EFORMAT, 0, "trace %llu: %s, not %lld",
-                             (unsigned long long)r->index, what, (long long)value->number);
+        return ctm_file_fail(r->error, CTM_EFORMAT, 0, "trace %" PRIu64 ": %s, not %" PRId64,
+                             r->index, what, value->number);
     }
     *number = (uint64_t)value->number;
     return CTM_OK;
@@ -280,8 +281,8 @@ static int put_value(struct reader *r, struct ctm_buffer *out, const struct ctm_
 {
     if (out->length > r->most) {
         return ctm_file_fail(r->error, CTM_ELIMIT, 0,
-                             "the attributes take more than the limit of %llu bytes",
-                             (unsigned long long)r->most);
+                             "the attributes take more than the limit of %" PRIu64 " bytes",
+                             r->most);
     }
     switch ((enum ctm_pickle_kind)value->kind) {
     case CTM_PICKLE_NONE:
@@ -420,8 +421,8 @@ int ctm_pickle_read(const uint8_t *bytes, size_t length, struct ctm_limits limit
     /* Indices of values are of 32 bits. */
     if (length > limits.file_length || length > UINT32_MAX) {
         return ctm_file_fail(error, CTM_ELIMIT, 0,
-                             "the pickle has %zu bytes, more than the limit of %llu", length,
-                             (unsigned long long)limits.file_length);
+                             "the pickle has %zu bytes, more than the limit of %" PRIu64, length,
+                             limits.file_length);
     }
     int status = ctm_pickle_parse(bytes, length, &r.pickle, error);
     if (status == CTM_OK) {

@@ -1,5 +1,6 @@
 #include "format/pickle_machine.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,8 @@
 int ctm_pickle_fail(struct ctm_pickle_machine *m, const char *what)
 {
     uint64_t offset = (uint64_t)(m->at - m->start);
-    return ctm_file_fail(m->error, CTM_EFORMAT, offset, "byte %llu of the pickle: %s",
-                         (unsigned long long)offset, what);
+    return ctm_file_fail(m->error, CTM_EFORMAT, offset, "byte %" PRIu64 " of the pickle: %s",
+                         offset, what);
 }
 
 static int fail_memory(struct ctm_pickle_machine *m)

@@ -1,5 +1,6 @@
 #include "format/pickle_parse.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,9 +78,10 @@ static int fail_name(struct ctm_pickle_machine *m, const struct ctm_pickle_value
     ctm_pickle_copy_name(module_text, sizeof module_text, module->bytes, module->length);
     ctm_pickle_copy_name(name_text, sizeof name_text, name->bytes, name->length);
     return ctm_file_fail(m->error, CTM_EFORMAT, offset,
-                         "byte %llu of the pickle: it asks for %s.%s, which is not a class of "
+                         "byte %" PRIu64
+                         " of the pickle: it asks for %s.%s, which is not a class of "
                          "tracemalloc's snapshots",
-                         (unsigned long long)offset, module_text, name_text);
+                         offset, module_text, name_text);
 }
 
 /* ---- arguments of instructions ---- */
@@ -433,8 +435,9 @@ static int refuse_opcode(struct ctm_pickle_machine *m)
 {
     uint64_t offset = (uint64_t)(m->at - m->start);
     return ctm_file_fail(m->error, CTM_EFORMAT, offset,
-                         "byte %llu of the pickle: the instruction 0x%02x is in no snapshot's dump",
-                         (unsigned long long)offset, *m->at);
+                         "byte %" PRIu64
+                         " of the pickle: the instruction 0x%02x is in no snapshot's dump",
+                         offset, *m->at);
 }
 
 static int execute_container(struct ctm_pickle_machine *m, enum opcode opcode)
