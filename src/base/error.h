@@ -23,13 +23,14 @@ enum ctm_error {
     } while (0)
 #define CTM_NOINLINE __attribute__((noinline))
 #define CTM_ALWAYS_INLINE inline __attribute__((always_inline))
-/* Of whose insides callers make no use. */
+/* Neither inlined nor looked into: callers are compiled as if they knew nothing of the function's
+ * body, not even that it always returns the same. */
 #ifdef __clang__
 #define CTM_OPAQUE CTM_NOINLINE
 #else
 #define CTM_OPAQUE __attribute__((noipa))
 #endif
-/* Out of the way of what calls it. */
+/* Seldom called: kept apart from hot code, so that it takes none of its cache lines. */
 #define CTM_COLD __attribute__((cold, noinline))
 
 #endif

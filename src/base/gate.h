@@ -49,8 +49,12 @@ struct ctm_gate {
     _Atomic uint32_t owner_in; /* the owner is inside by bias; written by the owner alone */
     /* For whom the gate is reserved; not NULL: it is not biased. Written under `mutex`. */
     _Atomic(struct ctm_seat *) reserved;
-    uint32_t calm; /* the owner's entries by other ways since the last other; guarded by the gate */
-    uint32_t alone; /* entries by mutex of `last` since the last other; under `mutex` */
+    /* How often the owner came in, by mutex or reservation, since a thread did that was not the
+     * owner: at CTM_GATE_CALM the bias comes back. Guarded by the gate. */
+    uint32_t calm;
+    /* How often the thread of `last` came in by mutex since another thread did: from CTM_GATE_ALONE
+     * on the gate may be reserved for it. Both under `mutex`. */
+    uint32_t alone;
     const struct ctm_seat *last;
     struct ctm_seat *inside; /* who is, by reservation; guarded by the gate */
     bool can_bias;           /* the host allows it and the kernel can; under `mutex` */

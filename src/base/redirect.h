@@ -22,7 +22,8 @@ struct ctm_redirect {
 };
 
 struct ctm_redirected {
-    size_t slots;   /* of the calls since: slots that were changed */
+    /* Each is the sum over all calls of ctm_redirect_calls. */
+    size_t slots;   /* slots that were changed */
     size_t refused; /* slots whose page the OS did not let us write */
     size_t symbols; /* symbols that were changed */
 };

@@ -69,7 +69,8 @@ struct ctm_sites {
     uint32_t capacity;
     uint32_t first_free;           /* id of a site to be used again; it knows the next; 0: none */
     struct ctm_index domain_index; /* sites of domains other than 0, by (domain, node) */
-    /* Sites that were found there before, by their nodes; maybe given back since. */
+    /* A cache in front of `domain_index`: by node, modulo its size, the site that was found for it
+     * last, which may have been given back since; 0: none. */
     uint32_t domain_near[CTM_SITES_NEAR];
     uint64_t peak_bytes;
     uint64_t room_bytes; /* that the current memory is below the peak */

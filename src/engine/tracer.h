@@ -113,8 +113,9 @@ CTM_MUST_CHECK int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t dom
 /* Blocks of domain 0. `node` is a stack's node, or CTM_NO_CONTEXT where there was no memory. A host
  * that remembers the sites of nodes, so that a table need not be asked, hands over a spot. */
 
-/* What is seldom needed of the functions below. The second returns the block that was there; its
- * site is CTM_NO_SITE if none was. */
+/* The slow ways of ctm_tracer_allocated_hook and ctm_tracer_freed_hook: for what takes more than
+ * one entry of a page's array. The second returns the block that was there; its site is CTM_NO_SITE
+ * if none was. */
 void ctm_tracer_allocated_slow_hook(struct ctm_tracer *tracer, uintptr_t address, uint64_t size,
                                     uint32_t node);
 struct ctm_block ctm_tracer_freed_slow_hook(struct ctm_tracer *tracer, uintptr_t address);
