@@ -82,13 +82,37 @@ static bool lacks_ref_tracer(void)
     return CTM_HAVE_REF_TRACER && ctm_hooks.options.follow_reuse && !ctm_chain_has_ref_tracer();
 }
 
+/* The record of a tracer that ours comes in front of. NULL with MemoryError. */
+static const struct ctm_next_ref_tracer *next_record(PyRefTracer tracer, void *data)
+{
+    const struct ctm_next_ref_tracer *newest =
+        atomic_load_explicit(&ctm_next_ref_tracers, memory_order_relaxed);
+    for (const struct ctm_next_ref_tracer *next = newest; next != NULL; next = next->older) {
+        if (next->tracer == tracer && next->data == data) {
+            return next;
+        }
+    }
+    /* Kept for ever, as the records of allocators are. */
+    struct ctm_next_ref_tracer *next = malloc(sizeof *next);
+    if (next == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    bool taken = ctm_next_of_registration(data) != NULL;
+    *next = (struct ctm_next_ref_tracer){tracer, data, taken ? (void *)next : data, newest};
+    atomic_store_explicit(&ctm_next_ref_tracers, next, memory_order_release);
+    return next;
+}
+
 static int hook_references(void)
 {
     void *data;
-    PyRefTracer next = PyRefTracer_GetTracer(&data);
-    ctm_hooks.next_ref_data = data;
-    ctm_hooks.next_ref_tracer = next;
-    return PyRefTracer_SetTracer(next == NULL ? ctm_ref_tracer : ctm_ref_tracer_before_next, NULL);
+    PyRefTracer top = PyRefTracer_GetTracer(&data);
+    if (top == NULL) {
+        return PyRefTracer_SetTracer(ctm_ref_tracer, NULL);
+    }
+    const struct ctm_next_ref_tracer *next = next_record(top, data);
+    return next == NULL ? -1 : PyRefTracer_SetTracer(ctm_ref_tracer_before_next, next->key);
 }
 
 bool ctm_chain_is_whole(void)
@@ -115,9 +139,11 @@ void ctm_chain_leave_references(void)
     if (!CTM_HAVE_REF_TRACER || !ctm_chain_has_ref_tracer()) {
         return;
     }
-    if (PyRefTracer_SetTracer(ctm_hooks.next_ref_tracer, ctm_hooks.next_ref_data) < 0) {
+    void *key;
+    bool in_front = PyRefTracer_GetTracer(&key) == ctm_ref_tracer_before_next;
+    const struct ctm_next_ref_tracer *next = in_front ? ctm_next_of_registration(key) : NULL;
+    if (PyRefTracer_SetTracer(next == NULL ? NULL : next->tracer,
+                              next == NULL ? NULL : next->data) < 0) {
         PyErr_WriteUnraisable(NULL);
-        return;
     }
-    ctm_hooks.next_ref_tracer = NULL;
 }

@@ -9,6 +9,8 @@ struct ctm_hooks ctm_hooks = {.options = CTM_START_DEFAULTS};
 
 _Atomic(const PyMemAllocatorEx *) ctm_wrapped[CTM_DOMAINS];
 
+_Atomic(const struct ctm_next_ref_tracer *) ctm_next_ref_tracers;
+
 /* ---- the calling thread ---- */
 
 struct caller {
@@ -471,14 +473,36 @@ int ctm_ref_tracer(PyObject *object, PyRefTracerEvent event, void *data)
     return note_reused((uintptr_t)object - ctm_object_preheader(object));
 }
 
-/* The same where another tool had been told of all births and deaths, and goes on being told; but
- * not of our end, which is its return. */
-int ctm_ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void *data)
+const struct ctm_next_ref_tracer *ctm_next_of_registration(const void *key)
 {
-    if (object != NULL) {
-        (void)ctm_hooks.next_ref_tracer(object, event, ctm_hooks.next_ref_data);
+    const struct ctm_next_ref_tracer *next =
+        atomic_load_explicit(&ctm_next_ref_tracers, memory_order_acquire);
+    while (next != NULL && next->key != key) {
+        next = next->older;
     }
-    return ctm_ref_tracer(object, event, data);
+    return next;
+}
+
+/*
+ * The same where another tool had been told of all births and deaths, and goes on being told; but
+ * not of our end, which is its return. A key that is unknown was read while somebody else came or
+ * went: then nobody else is told.
+ */
+int ctm_ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void *key)
+{
+    const struct ctm_next_ref_tracer *next = ctm_next_of_registration(key);
+    if (next != NULL && object != NULL) {
+        /* An older registration of ours may be behind the other tool: the birth is noted once. */
+        struct ctm_thread_local *self = &ctm_thread_state;
+        uintptr_t last_address = self->last_address;
+        size_t last_size = self->last_size;
+        self->last_address = (uintptr_t)object;
+        self->last_size = 1;
+        (void)next->tracer(object, event, next->data);
+        self->last_address = last_address;
+        self->last_size = last_size;
+    }
+    return ctm_ref_tracer(object, event, NULL);
 }
 
 /* ---- what libraries report ---- */

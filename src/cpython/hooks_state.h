@@ -70,8 +70,6 @@ struct ctm_hooks {
     bool ending;
     PyThreadState *ending_state; /* of the thread that ends it */
     pthread_key_t thread_key;
-    PyRefTracer next_ref_tracer;
-    void *next_ref_data;
 };
 
 extern struct ctm_hooks ctm_hooks;
@@ -83,6 +81,25 @@ static inline const PyMemAllocatorEx *ctm_inner(int domain)
 {
     return atomic_load_explicit(&ctm_wrapped[domain], memory_order_acquire);
 }
+
+/*
+ * A tracer of references that ours is, or was, in front of: read without the gate, never freed or
+ * changed. The interpreter's pair of function and data is read in two steps, too: ours is
+ * registered with the other's data, by which it knows in front of whom it was called, unless an
+ * other's with the same data is among these; then with the address of this.
+ */
+struct ctm_next_ref_tracer {
+    PyRefTracer tracer;
+    void *data;
+    void *key; /* what ours is registered with */
+    const struct ctm_next_ref_tracer *older;
+};
+
+/* The newest; written with the GIL that all importers share. */
+extern _Atomic(const struct ctm_next_ref_tracer *) ctm_next_ref_tracers;
+
+/* Whom a registration of ours with that key is in front of; NULL: of none. */
+const struct ctm_next_ref_tracer *ctm_next_of_registration(const void *key);
 
 static inline struct ctm_seat *ctm_seat_of(const struct ctm_thread_local *self)
 {

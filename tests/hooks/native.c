@@ -436,6 +436,75 @@ static PyObject *ref_tracer_info(PyObject *module, PyObject *unused)
                          wrong_data ? Py_True : Py_False, (Py_ssize_t)removals);
 }
 
+/* Two that hand on what they are told to whom they found. */
+static struct link {
+    PyRefTracer next;
+    void *next_data;
+    size_t births;
+} links[2];
+
+static int count_and_hand_on(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    struct link *link = data;
+    link->births += event == PyRefTracer_CREATE && object != NULL;
+    return link->next == NULL ? 0 : link->next(object, event, link->next_data);
+}
+
+static int hand_on_without_data_0(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    return data != NULL ? -1 : count_and_hand_on(object, event, &links[0]);
+}
+
+static int hand_on_without_data_1(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    return data != NULL ? -1 : count_and_hand_on(object, event, &links[1]);
+}
+
+/* link_on(number, with_data): it comes in front of whoever is there. */
+static PyObject *link_on(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int number;
+    int with_data;
+    if (!PyArg_ParseTuple(args, "ip", &number, &with_data)) {
+        return NULL;
+    }
+    struct link *link = &links[number];
+    link->births = 0;
+    link->next = PyRefTracer_GetTracer(&link->next_data);
+    int result = with_data
+                     ? PyRefTracer_SetTracer(count_and_hand_on, link)
+                     : PyRefTracer_SetTracer(
+                           number == 0 ? hand_on_without_data_0 : hand_on_without_data_1, NULL);
+    return result < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *link_births(PyObject *module, PyObject *number)
+{
+    (void)module;
+    return PyLong_FromSize_t(links[PyLong_AsLong(number)].births);
+}
+
+/* ref_tracer_torn(object): whoever is in place is told of it with the data of somebody else, as by
+ * one who reads the pair while it is written. */
+static PyObject *ref_tracer_torn(PyObject *module, PyObject *object)
+{
+    (void)module;
+    void *data;
+    PyRefTracer tracer = PyRefTracer_GetTracer(&data);
+    return PyLong_FromLong(tracer(object, PyRefTracer_CREATE, &links[1]));
+}
+
+/* What the tracer in place is registered with. */
+static PyObject *ref_tracer_data(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    void *data;
+    (void)PyRefTracer_GetTracer(&data);
+    return PyLong_FromVoidPtr(data);
+}
+
 /* Tell whichever tracer is in place of events that it cannot know. */
 static PyObject *ref_tracer_strange_events(PyObject *module, PyObject *unused)
 {
@@ -474,6 +543,10 @@ static PyMethodDef methods[] = {
     {"ref_tracer_on", ref_tracer_on, METH_NOARGS, NULL},
     {"ref_tracer_off", ref_tracer_off, METH_NOARGS, NULL},
     {"ref_tracer_info", ref_tracer_info, METH_NOARGS, NULL},
+    {"link_on", link_on, METH_VARARGS, NULL},
+    {"link_births", link_births, METH_O, NULL},
+    {"ref_tracer_torn", ref_tracer_torn, METH_O, NULL},
+    {"ref_tracer_data", ref_tracer_data, METH_NOARGS, NULL},
     {"ref_tracer_strange_events", ref_tracer_strange_events, METH_NOARGS, NULL},
 #endif
     {NULL, NULL, 0, NULL},

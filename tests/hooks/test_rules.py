@@ -571,6 +571,99 @@ def test_ref_tracer_of_another_tool(run: Run) -> None:
 
 
 @needs_ref_tracer
+@pytest.mark.parametrize("first", ["nobody", "stdlib", "another"])
+@pytest.mark.parametrize("with_data", [True, False])
+def test_ref_tracers_that_hand_on(run: Run, first: str, with_data: bool) -> None:
+    """Ours in front of another, in front of ours, in front of the first: all are told once."""
+    run(f"""
+        import tracemalloc, warnings
+        warnings.simplefilter("ignore")
+        def told():
+            before = native.link_births(0), native.link_births(1)
+            keep = [float(i) for i in range(10_000)]
+            after = native.link_births(0), native.link_births(1)
+            return [(b - a) // 10_000 for a, b in zip(before, after)]
+        def reused(births):
+            function, count = births.__name__, 0
+            for statistic in t.take_snapshot(at="reuse").statistics("function"):
+                if statistic.traceback[0].name == function:
+                    count += statistic.count
+            return count
+        def again_and_again():
+            for i in range(1000):
+                float("1.5")
+        if {first!r} == "stdlib":
+            tracemalloc.start()
+        elif {first!r} == "another":
+            native.link_on(0, {with_data})
+        expected = [int({first!r} == "another"), 1]
+        t.start()
+        native.link_on(1, {with_data})
+        t.get_traced_memory()  # ours comes back, in front
+        assert engine._hooks_info()["ref_tracer"]
+        assert told() == expected, told()
+        float("2.5")  # a free one, with a trace
+        again_and_again()
+        count = reused(again_and_again)
+        assert 990 < count < 1010, count
+        t.stop()
+        assert not engine._hooks_info()["ref_tracer"]
+        assert told() == expected, told()
+        t.start()
+        assert engine._hooks_info()["ref_tracer"]
+        assert told() == expected, told()
+    """)
+
+
+@needs_ref_tracer
+def test_ref_tracer_keeps_the_data_of_the_next(run: Run) -> None:
+    """A pair of function and data that is read while it is written is harmless."""
+    run("""
+        native.ref_tracer_on()
+        before = native.ref_tracer_data()
+        t.start()
+        assert native.ref_tracer_data() == before != 0
+        native.link_on(1, True)  # whose data ours may be called with
+        native.link_on(0, True)
+        t.get_traced_memory()
+        assert native.ref_tracer_torn(object()) == 0
+        assert not native.ref_tracer_info()[2]
+    """)
+
+
+@needs_ref_tracer
+def test_stop_while_interpreters_have_a_gil_of_their_own(run: Run) -> None:
+    """They tell of births all the while, also those who saw the tracer that is replaced."""
+    run("""
+        import threading, time
+        import _interpreters as interpreters
+        code = "import time\\n" \\
+               "end = time.monotonic() + 2\\n" \\
+               "while time.monotonic() < end:\\n" \\
+               "    [float(i) for i in range(20)], [(i,) for i in range(20)]\\n"
+        ids = [interpreters.create("isolated") for _ in range(2)]
+        failed = []
+        def busy(id):
+            failed.append(interpreters.exec(id, code))
+        threads = [threading.Thread(target=busy, args=(id,)) for id in ids]
+        native.ref_tracer_on()
+        for thread in threads:
+            thread.start()
+        rounds = 0
+        while any(thread.is_alive() for thread in threads):
+            t.start(1 + rounds % 5)
+            time.sleep(0.0002 * (rounds % 5))
+            t.stop()
+            rounds += 1
+        assert failed == [None, None], failed
+        births, in_place, wrong_data, removals = native.ref_tracer_info()
+        assert rounds > 10 and births and in_place and not wrong_data
+        for id in ids:
+            interpreters.destroy(id)
+    """)
+
+
+@needs_ref_tracer
 def test_ref_tracer_ignores_what_it_does_not_know(run: Run) -> None:
     run("""
         t.start()
