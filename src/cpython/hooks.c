@@ -298,14 +298,15 @@ static inline bool passes_through(struct ctm_thread_local *self)
     return false;
 }
 
-static CTM_ALWAYS_INLINE void *hook_malloc(int domain, void *ctx, size_t size)
+static CTM_ALWAYS_INLINE void *hook_malloc(int domain, size_t size)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
+    const PyMemAllocatorEx *inner = ctm_inner(domain);
     if (CTM_UNLIKELY(passes_through(self))) {
-        return ctm_inner(domain)->malloc(ctx, size);
+        return inner->malloc(inner->ctx, size);
     }
     self->inside = true;
-    void *block = ctm_inner(domain)->malloc(ctx, size);
+    void *block = inner->malloc(inner->ctx, size);
     self->inside = false;
     if (CTM_LIKELY(block != NULL)) {
         note_allocated(self, domain, block, size);
@@ -313,14 +314,15 @@ static CTM_ALWAYS_INLINE void *hook_malloc(int domain, void *ctx, size_t size)
     return block;
 }
 
-static CTM_ALWAYS_INLINE void *hook_calloc(int domain, void *ctx, size_t count, size_t size)
+static CTM_ALWAYS_INLINE void *hook_calloc(int domain, size_t count, size_t size)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
+    const PyMemAllocatorEx *inner = ctm_inner(domain);
     if (CTM_UNLIKELY(passes_through(self))) {
-        return ctm_inner(domain)->calloc(ctx, count, size);
+        return inner->calloc(inner->ctx, count, size);
     }
     self->inside = true;
-    void *block = ctm_inner(domain)->calloc(ctx, count, size);
+    void *block = inner->calloc(inner->ctx, count, size);
     self->inside = false;
     if (CTM_LIKELY(block != NULL)) {
         note_allocated(self, domain, block, count * size);
@@ -328,11 +330,12 @@ static CTM_ALWAYS_INLINE void *hook_calloc(int domain, void *ctx, size_t count, 
     return block;
 }
 
-static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *ctx, void *block, size_t size)
+static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *block, size_t size)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
     if (CTM_UNLIKELY(passes_through(self))) {
-        return ctm_inner(domain)->realloc(ctx, block, size);
+        const PyMemAllocatorEx *inner = ctm_inner(domain);
+        return inner->realloc(inner->ctx, block, size);
     }
     /* Before the call: after it another thread may own the old address. */
     struct removed removed;
@@ -341,7 +344,8 @@ static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *ctx, void *block, 
         note_removed(self, domain, block, &removed);
     }
     self->inside = true;
-    void *moved = ctm_inner(domain)->realloc(ctx, block, size);
+    const PyMemAllocatorEx *inner = ctm_inner(domain);
+    void *moved = inner->realloc(inner->ctx, block, size);
     self->inside = false;
     if (CTM_LIKELY(moved != NULL)) {
         note_allocated(self, domain, moved, size);
@@ -363,11 +367,12 @@ static void forget_state(struct ctm_thread_local *self, const void *block)
     }
 }
 
-static CTM_ALWAYS_INLINE void hook_free(int domain, void *ctx, void *block)
+static CTM_ALWAYS_INLINE void hook_free(int domain, void *block)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
     if (CTM_UNLIKELY(passes_through(self)) || block == NULL) {
-        ctm_inner(domain)->free(ctx, block);
+        const PyMemAllocatorEx *inner = ctm_inner(domain);
+        inner->free(inner->ctx, block);
         return;
     }
     if (CTM_ONE_ATTACHED_STATE && domain == 0) {
@@ -375,25 +380,33 @@ static CTM_ALWAYS_INLINE void hook_free(int domain, void *ctx, void *block)
     }
     note_freed(self, domain, block);
     /* No flag: what the wrapped allocator frees in turn has no trace. */
-    ctm_inner(domain)->free(ctx, block);
+    const PyMemAllocatorEx *inner = ctm_inner(domain);
+    inner->free(inner->ctx, block);
 }
 
+/* The ctx that comes is not handed on: another tool may have put back a registration of ours from
+ * when we wrapped somebody else, and who reads the pair while it is written has one of another's.
+ */
 #define DEFINE_HOOKS(name, domain)                                                                 \
     static void *name##_malloc(void *ctx, size_t size)                                             \
     {                                                                                              \
-        return hook_malloc(domain, ctx, size);                                                     \
+        (void)ctx;                                                                                 \
+        return hook_malloc(domain, size);                                                          \
     }                                                                                              \
     static void *name##_calloc(void *ctx, size_t count, size_t size)                               \
     {                                                                                              \
-        return hook_calloc(domain, ctx, count, size);                                              \
+        (void)ctx;                                                                                 \
+        return hook_calloc(domain, count, size);                                                   \
     }                                                                                              \
     static void *name##_realloc(void *ctx, void *block, size_t size)                               \
     {                                                                                              \
-        return hook_realloc(domain, ctx, block, size);                                             \
+        (void)ctx;                                                                                 \
+        return hook_realloc(domain, block, size);                                                  \
     }                                                                                              \
     static void name##_free(void *ctx, void *block)                                                \
     {                                                                                              \
-        hook_free(domain, ctx, block);                                                             \
+        (void)ctx;                                                                                 \
+        hook_free(domain, block);                                                                  \
     }
 
 DEFINE_HOOKS(raw, 0)

@@ -4,7 +4,8 @@
  * Our functions wrap the allocators of CPython's three domains. They are static, one set for each
  * domain, and registered with the very ctx of the allocator that is wrapped, so that a reader who
  * sees one half of a PyMemAllocatorEx from before and one from after still calls valid code with a
- * valid ctx. What is wrapped is published before our functions are, and never freed or changed.
+ * valid ctx: ours take any. What is wrapped is published before our functions are, and never freed
+ * or changed.
  *
  * All functions here are called with the GIL held, unless they say otherwise.
  */

@@ -392,6 +392,26 @@ static PyObject *allocator_of(PyObject *module, PyObject *domain)
                          PyLong_FromVoidPtr((void *)(uintptr_t)top.free));
 }
 
+static PyMemAllocatorEx kept[3];
+
+/* keep_allocator(domain): remember what is on top, as a tool does that hooks there.
+ * put_back_allocator(domain): as it does when it goes. */
+static PyObject *keep_allocator(PyObject *module, PyObject *domain)
+{
+    (void)module;
+    long i = PyLong_AsLong(domain);
+    PyMem_GetAllocator(domains[i], &kept[i]);
+    Py_RETURN_NONE;
+}
+
+static PyObject *put_back_allocator(PyObject *module, PyObject *domain)
+{
+    (void)module;
+    long i = PyLong_AsLong(domain);
+    PyMem_SetAllocator(domains[i], &kept[i]);
+    Py_RETURN_NONE;
+}
+
 /* ---- another ref tracer ---- */
 
 #if PY_VERSION_HEX >= 0x030D0000
@@ -539,6 +559,8 @@ static PyMethodDef methods[] = {
     {"layer_asked", layer_asked, METH_NOARGS, NULL},
     {"layer_info", layer_info, METH_NOARGS, NULL},
     {"allocator_of", allocator_of, METH_O, NULL},
+    {"keep_allocator", keep_allocator, METH_O, NULL},
+    {"put_back_allocator", put_back_allocator, METH_O, NULL},
 #if PY_VERSION_HEX >= 0x030D0000
     {"ref_tracer_on", ref_tracer_on, METH_NOARGS, NULL},
     {"ref_tracer_off", ref_tracer_off, METH_NOARGS, NULL},

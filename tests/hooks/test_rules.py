@@ -478,6 +478,40 @@ def test_our_functions_keep_the_ctx_of_what_they_wrap(run: Run) -> None:
     """)
 
 
+@pytest.mark.parametrize("below", ["layer", "stdlib"])
+def test_an_old_registration_of_ours_is_put_back(run: Run, below: str) -> None:
+    """It has the ctx of who was wrapped by then, and is called with it: not who is wrapped now."""
+    run(
+        f"""
+        import tracemalloc, warnings
+        warnings.simplefilter("ignore")
+        stdlib = {below!r} == "stdlib"
+        allocators = [native.allocator_of(d) for d in (RAW, MEM, OBJ)]
+        tracemalloc.start() if stdlib else native.layer_on()
+        t.start()
+        for d in (RAW, MEM, OBJ):
+            native.keep_allocator(d)
+        tracemalloc.stop() if stdlib else native.layer_off()
+        assert [native.allocator_of(d) for d in (RAW, MEM, OBJ)] == allocators
+        t.get_traced_memory()  # ours in front of what is there
+        new = [native.allocator_of(d) for d in (RAW, MEM, OBJ)]
+        for d in (RAW, MEM, OBJ):
+            native.put_back_allocator(d)
+            assert native.allocator_of(d)[1:] == new[d][1:]
+            assert native.allocator_of(d)[0] != new[d][0]
+            block = native.realloc(d, native.calloc(d, 7, 11), 6_121)
+            again = native.malloc(d, 6_121)
+            assert len(traces(6_121)) == 2
+            native.free(d, block)
+            native.free(d, again)
+            assert not traces(6_121)
+        t.stop()
+        assert [native.allocator_of(d) for d in (RAW, MEM, OBJ)] == allocators
+        """,
+        env={"PYTHONMALLOC": "debug"},  # which looks at its ctx
+    )
+
+
 # Rule 11: others take hooks away.
 
 
