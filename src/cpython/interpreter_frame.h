@@ -75,7 +75,9 @@ static inline bool ctm_suspends_at(uintptr_t instruction)
     enum { PLACE = 3 }; /* what of the argument says where; 0: where a function begins */
     return resumes && (unit[1] & PLACE) != 0;
 #elif PY_VERSION_HEX >= 0x030C0000
-    return unit[0] == YIELD_VALUE || unit[0] == INSTRUMENTED_YIELD_VALUE;
+    /* Whoever asks to be told of lines or of instructions has another one put over it. */
+    return unit[0] == YIELD_VALUE || unit[0] == INSTRUMENTED_YIELD_VALUE ||
+           unit[0] == INSTRUMENTED_LINE || unit[0] == INSTRUMENTED_INSTRUCTION;
 #else
     (void)unit;
     return false;

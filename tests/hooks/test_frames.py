@@ -332,6 +332,41 @@ def test_as_the_public_api_walks_without_a_count(run: Run, situation: str, limit
     run(CHECK + textwrap.dedent(SITUATIONS[situation]), str(limit), "uncounted")
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no sys.monitoring")
+@pytest.mark.parametrize("limit", [1, 5])
+@pytest.mark.parametrize("event", ["LINE", "INSTRUCTION"])
+def test_throw_through_those_that_wait_while_it_is_monitored(
+    run: Run, event: str, limit: int
+) -> None:
+    """Other instructions are put over those at which they wait."""
+    run(
+        CHECK
+        + f"""
+def inner():
+    while True:
+        try:
+            x = yield (
+                None
+                )
+        except KeyError:
+            check()
+def level(n):
+    yield from level(n - 1) if n else inner()
+monitoring = sys.monitoring
+events = monitoring.events.{event}
+monitoring.use_tool_id(3, "a test")
+monitoring.register_callback(3, events, lambda *_: None)
+monitoring.set_events(3, events)
+chain = level(10)
+next(chain)
+for i in range(5):
+    chain.throw(KeyError)
+monitoring.set_events(3, 0)
+""",
+        str(limit),
+    )
+
+
 CHAINS = """
 import random, sys
 LIMIT = int(sys.argv[1])
