@@ -33,6 +33,7 @@ def test_json(call: Caller, old: Path, new: Path) -> None:
         "count": 0,
         "count_diff": -1,
         "mark": "gone",
+        "is_exact": True,
         "frames": [{"filename": "app/gone.py", "lineno": 3, "name": ""}],
     }
     changes = [entry["size_diff"] for entry in content["entries"]]

@@ -164,6 +164,25 @@ def test_totals_come_from_a_snapshot_of_the_churn(call: Caller, new: Path, tmp_p
     assert call(*arguments, "csv").status == 2
 
 
+@pytest.mark.parametrize("kind", ["churn", "reuse"])
+def test_totals_go_with_what_was_live(call: Caller, tmp_path: Path, kind: str) -> None:
+    if ctracemalloc.is_tracing():
+        pytest.skip("the tests are traced themselves")
+    ctracemalloc.start()
+    try:
+        for at in ("peak", "churn", kind):
+            ctracemalloc.take_snapshot(at=at).dump(tmp_path / f"{at}.ctm")
+    finally:
+        ctracemalloc.stop()
+    source, churn, out = (tmp_path / name for name in (f"{kind}.ctm", "churn.ctm", "out"))
+    arguments = ("--churn", churn, "--format", "pprof", "-o", out)
+    done = call("export", source, *arguments)
+    assert (done.status, done.out) == (1, "")
+    assert f"{source} is of the {kind} itself" in done.err
+    assert not out.exists()
+    assert call("export", tmp_path / "peak.ctm", *arguments).status == 0
+
+
 def test_speedscope_holds_its_schema(call: Caller, new: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     content = json.loads(export(call, new, "speedscope").read_text())

@@ -138,6 +138,7 @@ def test_json_by_line(call: Caller, new: Path) -> None:
         "count": 2,
         "average": 10496.0,
         "share": 20992 / NEW_TOTAL,
+        "is_exact": True,
         "frames": [{"filename": "app/parse.py", "lineno": 20, "name": ""}],
     }
 

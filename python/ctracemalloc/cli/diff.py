@@ -16,6 +16,7 @@ from ctracemalloc.cli.snapshots import add_grouping, key_type, open_comparable, 
 from ctracemalloc.live.process import parse_size
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.exactness import doubt_about_places
 from ctracemalloc.report.groups import Total, diffs_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, mark, place
 from ctracemalloc.report.table import Row, print_table
@@ -71,12 +72,15 @@ def main(arguments: Sequence[str]) -> int:
             "new_count": after.count,
             "old_kind": old.kind,
             "new_kind": new.kind,
+            "is_exact": all(diff.is_exact for diff in diffs),
         }
         entries = [_as_json(diff) for diff in diffs[:limit]]
         print(json.dumps({**head, "groups": len(diffs), "entries": entries}, indent=1))
     else:
         print(printable(_head(options, (old.kind, new.kind), before, after)))
         if diffs:
+            if doubt := doubt_about_places(diffs):
+                print(doubt)
             heads = ("change", "size", "blocks", "", options.by)
             print_table(heads, _rows(diffs, limit, not options.cumulative))
         else:
@@ -156,6 +160,7 @@ def _as_json(diff: StatisticDiff) -> dict[str, Any]:
         "count": diff.count,
         "count_diff": diff.count_diff,
         "mark": mark(diff),
+        "is_exact": diff.is_exact,
         "frames": frames_as_json(diff.traceback),
     }
 

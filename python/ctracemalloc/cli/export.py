@@ -69,8 +69,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _churn(options: argparse.Namespace, snapshot: Snapshot) -> Snapshot:
-    if snapshot.kind == "churn":
-        raise CommandError(f"{options.file} is of the churn itself: --churn adds nothing to it")
+    if snapshot.kind not in ("live", "peak"):
+        raise CommandError(
+            f"{options.file} is of the {snapshot.kind} itself: --churn goes with live blocks, or "
+            "those of the peak"
+        )
     churn = open_snapshot(options.churn)
     if churn.kind != "churn":
         raise CommandError(f"{options.churn} is no snapshot of the churn, but a {churn.kind} one")

@@ -17,6 +17,7 @@ from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import Content, open_content
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.domains import domains_as_json, totals_by_domain
+from ctracemalloc.report.exactness import doubt_about
 from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
@@ -61,10 +62,13 @@ def describe(path: str, read: Content) -> dict[str, Any]:
     traces = snapshot.traces._traces
     table = as_table(traces)
     domains = totals_by_domain(snapshot)
+    doubt = doubt_about(snapshot)
     return {
         "file": path,
         "file_bytes": read.length,
         "kind": snapshot.kind,
+        "is_exact": not doubt,
+        "doubt": doubt,
         "size": sum(total.size for total in domains.values()),
         "count": sum(total.count for total in domains.values()),
         "stacks": (
@@ -117,13 +121,15 @@ def _lines(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in content["program"].items():
         if name == "labels":
             yield from ((f"label {label}", text) for label, text in value.items())
-        elif name == "domains":
-            continue  # below, with what is in them
+        elif name in ("domains", "exact", "callers", "complete"):
+            continue  # below, with what they say
         elif name == "command":
             yield name, shlex.join(value)
         else:
             yield name, value if isinstance(value, str) else _text(value)
     yield "kind", content["kind"]
+    if content["doubt"]:
+        yield "may be wrong", content["doubt"]
     yield "traces", f"{human_size(content['size'])} in {count_of(content['count'], 'block')}"
     yield (
         "stacks",

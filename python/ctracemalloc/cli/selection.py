@@ -6,13 +6,11 @@ import argparse
 import re
 
 from ctracemalloc import DomainFilter, Filter, Snapshot
-from ctracemalloc._filters import engine_spec
-from ctracemalloc._snapshot import as_table
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import UsageError
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.domains import domains_of
-from ctracemalloc.report.groups import Total, total_of
+from ctracemalloc.report.groups import Total, filtered, total_of
 from ctracemalloc.report.text import human_size
 
 # What a pattern may be of, and what `Filter` calls it.
@@ -73,7 +71,8 @@ def select(snapshot: Snapshot, options: argparse.Namespace) -> Snapshot:
         for pattern in patterns
     ]
     # One after the other, since one inclusive filter that matches is enough for a trace to be kept.
-    return _kept(of_domains(snapshot, asked_domains(options)), names)
+    selected = of_domains(snapshot, asked_domains(options))
+    return filtered(selected, names) if names else selected
 
 
 def asked_domains(options: argparse.Namespace) -> set[int]:
@@ -85,7 +84,8 @@ def asked_domains(options: argparse.Namespace) -> set[int]:
 
 def of_domains(snapshot: Snapshot, domains: set[int]) -> Snapshot:
     """Return a snapshot of the traces in these domains; in all if none is asked for."""
-    return _kept(snapshot, [DomainFilter(True, domain) for domain in sorted(domains)])
+    filters = [DomainFilter(True, domain) for domain in sorted(domains)]
+    return filtered(snapshot, filters) if filters else snapshot
 
 
 def nothing(path: str, snapshot: Snapshot, selected: Total) -> str | None:
@@ -117,18 +117,6 @@ def _filter(is_kept: bool, pattern: tuple[str, str], all_frames: bool) -> Filter
     made = Filter(is_kept, "*", all_frames=all_frames)
     setattr(made, name, text)
     return made
-
-
-def _kept(snapshot: Snapshot, filters: list[DomainFilter] | list[Filter]) -> Snapshot:
-    if not filters:
-        return snapshot
-    table = as_table(snapshot.traces._traces)
-    specs = [spec for spec in map(engine_spec, filters) if spec is not None]
-    assert table is not None, "what was read from a file"
-    assert len(specs) == len(filters), "filters as they come"
-    # Past `Snapshot.filter_traces`: as in the standard library, that raises an IndexError for a
-    # trace without any frame.
-    return Snapshot(table.filter(specs), snapshot.traceback_limit)
 
 
 def _pattern(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, sh
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
 from ctracemalloc.report.domains import domains_as_json, shares_of_domains, totals_by_domain
+from ctracemalloc.report.exactness import doubt_about_places
 from ctracemalloc.report.groups import Total, statistics_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, place
 from ctracemalloc.report.table import Row, print_table
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str]) -> int:
             "kind": selected.kind,
             "size": total.size,
             "count": total.count,
+            "is_exact": all(statistic.is_exact for statistic in statistics),
             "domains": domains_as_json(domains),
         }
         entries = [_as_json(statistic, total) for statistic in statistics[:limit]]
@@ -74,6 +76,8 @@ def main(arguments: Sequence[str]) -> int:
         )
     )
     if statistics:
+        if doubt := doubt_about_places(statistics):
+            print(doubt)
         is_partition = not options.cumulative
         rows = _rows(statistics, limit, total, is_partition)
         print_table(("size", "blocks", "average", "share", options.by), rows)
@@ -138,5 +142,6 @@ def _as_json(statistic: Statistic, total: Total) -> dict[str, Any]:
         "count": statistic.count,
         "average": average(statistic),
         "share": statistic.size / total.size if total.size else 0.0,
+        "is_exact": statistic.is_exact,
         "frames": frames_as_json(statistic.traceback),
     }

@@ -19,6 +19,7 @@ from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._model import TraceTuple
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Track, unicode
+from ctracemalloc.report.exactness import doubt_about
 
 _CSV_COLUMNS = (
     "domain",
@@ -54,6 +55,7 @@ def write_json(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     names: dict[int, str] = {}
     head = {
         "kind": snapshot.kind,
+        "is_exact": not doubt_about(snapshot),
         "traceback_limit": snapshot.traceback_limit,
         **_moment(snapshot),
     }

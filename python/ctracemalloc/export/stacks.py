@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ctracemalloc import DomainFilter, Frame, Snapshot, domain_name
 from ctracemalloc.report.domains import totals_by_domain
+from ctracemalloc.report.groups import filtered
 
 # Passes items on, and may show how many of `total` went by.
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -32,7 +33,7 @@ class Stacks:
         self._parts: list[tuple[int, Any, list[int]]] = []
         numbers: dict[tuple[Frame, str], int] = {}
         for domain in self.domains:
-            part = snapshot if alone else snapshot.filter_traces([DomainFilter(True, domain)])
+            part = snapshot if alone else filtered(snapshot, [DomainFilter(True, domain)])
             tree = part.tree()
             keys = ((frame, frame.name) for frame in tree.frames)
             places = [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -34,8 +34,10 @@ def totals_by_domain(snapshot: Snapshot) -> dict[int, Total]:
     if table is not None and table.domains() == {_PYTHON}:
         return {_PYTHON: total_of(snapshot)}
     sums: dict[int, list[int]] = {}
-    rows: Iterable[tuple[int, int, int]] = ((trace[0], trace[1], 1) for trace in traces)
-    if table is not None:
+    rows: Iterable[tuple[int, int, int]]
+    if table is None:
+        rows = ((trace[0], trace[1], 1) for trace in traces)
+    else:
         # Without their frames: those of one stack can be more than the file is long.
         domains, _, sizes, counts = table.row_columns()
         amounts = memoryview(sizes).cast("Q"), memoryview(counts).cast("Q")

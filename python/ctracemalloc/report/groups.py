@@ -8,11 +8,20 @@ recurs in its stack: no place has more than there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ctracemalloc import Snapshot, Statistic, StatisticDiff, Traceback
+from ctracemalloc import (
+    DomainFilter,
+    Filter,
+    Snapshot,
+    Statistic,
+    StatisticDiff,
+    Traceback,
+)
+from ctracemalloc._exactness import say_if_incomplete
+from ctracemalloc._filters import engine_spec
 from ctracemalloc._grouping import _compare_grouped_stats, group_once
 from ctracemalloc._model import TraceTuple
 from ctracemalloc._snapshot import _mark_inexact, as_table
@@ -36,6 +45,18 @@ def total_of(snapshot: Snapshot) -> Total:
     )
 
 
+def filtered(snapshot: Snapshot, filters: Sequence[DomainFilter | Filter]) -> Snapshot:
+    """Return a snapshot of the traces that pass, one without any frame being no match of names."""
+    table = as_table(snapshot.traces._traces)
+    specs = [spec for spec in map(engine_spec, filters) if spec is not None]
+    if table is None or len(specs) != len(filters):
+        return snapshot.filter_traces(filters)
+    kept = Snapshot(table.filter(specs), snapshot.traceback_limit)
+    if not snapshot._says("callers"):
+        say_if_incomplete(snapshot, kept, filters)
+    return kept
+
+
 def statistics_of(snapshot: Snapshot, key: str, cumulative: bool = False) -> list[Statistic]:
     """Group a snapshot's traces, the largest group first."""
     if cumulative:
@@ -44,7 +65,9 @@ def statistics_of(snapshot: Snapshot, key: str, cumulative: bool = False) -> lis
         return statistics
     if key != "filename" or not _is_frameless(snapshot):
         return snapshot.statistics(key)
-    return sorted(_by_file(snapshot).values(), reverse=True, key=Statistic._sort_key)
+    statistics = sorted(_by_file(snapshot).values(), reverse=True, key=Statistic._sort_key)
+    _mark_inexact(statistics, (snapshot,), key, False)
+    return statistics
 
 
 def diffs_of(
@@ -58,6 +81,7 @@ def diffs_of(
     if key != "filename" or not (_is_frameless(new) or _is_frameless(old)):
         return new.compare_to(old, key)
     diffs = _compare_grouped_stats(_by_file(old), _by_file(new))
+    _mark_inexact(diffs, (new, old), key, False)
     return sorted(diffs, reverse=True, key=StatisticDiff._sort_key)
 
 

@@ -19,8 +19,9 @@ from ctracemalloc._snapshot import as_table
 from ctracemalloc.live.say import count_of
 from ctracemalloc.report.colours import palette
 from ctracemalloc.report.domains import totals_by_domain
+from ctracemalloc.report.exactness import doubt_about
 from ctracemalloc.report.flame import MOST_LEVELS, SMALLEST_SHARE, flame_columns
-from ctracemalloc.report.groups import total_of
+from ctracemalloc.report.groups import filtered, total_of
 from ctracemalloc.report.labels import Labels
 from ctracemalloc.report.lines import line_columns
 from ctracemalloc.report.opening import MARK
@@ -156,8 +157,8 @@ def _views(snapshot: Snapshot, old: Snapshot | None, only: str) -> list[_View]:
 def _only(view: _View, domains: set[int]) -> _View:
     name = f"{len(domains)} others" if len(domains) > 1 else domain_name(*domains)
     filters = [DomainFilter(True, domain) for domain in domains]
-    old = None if view.old is None else view.old.filter_traces(filters)
-    return _View(name, view.snapshot.filter_traces(filters), old)
+    old = None if view.old is None else filtered(view.old, filters)
+    return _View(name, filtered(view.snapshot, filters), old)
 
 
 def _sources(
@@ -206,6 +207,8 @@ def _summary(snapshot: Snapshot, old: Snapshot | None, only: str) -> list[Item]:
         # What was made by hand misses nothing.
         kind = "warning" if missing else ""
         items.append(Item("Traces missing", f"{missing:,}", kind))
+    if doubt := doubt_about(snapshot) or ("" if old is None else doubt_about(old)):
+        items.append(Item("May be wrong", doubt, "warning"))
     items.append(Item("Frames a trace", f"{snapshot.traceback_limit:,}"))
     if about.get("python"):
         items.append(Item("Python", about["python"]))
