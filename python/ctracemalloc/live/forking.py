@@ -8,7 +8,8 @@ be lost, and whoever sent it waits for a process that does not end.
 from __future__ import annotations
 
 from _signal import SIG_BLOCK, SIG_SETMASK, pthread_sigmask  # type: ignore[import-not-found]
-from _thread import get_ident
+
+from ctracemalloc.live.originals import Original
 
 
 class HeldSignal:
@@ -23,14 +24,14 @@ class HeldSignal:
 
     def hold(self) -> None:
         """Block the signal."""
-        masks = self._masks.setdefault(get_ident(), [])
+        masks = self._masks.setdefault(Original.get_ident(), [])
         # Noted before it is changed: a handler may raise between the two.
         masks.append(pthread_sigmask(SIG_BLOCK, ()))
         pthread_sigmask(SIG_BLOCK, (self._number,))
 
     def release(self) -> None:
         """Have the signal come through, as before `hold`."""
-        me = get_ident()
+        me = Original.get_ident()
         masks = self._masks.get(me)
         if not masks:
             # A handler raised before anything was blocked.

@@ -9,12 +9,11 @@ It needs the GIL: while the program is inside C code that holds it, nothing is s
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
-import time
 
 import ctracemalloc
+from ctracemalloc.live.originals import Original
 from ctracemalloc.live.process import Ceiling
 from ctracemalloc.live.say import reason, say
 from ctracemalloc.live.series import Series, SeriesFull
@@ -85,16 +84,16 @@ class Watcher:
 
     def _renew(self) -> None:
         # A signal's handler may stop it in the middle of a fork's preparation.
-        self._lock = _thread.RLock()
-        self._wake = _thread.allocate_lock()
+        self._lock = Original.RLock()
+        self._wake = Original.allocate_lock()
         self._wake.acquire()
-        self._running = _thread.allocate_lock()
+        self._running = Original.allocate_lock()
         self._native_id = 0
         self._series: Series | None = None
         if self._every is not None or self._growth is not None:
             folder = self._target.beside("series", "")
             self._series = Series(folder, self._keep, self._keep_bytes)
-        self._due = time.monotonic() + (self._every or 0.0)
+        self._due = Original.monotonic() + (self._every or 0.0)
         self._seen = 0
         self._is_near = False
 
@@ -103,7 +102,7 @@ class Watcher:
         # A thread begins with the mask of the one that starts it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            _thread.start_new_thread(self._run, ())
+            Original.start_new_thread(self._run, ())
         except BaseException:
             self._running.release()
             raise
@@ -115,7 +114,7 @@ class Watcher:
 
         With a `patience` in seconds: or until that is over.
         """
-        if not self._running.locked() or self._native_id == _thread.get_native_id():
+        if not self._running.locked() or self._native_id == Original.get_native_id():
             return
         if self._wake.locked():
             self._wake.release()
@@ -124,9 +123,9 @@ class Watcher:
         self._running.release()
         # If it had ended by itself, nobody took this.
         self._wake.acquire(blocking=False)
-        deadline = time.monotonic() + _PATIENCE
-        while _is_known(self._native_id) and time.monotonic() < deadline:
-            time.sleep(0.0002)
+        deadline = Original.monotonic() + _PATIENCE
+        while _is_known(self._native_id) and Original.monotonic() < deadline:
+            Original.sleep(0.0002)
 
     def _pause(self) -> None:
         with self._lock:
@@ -153,7 +152,7 @@ class Watcher:
             self._is_stopped = True
 
     def _run(self) -> None:
-        self._native_id = _thread.get_native_id()
+        self._native_id = Original.get_native_id()
         try:
             while not self._wake.acquire(timeout=self._wait()):
                 if ctracemalloc.is_tracing():
@@ -166,7 +165,7 @@ class Watcher:
             self._running.release()
 
     def _wait(self) -> float:
-        now = time.monotonic()
+        now = Original.monotonic()
         if self._series is not None and self._every is not None:
             left = max(self._due - now, 0.0)
             return left if self._ceiling is None else min(left, _POLL)
@@ -179,14 +178,14 @@ class Watcher:
                 self._is_near = True
                 self._warn(used)
         if self._series is not None and self._is_due():
-            began = time.monotonic()
+            began = Original.monotonic()
             try:
                 self._series.add(ctracemalloc.take_snapshot())
             except (OSError, SeriesFull) as error:
                 text = str(error) if isinstance(error, SeriesFull) else reason(error)
                 say(f"ctracemalloc: the series in {self._series.folder} ends: {text}\n")
                 self._series = None
-            now = time.monotonic()
+            now = Original.monotonic()
             self._due = max(began + (self._every or 0.0), now + _REST * (now - began))
 
     def _used(self, ceiling: Ceiling) -> int:
@@ -200,7 +199,7 @@ class Watcher:
             return 0
 
     def _is_due(self) -> bool:
-        if time.monotonic() < self._due:
+        if Original.monotonic() < self._due:
             return False
         if self._growth is None:
             return True

@@ -12,7 +12,6 @@ is the only one that writes.
 
 from __future__ import annotations
 
-import _thread
 import atexit
 import os
 import signal
@@ -20,6 +19,7 @@ import sys
 
 import ctracemalloc
 from ctracemalloc.live.forking import HeldSignal
+from ctracemalloc.live.originals import Original
 from ctracemalloc.live.process import resident
 from ctracemalloc.live.say import count_of, reason, say
 
@@ -62,7 +62,7 @@ class Ending:
         self._is_opened = is_opened
         self._resident = _resident()
         self._import_path = _ImportPath()
-        self._main_thread = _thread.get_ident()
+        self._main_thread = Original.get_ident()
         self._is_busy = False
         self._is_done = False
         self._late_signal: int | None = None
@@ -84,7 +84,7 @@ class Ending:
     def _on_exit(self) -> None:
         if not self._is_due():
             return
-        in_main_thread = _thread.get_ident() == self._main_thread
+        in_main_thread = Original.get_ident() == self._main_thread
         was_interrupted = _was_interrupted()
         if in_main_thread:
             _let_interrupt_kill()
@@ -118,7 +118,7 @@ class Ending:
     def _on_fork(self) -> None:
         self._is_busy = False
         self._is_done = False
-        self._main_thread = _thread.get_ident()
+        self._main_thread = Original.get_ident()
         self._top = 0
         self._is_told = False
         self._is_opened = False
