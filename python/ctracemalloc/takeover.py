@@ -11,6 +11,9 @@
   classes (`from tracemalloc import start`). References elsewhere (an attribute of an instance, a
   default argument, a closure) stay what they are.
 
+An object of a class of the standard library that is still around is pickled, and copied, as one of
+ours: pickle finds no class by its name but the one that is in place.
+
 `uninstall()` undoes what is still as `install()` left it. Modules that were imported in between and
 took names out of `tracemalloc` keep ours.
 
@@ -44,6 +47,7 @@ class _Installation:
         self.stdlib_limit = stdlib_limit
         self._modules = {name: sys.modules[name] for name in _STDLIB_NAMES if name in sys.modules}
         self._bindings: list[tuple[dict[str, object], str, object, object]] = []
+        self._reducers: list[tuple[type, Any]] = []
 
     def put_in_place(self) -> None:
         replacements = self._replacements()
@@ -53,6 +57,8 @@ class _Installation:
                 self._rebind(namespace, replacements)
         for name in _STDLIB_NAMES:
             sys.modules[name] = self.ours
+        if replacements:
+            self._reduce_to_ours(replacements)
 
     def take_out(self) -> None:
         for name in _STDLIB_NAMES:
@@ -65,6 +71,11 @@ class _Installation:
         for namespace, name, theirs, ours in self._bindings:
             if namespace.get(name) is ours:
                 namespace[name] = theirs
+        if self._reducers:
+            import copyreg
+        for cls, reducer in self._reducers:
+            if copyreg.dispatch_table.get(cls) is reducer:
+                del copyreg.dispatch_table[cls]
 
     def _replacements(self) -> dict[int, tuple[object, object]]:
         """Map the identity of each function and class of the standard library to (it, ours)."""
@@ -77,6 +88,15 @@ class _Installation:
                 if ours is not None and ours is not theirs:
                     found[id(theirs)] = (theirs, ours)
         return found
+
+    def _reduce_to_ours(self, replacements: dict[int, tuple[object, object]]) -> None:
+        import copyreg
+
+        for theirs, ours in replacements.values():
+            if isinstance(theirs, type) and theirs not in copyreg.dispatch_table:
+                reducer = _reducer(ours)
+                copyreg.dispatch_table[theirs] = reducer
+                self._reducers.append((theirs, reducer))
 
     def _rebind(
         self, namespace: dict[str, object], replacements: dict[int, tuple[object, object]]
@@ -150,6 +170,18 @@ def uninstall() -> ctracemalloc.Snapshot | None:
 def is_installed() -> bool:
     """Tell whether ctracemalloc is in the place of `tracemalloc` in this interpreter."""
     return _installation is not None
+
+
+def _reducer(ours: Any) -> Any:
+    def reduce(value: object) -> tuple[object, ...]:
+        import copyreg
+
+        state = value.__reduce_ex__(2)[2]
+        # Not `__newobj__`, which pickle takes for the value's own class alone; and no function,
+        # since `Snapshot.load` reads no file that asks for one.
+        return copyreg.__newobj_ex__, (ours, (), {}), state  # type: ignore[attr-defined]
+
+    return reduce
 
 
 def _namespace(module: object) -> dict[str, object] | None:

@@ -300,6 +300,50 @@ def test_pickle_of_a_dump_by_the_standard_library(env: Environment) -> None:
     assert found["lines"]
 
 
+def test_pickle_of_what_the_standard_library_made_before(env: Environment) -> None:
+    """The classes of old objects are not found by their names; they are pickled as ours."""
+    found = run(
+        env,
+        """
+        import copyreg, copy, os, pickle, tempfile, tracemalloc
+        tracemalloc.start(3)
+        kept = [bytes(1234) for _ in range(7)]
+        old = tracemalloc.take_snapshot()
+        parts = [old.traces[0], old.traces[0].traceback, old.traces[0].traceback[0],
+                 old.statistics("lineno")[0], old.compare_to(old, "lineno")[0],
+                 tracemalloc.Filter(False, "*x*", lineno=3), tracemalloc.DomainFilter(True, 5)]
+        classes = [type(old), *map(type, parts)]
+        reducers = dict(copyreg.dispatch_table)
+        import ctracemalloc
+        ctracemalloc.install()
+        path = os.path.join(tempfile.mkdtemp(), "old.pickle")
+        old.dump(path)
+        loaded = tracemalloc.Snapshot.load(path)
+        def same(one):
+            return ([str(s) for s in one.statistics("traceback")]
+                    == [str(s) for s in old.statistics("traceback")])
+        pickled = {}
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            again = pickle.loads(pickle.dumps([old, *parts], protocol))
+            pickled[protocol] = (
+                [type(one).__module__ for one in again] == ["ctracemalloc"] * len(again)
+                and [type(one).__name__ for one in again] == [cls.__name__ for cls in classes]
+                and [repr(one) for one in again[1:-2]] == [repr(one) for one in parts[:-2]]
+                and (again[-2].lineno, again[-1].domain) == (3, 5)
+                and same(again[0]))
+        copied = same(copy.deepcopy(old))
+        ctracemalloc.uninstall()
+        restored = copyreg.dispatch_table == reducers
+        stdlib = type(pickle.loads(pickle.dumps(old))) is classes[0]
+        show(loaded=same(loaded), pickled=pickled, copied=copied, restored=restored, stdlib=stdlib)
+        """,
+    )
+    assert len(found["pickled"]) > 4
+    assert all(found["pickled"].values()), found
+    for what in ("loaded", "copied", "restored", "stdlib"):
+        assert found[what], what
+
+
 def test_resource_warning_tells_where(env: Environment, tmp_path: Any) -> None:
     program = tmp_path / "leak.py"
     program.write_text(
