@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from cli_support import Caller, dump
+from ctracemalloc import Snapshot
 from ctracemalloc.cli.snapshots import KEY_TYPES
+from ctracemalloc.report.series import series_of
 
 _NOWHERE = ["<no", "traceback>"]
 TRACES = [(0, 100, (), 0), (0, 30, (("app/main.py", 1),), 1), (389047, 5, (), 0)]
@@ -47,6 +49,19 @@ def test_patterns_do_not_match_them(call: Caller, frameless: Path) -> None:
 @pytest.mark.parametrize("form", ["collapsed", "speedscope", "csv", "json", "pprof"])
 def test_exports_have_them(call: Caller, frameless: Path, form: str) -> None:
     assert call("export", frameless, "--format", form, "-o", frameless.parent / form).status == 0
+
+
+def test_a_tree_says_how_much_they_are(call: Caller, frameless: Path) -> None:
+    for options in ((), ("--inverted",)):
+        rows = call("tree", frameless, *options).out.splitlines()
+        assert rows[-1].split() == ["105", "B", "2", "77.8%", *_NOWHERE]
+
+
+def test_a_series_takes_no_file_for_them() -> None:
+    both = [(0, 100, (), 0), (0, 30, (("<no traceback>", 0),), 1)]
+    series = series_of([Snapshot(both[:1], 1), Snapshot(both, 1)])
+    assert [site["sizes"] for site in series["sites"]] == [[100, 100], [0, 30]]
+    assert series["totals"] == [100, 130]
 
 
 def test_other_commands_show_them(call: Caller, frameless: Path) -> None:

@@ -221,3 +221,18 @@ def test_an_unbuffered_stdout_takes_all_or_fails(new: Path, tmp_path: Path, form
         ["bash", "-c", closed], check=False, capture_output=True, timeout=60, env=environment
     )
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_report_on_stdout_is_the_page_alone(call: Caller, new: Path, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    command = [sys.executable, "-m", "ctracemalloc", "report", new, "--no-source", "-o"]
+    page = tmp_path / "page.html"
+    assert call("report", new, "--no-source", "-o", page).out == f"report written to {page}\n"
+    for output in ("-", "/dev/stdout", "/proc/self/fd/1"):
+        done = subprocess.run([*command, output], check=True, capture_output=True, timeout=60)
+        assert (done.stdout, done.stderr) == (page.read_bytes(), b"")
+        done = subprocess.run(
+            [*command, output, "--open"], check=False, capture_output=True, timeout=60
+        )
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"--open needs a file" in done.stderr

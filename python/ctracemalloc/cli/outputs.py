@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from ctracemalloc import Snapshot, _engine
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
-from ctracemalloc.cli.links import Target, follow
+from ctracemalloc.cli.links import Target, follow, own_descriptor
 from ctracemalloc.cli.streams import is_stdout_closed
 
 STDOUT = "-"
@@ -35,6 +35,11 @@ def check_output(path: str, force: bool) -> None:
         return
     with _failing(path):
         _check_target(path, follow(path), force)
+
+
+def is_stdout(path: str) -> bool:
+    """Tell whether a path that `check_output` let through is of what this process prints to."""
+    return path == STDOUT or own_descriptor(path) == 1
 
 
 def _check_target(path: str, target: Target, force: bool) -> None:

@@ -12,7 +12,7 @@ from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.inputs import STDIN
-from ctracemalloc.cli.outputs import check_output, write_file
+from ctracemalloc.cli.outputs import check_output, is_stdout, write_file
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_domain, asked_domains, nothing, of_domains
 from ctracemalloc.cli.snapshots import open_comparable
@@ -39,7 +39,10 @@ def make_parser() -> Parser:
         "files", metavar="FILE", nargs="+", help="a snapshot, or a folder of them; - is stdin"
     )
     parser.add_argument(
-        "-o", "--output", metavar="PAGE", help="default: the last FILE's name with .html"
+        "-o",
+        "--output",
+        metavar="PAGE",
+        help="default: the last FILE's name with .html; - is stdout",
     )
     parser.add_argument("--force", action="store_true", help="write over PAGE if it is there")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
@@ -61,6 +64,9 @@ def main(arguments: Sequence[str]) -> int:
     paths = [path for given in options.files for path in _expand(given)]
     output: str = options.output or _page_name(options.files[-1])
     check_output(output, options.force)
+    is_printed = is_stdout(output)
+    if is_printed and options.open:
+        raise UsageError("--open needs a file: a page on stdout is nowhere to be opened")
     snapshots = open_comparable(paths)
     domains = asked_domains(options)
     parts = [of_domains(snapshot, domains) for snapshot in snapshots]
@@ -80,7 +86,8 @@ def main(arguments: Sequence[str]) -> int:
     # Lone surrogates of file names have no bytes in UTF-8.
     content = page.encode("utf-8", "replace")
     write_file(output, lambda file: file.write(content))
-    print(f"report written to {printable(output)}", flush=True)
+    if not is_printed:
+        print(f"report written to {printable(output)}", flush=True)
     if options.open and not open_page(output):
         print(
             f"ctracemalloc report: no browser to open it in (DISPLAY, BROWSER): open "

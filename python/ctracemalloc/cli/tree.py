@@ -13,7 +13,7 @@ from ctracemalloc.cli.snapshots import KEY_TYPES, open_snapshot
 from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
 from ctracemalloc.report.groups import Total, total_of
-from ctracemalloc.report.places import frame_text
+from ctracemalloc.report.places import NO_TRACEBACK, frame_text
 from ctracemalloc.report.table import Row, print_table
 from ctracemalloc.report.text import human_size, printable
 
@@ -92,6 +92,10 @@ def _rows(tree: Tree, total: Total, least: float, depth: int) -> Iterator[Row]:
         yield Row((human_size(size), f"{columns.count[number]:,}", share, text))
         ends.append(end)
         number += 1
+    size, blocks = columns.own_size[0], columns.own_count[0]
+    if blocks:
+        share = f"{size / total.size:.1%}" if total.size else ""
+        yield Row((human_size(size), f"{blocks:,}", share, NO_TRACEBACK))
     if left_out:
         text = f"{count_of(left_out, 'frame')} not shown (--min-share, --depth)"
         yield Row(("", "", "", text), kind="rest")

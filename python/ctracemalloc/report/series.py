@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TypedDict
 
-from ctracemalloc import Snapshot
+from ctracemalloc import Snapshot, Traceback
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.report.places import place
 
@@ -32,17 +32,21 @@ class Series(TypedDict):
 
 def series_of(snapshots: Sequence[Snapshot]) -> Series:
     """Follow the lines that hold the most at any moment through a series of snapshots."""
-    sizes: list[dict[str, int]] = [
-        {place(entry.traceback, None): entry.size for entry in snapshot.statistics("lineno")}
+    # Not by their texts: a file may be called as what stands for no frame.
+    sizes: list[dict[Traceback, int]] = [
+        {entry.traceback: entry.size for entry in snapshot.statistics("lineno")}
         for snapshot in snapshots
     ]
-    largest: dict[str, int] = {}
+    largest: dict[Traceback, int] = {}
     for moment in sizes:
-        for name, size in moment.items():
-            largest[name] = max(size, largest.get(name, 0))
-    names = sorted(largest, key=lambda name: (-largest[name], name))[:SITES]
+        for line, size in moment.items():
+            largest[line] = max(size, largest.get(line, 0))
+    lines = sorted(largest, key=lambda line: (-largest[line], place(line, None), line))[:SITES]
     totals = [sum(moment.values()) for moment in sizes]
-    sites = [Site(name=name, sizes=[moment.get(name, 0) for moment in sizes]) for name in names]
+    sites = [
+        Site(name=place(line, None), sizes=[moment.get(line, 0) for moment in sizes])
+        for line in lines
+    ]
     followed = [sum(site["sizes"][i] for site in sites) for i in range(len(sizes))]
     others = [total - part for total, part in zip(totals, followed, strict=True)]
     if any(others):
