@@ -352,6 +352,24 @@ def test_snapshot_that_cannot_be_written(env: Environment, tmp_path: Path) -> No
     assert f"no snapshot: cannot write {folder / 'x.ctm'}: No such file" in done.stderr
 
 
+def test_current_folder_that_is_gone(env: Environment, tmp_path: Path) -> None:
+    for count, (options, status, said) in enumerate(
+        [
+            (("-o", tmp_path / "x.ctm"), 0, ""),
+            (("-o", tmp_path / "%p.ctm", "--follow-children"), 0, ""),
+            (("-o", "x.ctm"), 1, "the current folder is gone: choose an absolute path with -o\n"),
+            ((), 1, "the current folder is gone: choose an absolute path with -o\n"),
+        ]
+    ):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        under = ("sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh")
+        done = env.run(*QUIET, *options, "-c", "print(1)", cwd=gone, under=under)
+        assert (done.returncode, done.stdout) == (status, "" if status else "1\n"), done.stderr
+        assert said in done.stderr
+        assert len(list(tmp_path.glob("*.ctm"))) == min(count + 1, 2)
+
+
 def test_help(env: Environment) -> None:
     done = env.run("-m", "ctracemalloc", "--help")
     assert done.returncode == 0

@@ -338,9 +338,12 @@ def _output(given: str | None, program: Sequence[str], is_per_process: bool) -> 
         template = os.environ.get(startup.OUT_VARIABLE)
     template = template or f"{_program_name(program)}.%p.ctm"
     try:
-        path = Path(expand_path(template, os.getpid())).absolute()
+        expanded = expand_path(template, os.getpid())
     except ValueError as error:
         raise UsageError(str(error)) from None
+    # An absolute path takes no notice of it.
+    base = "" if os.path.isabs(expanded) else _current_folder()  # noqa: PTH117
+    path = Path(base, expanded)
     folder = path.parent
     if not folder.is_dir():
         obstacle = f"no such folder: {folder}"
@@ -352,9 +355,16 @@ def _output(given: str | None, program: Sequence[str], is_per_process: bool) -> 
         if is_per_process:
             if expand_path(template, 1) == expand_path(template, 2):
                 raise UsageError(f"-o {template}: with --follow-children the path needs %p")
-            return os.path.join(str(Path.cwd()).replace("%", "%%"), template)  # noqa: PTH118
+            return os.path.join(base.replace("%", "%%"), template)  # noqa: PTH118
         return str(path).replace("%", "%%")
     raise CommandError(f"cannot write {path}: {obstacle} (choose another path with -o)")
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        raise CommandError("the current folder is gone: choose an absolute path with -o") from None
 
 
 def _program_name(program: Sequence[str]) -> str:
@@ -364,7 +374,8 @@ def _program_name(program: Sequence[str]) -> str:
     elif word.startswith("-"):
         return "ctracemalloc"
     else:
-        name = Path(word).absolute().stem
+        # The name of a folder may be `.`.
+        name = Path(word).stem or Path(_current_folder(), word).stem
     return name.replace("%", "%%")
 
 
