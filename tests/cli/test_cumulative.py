@@ -44,7 +44,8 @@ def _amounts(traces: Iterable[Any], key: str) -> dict[_Place | None, tuple[int, 
     """Add up traces at the set of places that each goes through."""
     amounts: dict[_Place | None, tuple[int, int]] = {}
     for _domain, size, frames, _total in traces:
-        for place in {_place(frame, key) for frame in frames} or {None}:
+        places: set[_Place | None] = {_place(frame, key) for frame in frames}
+        for place in places or {None}:
             bytes_before, blocks_before = amounts.get(place, (0, 0))
             amounts[place] = bytes_before + size, blocks_before + 1
     return amounts
@@ -103,8 +104,8 @@ def test_sums_over_64_bits_are_counted_alike(by: str) -> None:
 def test_a_function_that_calls_itself(call: Caller, tmp_path: Path) -> None:
     code = "def walk(n): return [bytes(1000)] + (walk(n - 1) if n else [])\nkept = walk(20)"
     path = tmp_path / "walk.ctm"
-    command = [sys.executable, "-m", "ctracemalloc", "run", "-n", "50", "--top", "0", "-o", path]
-    subprocess.run([*command, "-c", code], check=True, timeout=60)
+    command = [sys.executable, "-m", "ctracemalloc", "run", "-n", "50", "--top", "0"]
+    subprocess.run([*command, "-o", path, "-c", code], check=True, timeout=60)
     options = ("--cumulative", "--by", "function", "--filter", "function:walk", "--json")
     content = json.loads(call("top", path, *options).out)
     (walk,) = (entry for entry in content["entries"] if entry["frames"][0]["name"] == "walk")

@@ -198,7 +198,8 @@ def test_an_unbuffered_stdout_takes_all_or_fails(new: Path, tmp_path: Path, form
     many = dump(
         tmp_path, "many.ctm", [(0, i, ((f"{i:0500}.py", 1), MAIN), 2) for i in range(1, 400)]
     )
-    command = [sys.executable, "-m", "ctracemalloc", "export", many, "--format", form, "-o", "-"]
+    options = ("--format", form, "-o", "-")
+    command = [sys.executable, "-m", "ctracemalloc", "export", str(many), *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     plain = subprocess.run(command, check=True, capture_output=True, timeout=60)
     whole = subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)

@@ -120,7 +120,7 @@ def _deep(stacks: int) -> Snapshot:
     """Make a snapshot of stacks that have all frames but one in common."""
     common = tuple((f"pkg/mod{i % 40}.py", i) for i in range(200))
     traces = [(0, 100, ((f"app/m{i % 9}.py", i), *common), 201) for i in range(stacks)]
-    return Snapshot(ctracemalloc._engine.SnapshotTable(traces), 201)  # type: ignore[arg-type]
+    return Snapshot(ctracemalloc._engine.SnapshotTable(traces), 201)
 
 
 @pytest.mark.parametrize("write", [rows.write_json, rows.write_csv])
