@@ -226,7 +226,7 @@ def test_an_unbuffered_stdout_takes_all_or_fails(new: Path, tmp_path: Path, form
 
 def test_a_report_on_stdout_is_the_page_alone(call: Caller, new: Path, tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
-    command = [sys.executable, "-m", "ctracemalloc", "report", new, "--no-source", "-o"]
+    command = [sys.executable, "-m", "ctracemalloc", "report", str(new), "--no-source", "-o"]
     page = tmp_path / "page.html"
     assert call("report", new, "--no-source", "-o", page).out == f"report written to {page}\n"
     for output in ("-", "/dev/stdout", "/proc/self/fd/1"):
