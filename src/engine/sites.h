@@ -75,7 +75,7 @@ struct ctm_sites {
     uint64_t peak_bytes;
     uint64_t room_bytes; /* that the current memory is below the peak */
     uint64_t epoch;      /* at least 1: a new site's stamp is 0 */
-    bool away;           /* something was saved since the peak */
+    bool away;           /* something was saved since the peak; else it is now */
 };
 
 /* CTM_ENOMEM. */
@@ -240,6 +240,16 @@ static inline void ctm_sites_take_back(struct ctm_sites *sites, uint32_t site, u
         s->lost_bytes -= size;
         s->lost_blocks--;
     }
+}
+
+/* A block that lived at the peak counts for another site there. Both have changed since. */
+static inline void ctm_sites_pass_at_peak(struct ctm_sites *sites, uint32_t from, uint32_t to,
+                                          uint64_t size)
+{
+    sites->saved[from].bytes -= size;
+    sites->saved[from].blocks--;
+    sites->saved[to].bytes += size;
+    sites->saved[to].blocks++;
 }
 
 /* A block that was lost is live after all. That is no allocation. */

@@ -63,7 +63,7 @@ int ctm_tracer_start(struct ctm_tracer *tracer)
         ctm_tracer_stop(tracer);
         return error;
     }
-    tracer->handed_over = 0;
+    tracer->disowned.address = 0;
     tracer->dropped = 0;
     tracer->lost = 0;
     tracer->missed_frees = 0;
@@ -244,8 +244,9 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
         ctm_tracer_allocated_hook(tracer, address, size, node);
         return tracer->dropped == dropped ? CTM_OK : CTM_ENOMEM;
     }
-    bool made_peak = address != 0 && address == tracer->handed_over;
-    tracer->handed_over = 0;
+    const struct ctm_disowned *disowned = &tracer->disowned;
+    bool was_disowned = address != 0 && address == disowned->address;
+    tracer->disowned.address = 0;
     struct ctm_block old;
     int result = CTM_ENOMEM;
     uint32_t site = make_site(tracer, domain, node);
@@ -262,8 +263,9 @@ int ctm_tracer_track_hook(struct ctm_tracer *tracer, uint32_t domain, uintptr_t 
         ctm_sites_lose(&tracer->sites, old.site, old.size);
     }
     ctm_sites_gain(&tracer->sites, site, size);
-    if (made_peak && tracer->sites.room_bytes == 0) {
-        ctm_sites_new_peak(&tracer->sites);
+    /* The room says nothing: whoever moves a block has given back the old one by now. */
+    if (was_disowned && size == disowned->block.size && disowned->epoch == tracer->sites.epoch) {
+        ctm_sites_pass_at_peak(&tracer->sites, disowned->block.site, site, size);
     }
     return CTM_OK;
 }

@@ -56,6 +56,13 @@ struct ctm_reclaim {
     uint64_t sites;  /* given back since the tables were emptied */
 };
 
+/* The block that was disowned last. */
+struct ctm_disowned {
+    uintptr_t address; /* 0: there is none that was at the peak, or it was asked for */
+    uint64_t epoch;    /* of that peak */
+    struct ctm_block block;
+};
+
 /* The stack of who has none: one frame ("<unknown>", 0). Frame and node have id 0. */
 #define CTM_UNKNOWN_NODE UINT32_C(0)
 
@@ -75,8 +82,7 @@ struct ctm_tracer {
     uint64_t generation;
     uint64_t era; /* counts the times that the tables were emptied */
     struct ctm_reclaim reclaim;
-    /* The block last disowned, if it made the peak, until a report; else 0. */
-    uintptr_t handed_over;
+    struct ctm_disowned disowned;
     uint64_t dropped;      /* traces that there was no memory for, since start */
     uint64_t lost;         /* traces thrown away because hooks had been taken away, since start */
     uint64_t missed_frees; /* blocks whose address was handed out again without a free */
@@ -203,16 +209,16 @@ static inline void ctm_tracer_untrack_hook(struct ctm_tracer *tracer, uint32_t d
 
 /*
  * The block at `address`, which the caller has just allocated, is none of domain 0 after all: it
- * counts as never allocated there. If it made the peak and is reported in another domain next, then
- * the peak is made of that.
+ * counts as never allocated there. If the last moment was the peak, and the next report is of this
+ * block in another domain, then it counts for that one at the peak, too.
  */
 static inline void ctm_tracer_disown_hook(struct ctm_tracer *tracer, uintptr_t address)
 {
     struct ctm_block old;
-    bool made_peak = tracer->sites.room_bytes == 0;
+    bool at_peak = !tracer->sites.away;
     if (ctm_tracer_untrack_own_hook(tracer, address, &old)) {
         ctm_sites_take_back(&tracer->sites, old.site, old.size);
-        tracer->handed_over = made_peak ? address : 0;
+        tracer->disowned = (struct ctm_disowned){at_peak ? address : 0, tracer->sites.epoch, old};
     }
 }
 

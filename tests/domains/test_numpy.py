@@ -78,6 +78,20 @@ def test_an_array_that_makes_the_peak_is_numpys_there(make: object) -> None:
 
 
 @tracing
+def test_an_array_that_grows_to_the_peak_is_numpys_there() -> None:
+    array = np.zeros(SIZE, dtype=np.uint8)
+    ctracemalloc.reset_peak()
+    array.resize(OTHER_SIZE, refcheck=False)
+    snapshot = ctracemalloc.take_snapshot(at="peak")
+    numpys, pythons = (
+        sum(line.size for line in snapshot.filter_traces([only]).statistics("lineno"))
+        for only in (ctracemalloc.DomainFilter(inclusive, NUMPY) for inclusive in (True, False))
+    )
+    assert numpys >= OTHER_SIZE
+    assert pythons < MOST_BESIDE
+
+
+@tracing
 @pytest.mark.parametrize(("size", "new_size"), [(SIZE, OTHER_SIZE), (OTHER_SIZE, SIZE)])
 def test_a_resize_replaces_the_trace(size: int, new_size: int) -> None:
     array = np.zeros(size, dtype=np.uint8)

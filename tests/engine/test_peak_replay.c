@@ -17,7 +17,8 @@
 #include "gate_enter.h"
 #include "world.h"
 
-enum { STACKS = 14, PLACES = 300, FEW = 40 };
+/* One place of EVERY is of another domain than 0, and has the address of the next. */
+enum { STACKS = 14, PLACES = 300, FEW = 40, EVERY = 10 };
 
 /* ---- one thread ---- */
 
@@ -38,7 +39,10 @@ static void operate(struct world *w, struct test_random *random, unsigned growth
     size_t place = test_random_below(random, places);
     uint64_t kind = test_random_below(random, 100);
     if (w->places[place].domain != 0) {
-        if (test_random_percent(random, growth)) {
+        if (kind < 30) {
+            size_t gone = EVERY * test_random_below(random, places / EVERY);
+            world_hand_over(w, place + 1, gone, place, some_size(random), some_stack(random));
+        } else if (test_random_percent(random, growth)) {
             world_track(w, place, some_size(random), some_stack(random));
         } else {
             world_untrack(w, place);
@@ -80,8 +84,9 @@ static void every_site_after_every_operation(void **state)
         struct world w;
         world_open(&w, STACKS);
         for (size_t i = 0; i < PLACES; i++) {
-            (void)world_add_place(&w, i % 10 == 0 ? 1 + (uint32_t)i / 10 % 2 : 0,
-                                  0x7f0000000030 + 32 * i);
+            bool other = i % EVERY == 0;
+            (void)world_add_place(&w, other ? 1 + (uint32_t)i / EVERY % 2 : 0,
+                                  0x7f0000000030 + 32 * (other ? i + 1 : i));
         }
         assert_true(world_start(&w));
         unsigned growth = 50;

@@ -313,6 +313,48 @@ static void a_block_handed_over_counts_once(void **state)
     close_fixture(&f);
 }
 
+/* As numpy moves an array's data: the new block is Python's at first, then the old one goes. */
+static void a_block_moved_and_handed_over_is_of_its_domain_at_the_peak(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f);
+    struct ctm_sites *sites = &f.tracer.sites;
+    uint32_t a = node_of(&f.tracer, "a.py", 1);
+    uint32_t b = node_of(&f.tracer, "b.py", 2);
+    assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK, 100, a), CTM_OK);
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 1, 300, a);
+    ctm_tracer_disown_hook(&f.tracer, BLOCK + 1);
+    ctm_tracer_untrack_hook(&f.tracer, 7, BLOCK);
+    assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK + 1, 300, b), CTM_OK);
+    uint32_t own = f.tracer.stacks.nodes[a].site;
+    assert_int_equal(sites->peak_bytes, 400);
+    assert_int_equal(peak_of(&f.tracer, own), 0);
+    assert_int_equal(peak_of(&f.tracer, ctm_sites_find(sites, 7, a)), 100);
+    assert_int_equal(peak_of(&f.tracer, ctm_sites_find(sites, 7, b)), 300);
+
+    /* Another size, another peak, and a block that came to the same height later: all stays. */
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 2, 500, a);
+    ctm_tracer_disown_hook(&f.tracer, BLOCK + 2);
+    assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK + 2, 400, b), CTM_OK);
+    assert_int_equal(peak_of(&f.tracer, own), 500);
+    ctm_tracer_untrack_hook(&f.tracer, 7, BLOCK + 2);
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 2, 500, b);
+    ctm_tracer_disown_hook(&f.tracer, BLOCK + 2);
+    assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK + 2, 500, b), CTM_OK);
+    assert_int_equal(sites->room_bytes, 0);
+    assert_int_equal(peak_of(&f.tracer, own), 500);
+    ctm_tracer_untrack_hook(&f.tracer, 7, BLOCK + 2);
+    ctm_tracer_allocated_hook(&f.tracer, BLOCK + 2, 600, a);
+    ctm_tracer_disown_hook(&f.tracer, BLOCK + 2);
+    ctm_sites_new_peak(sites);
+    assert_int_equal(ctm_tracer_track_hook(&f.tracer, 7, BLOCK + 2, 600, b), CTM_OK);
+    assert_int_equal(peak_of(&f.tracer, own), 0);
+    assert_int_equal(peak_of(&f.tracer, ctm_sites_find(sites, 7, b)), 900);
+    assert_null(ctm_tracer_check(&f.tracer));
+    close_fixture(&f);
+}
+
 /* Pages without small blocks, far from those that had some. */
 static void large_blocks_have_pages_of_their_own(void **state)
 {
@@ -542,6 +584,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_put_back_is_dropped),
         cmocka_unit_test(domains_have_sites_of_their_own),
         cmocka_unit_test(a_block_handed_over_counts_once),
+        cmocka_unit_test(a_block_moved_and_handed_over_is_of_its_domain_at_the_peak),
         cmocka_unit_test(large_blocks_have_pages_of_their_own),
         cmocka_unit_test(a_dead_owner_is_forgotten),
         cmocka_unit_test(owners_need_memory),

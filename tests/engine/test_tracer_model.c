@@ -152,7 +152,8 @@ static void handed_over(struct world *w, const struct places *p, struct test_ran
     size_t own = POOLS * PLACES_A_POOL + i;
     size_t other = p->others + 2 * i + test_random_below(random, 2);
     if (w->places[own].address == w->places[other].address && !w->places[own].live) {
-        world_hand_over(w, own, other, any_size(random), any_stack(random));
+        size_t gone = p->others + test_random_below(random, p->end - p->others);
+        world_hand_over(w, own, gone, other, any_size(random), any_stack(random));
     }
 }
 

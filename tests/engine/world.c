@@ -525,12 +525,14 @@ void world_untrack(struct world *w, size_t number)
     compare_counters(w);
 }
 
-void world_hand_over(struct world *w, size_t own, size_t other, uint64_t size, uint32_t stack)
+void world_hand_over(struct world *w, size_t own, size_t gone, size_t other, uint64_t size,
+                     uint32_t stack)
 {
     struct world_place *place = &w->places[own];
     assert_int_equal(place->address, w->places[other].address);
+    uint64_t before = w->at_peak.bytes;
     world_allocate(w, own, size, stack);
-    bool made_peak = place->live && w->current.bytes == w->at_peak.bytes;
+    uint64_t peak = w->at_peak.bytes;
     ctm_tracer_disown_hook(&w->tracer, place->address);
     if (place->live) {
         struct world_sum *total = &w->total[sum_of(w, place)];
@@ -540,9 +542,15 @@ void world_hand_over(struct world *w, size_t own, size_t other, uint64_t size, u
     }
     place->watched = false;
     compare_counters(w);
+    world_untrack(w, gone);
     world_track(w, other, size, stack);
-    if (made_peak && w->current.bytes == w->at_peak.bytes) {
-        copy_peak(w);
+    if (peak > before && peak == w->at_peak.bytes && w->places[other].live) {
+        struct world_sum *giver = &w->peak[sum_of(w, place)];
+        struct world_sum *taker = &w->peak[sum_of(w, &w->places[other])];
+        giver->bytes -= size;
+        giver->blocks--;
+        taker->bytes += size;
+        taker->blocks++;
     }
 }
 

@@ -94,8 +94,10 @@ void world_fail_realloc(struct world *w, const struct world_held *held);
 /* Of any domain: */
 void world_track(struct world *w, size_t place, uint64_t size, uint32_t stack);
 void world_untrack(struct world *w, size_t place);
-/* A block of domain 0 is allocated, and at once disowned and tracked in another domain. */
-void world_hand_over(struct world *w, size_t own, size_t other, uint64_t size, uint32_t stack);
+/* A block of domain 0 is allocated, and at once disowned and tracked in another domain; before that
+ * a block is gone that lived there, maybe. */
+void world_hand_over(struct world *w, size_t own, size_t gone, size_t other, uint64_t size,
+                     uint32_t stack);
 
 /* What a stack is made of: its frames, those that were left out with them, a frame of some age. */
 uint32_t world_depth(uint32_t stack);
