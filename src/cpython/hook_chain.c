@@ -11,6 +11,19 @@ static bool is_ours(const PyMemAllocatorEx *allocator, int domain)
     return allocator->malloc == ctm_hook_functions[domain].malloc;
 }
 
+/* Whether our hooks of a domain are reached from its top. */
+static bool is_reached(const PyMemAllocatorEx *top, int domain)
+{
+    struct ctm_thread_local *self = &ctm_thread_state;
+    self->found = false;
+    self->inside = true;
+    self->probed = (uint8_t)(1 + domain);
+    top->free(top->ctx, top->malloc(top->ctx, 1));
+    self->probed = 0;
+    self->inside = false;
+    return self->found;
+}
+
 enum ctm_hook_place ctm_chain_place(int domain)
 {
     PyMemAllocatorEx top;
@@ -21,14 +34,7 @@ enum ctm_hook_place ctm_chain_place(int domain)
     if (ctm_inner(domain) == NULL) {
         return CTM_HOOK_ABSENT;
     }
-    struct ctm_thread_local *self = &ctm_thread_state;
-    self->found = false;
-    self->inside = true;
-    self->probing = true;
-    top.free(top.ctx, top.malloc(top.ctx, 1));
-    self->probing = false;
-    self->inside = false;
-    return self->found ? CTM_HOOK_BELOW : CTM_HOOK_ABSENT;
+    return is_reached(&top, domain) ? CTM_HOOK_BELOW : CTM_HOOK_ABSENT;
 }
 
 /* Put our functions on top of a domain where they are not reached. -1 with MemoryError. */

@@ -288,11 +288,14 @@ static CTM_COLD void note_restored(const struct ctm_thread_local *self, int doma
 
 /* ---- the hooks ---- */
 
-/* A call that is not to be noted: from inside the wrapped allocator, or a probe's. */
-static inline bool passes_through(struct ctm_thread_local *self)
+/* A call whose block is not to be noted: from inside the wrapped allocator, or a probe's. A tool
+ * may ask another domain while it is probed. */
+static inline bool passes_through(struct ctm_thread_local *self, int domain)
 {
     if (CTM_UNLIKELY(self->inside)) {
-        self->found = self->probing;
+        if (self->probed == 1 + domain) {
+            self->found = true;
+        }
         return true;
     }
     return false;
@@ -302,7 +305,7 @@ static CTM_ALWAYS_INLINE void *hook_malloc(int domain, size_t size)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
     const PyMemAllocatorEx *inner = ctm_inner(domain);
-    if (CTM_UNLIKELY(passes_through(self))) {
+    if (CTM_UNLIKELY(passes_through(self, domain))) {
         return inner->malloc(inner->ctx, size);
     }
     self->inside = true;
@@ -318,7 +321,7 @@ static CTM_ALWAYS_INLINE void *hook_calloc(int domain, size_t count, size_t size
 {
     struct ctm_thread_local *self = &ctm_thread_state;
     const PyMemAllocatorEx *inner = ctm_inner(domain);
-    if (CTM_UNLIKELY(passes_through(self))) {
+    if (CTM_UNLIKELY(passes_through(self, domain))) {
         return inner->calloc(inner->ctx, count, size);
     }
     self->inside = true;
@@ -333,7 +336,7 @@ static CTM_ALWAYS_INLINE void *hook_calloc(int domain, size_t count, size_t size
 static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *block, size_t size)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
-    if (CTM_UNLIKELY(passes_through(self))) {
+    if (CTM_UNLIKELY(passes_through(self, domain))) {
         const PyMemAllocatorEx *inner = ctm_inner(domain);
         return inner->realloc(inner->ctx, block, size);
     }
@@ -370,7 +373,7 @@ static void forget_state(struct ctm_thread_local *self, const void *block)
 static CTM_ALWAYS_INLINE void hook_free(int domain, void *block)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
-    if (CTM_UNLIKELY(passes_through(self)) || block == NULL) {
+    if (CTM_UNLIKELY(passes_through(self, domain)) || block == NULL) {
         const PyMemAllocatorEx *inner = ctm_inner(domain);
         inner->free(inner->ctx, block);
         return;

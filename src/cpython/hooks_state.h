@@ -37,8 +37,9 @@ struct ctm_thread_local {
     size_t last_size;
     /* Inside the wrapped allocator: what it allocates in turn is part of the same block. */
     bool inside;
-    /* Inside too, but the thread looks for our hooks: they answer by setting `found`. */
-    bool probing;
+    /* Inside too, but the thread looks for our hooks of a domain, here 1 + its number, else 0: they
+     * answer by setting `found`. */
+    uint8_t probed;
     bool found;
     /* So often told to overlook: what the thread allocates leaves no trace. Asked for
      * on the slow ways only, since the gate is not biased meanwhile. */

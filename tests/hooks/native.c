@@ -6,7 +6,9 @@
 #include <Python.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -238,12 +240,21 @@ static PyObject *py_free(PyObject *module, PyObject *args)
 
 /* ---- another hooker ---- */
 
+/* What a layer does beside handing calls on. */
+enum habit {
+    NO_HABIT,
+    CACHE_SMALL, /* serves the smallest blocks itself */
+    KEEP_BOOKS,  /* takes raw memory for a moment at each malloc */
+};
+
 struct layer {
     PyMemAllocatorEx below;
     size_t calls;
     bool fail_realloc;
     bool wrong_ctx; /* a call came with a ctx that is not ours */
     void *again;    /* what the next malloc hands out a second time */
+    bool on;
+    enum habit habit;
 };
 
 static struct layer layers[3];
@@ -270,9 +281,44 @@ static struct layer *layer_of(void *ctx)
     return layer;
 }
 
+enum { SMALL = 8, SMALL_BLOCKS = 64 };
+static union {
+    char block[SMALL];
+    max_align_t align;
+} small_blocks[SMALL_BLOCKS];
+static bool small_used[SMALL_BLOCKS];
+
+static void *take_small(size_t size)
+{
+    for (int i = 0; size <= SMALL && i < SMALL_BLOCKS; i++) {
+        if (!small_used[i]) {
+            small_used[i] = true;
+            return small_blocks[i].block;
+        }
+    }
+    return NULL;
+}
+
+static bool give_small(const void *block)
+{
+    uintptr_t offset = (uintptr_t)block - (uintptr_t)small_blocks;
+    if (offset >= sizeof small_blocks) {
+        return false;
+    }
+    small_used[offset / sizeof *small_blocks] = false;
+    return true;
+}
+
 static void *layer_malloc(void *ctx, size_t size)
 {
     struct layer *layer = layer_of(ctx);
+    if (layer->habit == KEEP_BOOKS) {
+        PyMem_RawFree(PyMem_RawMalloc(24));
+    }
+    void *small = layer->habit == CACHE_SMALL ? take_small(size) : NULL;
+    if (small != NULL) {
+        return small;
+    }
     if (layer->again != NULL) {
         void *block = layer->again;
         layer->again = NULL;
@@ -293,25 +339,39 @@ static void *layer_realloc(void *ctx, void *block, size_t size)
     if ((layer->fail_realloc && block != NULL) || layer_refuses()) {
         return NULL;
     }
+    if (give_small(block)) {
+        void *moved = layer->below.malloc(layer->below.ctx, size);
+        return moved == NULL ? NULL : memcpy(moved, block, size < SMALL ? size : SMALL);
+    }
     return layer->below.realloc(layer->below.ctx, block, size);
 }
 
 static void layer_free(void *ctx, void *block)
 {
     struct layer *layer = layer_of(ctx);
-    layer->below.free(layer->below.ctx, block);
+    if (!give_small(block)) {
+        layer->below.free(layer->below.ctx, block);
+    }
 }
 
 static const PyMemAllocatorDomain domains[3] = {PYMEM_DOMAIN_RAW, PYMEM_DOMAIN_MEM,
                                                 PYMEM_DOMAIN_OBJ};
 
-/* layer_on(): hook all three domains. layer_off(): put back what was there, whatever is on top. */
-static PyObject *layer_on(PyObject *module, PyObject *unused)
+/* layer_on(domain, habit): hook a domain, by default all three of them. layer_off(): put back what
+ * was there, whatever is on top. */
+static PyObject *layer_on(PyObject *module, PyObject *args)
 {
     (void)module;
-    (void)unused;
+    int only = -1;
+    int habit = NO_HABIT;
+    if (!PyArg_ParseTuple(args, "|ii", &only, &habit)) {
+        return NULL;
+    }
     for (int i = 0; i < 3; i++) {
-        layers[i] = (struct layer){0};
+        if (only >= 0 && i != only) {
+            continue;
+        }
+        layers[i] = (struct layer){.on = true, .habit = (enum habit)habit};
         PyMem_GetAllocator(domains[i], &layers[i].below);
         PyMemAllocatorEx ours = {&layers[i], layer_malloc, layer_calloc, layer_realloc, layer_free};
         PyMem_SetAllocator(domains[i], &ours);
@@ -324,7 +384,9 @@ static PyObject *layer_off(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     for (int i = 0; i < 3; i++) {
-        PyMem_SetAllocator(domains[i], &layers[i].below);
+        if (layers[i].on) {
+            PyMem_SetAllocator(domains[i], &layers[i].below);
+        }
     }
     Py_RETURN_NONE;
 }
@@ -551,7 +613,7 @@ static PyMethodDef methods[] = {
     {"calloc", py_calloc, METH_VARARGS, NULL},
     {"realloc", py_realloc, METH_VARARGS, NULL},
     {"free", py_free, METH_VARARGS, NULL},
-    {"layer_on", layer_on, METH_NOARGS, NULL},
+    {"layer_on", layer_on, METH_VARARGS, NULL},
     {"layer_off", layer_off, METH_NOARGS, NULL},
     {"layer_fail_realloc", layer_fail_realloc, METH_O, NULL},
     {"malloc_again", malloc_again, METH_VARARGS, NULL},

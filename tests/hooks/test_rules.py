@@ -545,6 +545,25 @@ def test_hooks_taken_away(run: Run) -> None:
     """)
 
 
+def test_hooks_taken_away_of_the_domain_of_a_tool_that_asks_another(run: Run) -> None:
+    """Our hook of raw memory is reached by the probe of objects, for which it must not answer."""
+    run("""
+        import warnings
+        native.layer_on(OBJ, KEEP_BOOKS)
+        t.start()
+        stale = native.malloc(OBJ, 55_811)
+        native.layer_off()
+        native.layer_on(OBJ, KEEP_BOOKS)
+        native.free(OBJ, stale)  # unseen
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert not traces(55_811)
+        assert len(caught) == 1, caught
+        native.malloc(OBJ, 55_911)
+        assert len(traces(55_911)) == 1
+    """)
+
+
 @pytest.mark.parametrize("limit", [1, 25])
 def test_stdlib_started_first_and_stopped_in_between(run: Run, limit: int) -> None:
     """stdlib's stop() puts back the allocators from before its start(), without ours."""
