@@ -14,11 +14,15 @@ static bool is_ours(const PyMemAllocatorEx *allocator, int domain)
 /* Whether our hooks of a domain are reached from its top. */
 static bool is_reached(const PyMemAllocatorEx *top, int domain)
 {
+    /* A tool may serve small blocks from a cache of its own, or large ones: hardly both. */
+    static const size_t sizes[] = {1, (size_t)1 << 20};
     struct ctm_thread_local *self = &ctm_thread_state;
     self->found = false;
     self->inside = true;
     self->probed = (uint8_t)(1 + domain);
-    top->free(top->ctx, top->malloc(top->ctx, 1));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && !self->found; i++) {
+        top->free(top->ctx, top->malloc(top->ctx, sizes[i]));
+    }
     self->probed = 0;
     self->inside = false;
     return self->found;

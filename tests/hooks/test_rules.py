@@ -512,6 +512,21 @@ def test_an_old_registration_of_ours_is_put_back(run: Run, below: str) -> None:
     )
 
 
+def test_hooked_above_by_a_tool_that_serves_small_blocks_itself(run: Run) -> None:
+    """A small probe does not reach us: not to be taken for hooks that are gone."""
+    run("""
+        t.start()
+        native.layer_on(OBJ, CACHE_SMALL)
+        on_top = native.allocator_of(OBJ)
+        t.get_traced_memory()
+        assert native.allocator_of(OBJ) == on_top  # else each of the two would wrap the other
+        assert engine._hooks_info()["obj"] == "below another"
+        native.malloc(OBJ, 33_441)
+        assert len(traces(33_441)) == 1
+        assert t.get_lost() == 0
+    """)
+
+
 # Rule 11: others take hooks away.
 
 
