@@ -333,12 +333,29 @@ static CTM_ALWAYS_INLINE void *hook_calloc(int domain, size_t count, size_t size
     return block;
 }
 
+/* A call that passes through. The block may have a trace all the same: what the wrapped allocator
+ * takes for itself while it frees another's, such as a log. What it becomes has none. */
+static CTM_NOINLINE void *realloc_inside(const struct ctm_thread_local *self, int domain,
+                                         void *block, size_t size)
+{
+    struct removed removed;
+    removed.had_trace = false;
+    if (block != NULL) {
+        note_removed(self, domain, block, &removed);
+    }
+    const PyMemAllocatorEx *inner = ctm_inner(domain);
+    void *moved = inner->realloc(inner->ctx, block, size);
+    if (moved == NULL && removed.had_trace && size != 0) {
+        note_restored(self, domain, block, &removed);
+    }
+    return moved;
+}
+
 static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *block, size_t size)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
     if (CTM_UNLIKELY(passes_through(self, domain))) {
-        const PyMemAllocatorEx *inner = ctm_inner(domain);
-        return inner->realloc(inner->ctx, block, size);
+        return realloc_inside(self, domain, block, size);
     }
     /* Before the call: after it another thread may own the old address. */
     struct removed removed;
@@ -373,7 +390,9 @@ static void forget_state(struct ctm_thread_local *self, const void *block)
 static CTM_ALWAYS_INLINE void hook_free(int domain, void *block)
 {
     struct ctm_thread_local *self = &ctm_thread_state;
-    if (CTM_UNLIKELY(passes_through(self, domain)) || block == NULL) {
+    /* From inside the wrapped allocator, too: see realloc_inside. */
+    (void)passes_through(self, domain);
+    if (block == NULL) {
         const PyMemAllocatorEx *inner = ctm_inner(domain);
         inner->free(inner->ctx, block);
         return;
@@ -382,7 +401,7 @@ static CTM_ALWAYS_INLINE void hook_free(int domain, void *block)
         forget_state(self, block);
     }
     note_freed(self, domain, block);
-    /* No flag: what the wrapped allocator frees in turn has no trace. */
+    /* No flag: what the wrapped allocator frees in turn is noted as well. */
     const PyMemAllocatorEx *inner = ctm_inner(domain);
     inner->free(inner->ctx, block);
 }

@@ -245,6 +245,8 @@ enum habit {
     NO_HABIT,
     CACHE_SMALL, /* serves the smallest blocks itself */
     KEEP_BOOKS,  /* takes raw memory for a moment at each malloc */
+    LOG_FREES,   /* takes raw memory at a free, and gives it back at the next malloc */
+    GROW_LOG,    /* ... where it is moved before */
 };
 
 struct layer {
@@ -309,11 +311,40 @@ static bool give_small(const void *block)
     return true;
 }
 
+enum { LOG_SIZE = 54321 };
+static void *frees_log;
+static void *volatile hole;
+
+static void log_free(void)
+{
+    if (frees_log == NULL) {
+        frees_log = PyMem_RawMalloc(LOG_SIZE);
+    }
+}
+
+static void close_log(bool grow)
+{
+    if (grow && frees_log != NULL) {
+        void *moved = PyMem_RawRealloc(frees_log, 2 * LOG_SIZE);
+        if (moved == NULL) {
+            return;
+        }
+        frees_log = moved;
+    }
+    if (frees_log != NULL) {
+        PyMem_RawFree(frees_log);
+        frees_log = NULL;
+        hole = malloc(LOG_SIZE); /* the next log lies elsewhere */
+    }
+}
+
 static void *layer_malloc(void *ctx, size_t size)
 {
     struct layer *layer = layer_of(ctx);
     if (layer->habit == KEEP_BOOKS) {
         PyMem_RawFree(PyMem_RawMalloc(24));
+    } else if (layer->habit == LOG_FREES || layer->habit == GROW_LOG) {
+        close_log(layer->habit == GROW_LOG);
     }
     void *small = layer->habit == CACHE_SMALL ? take_small(size) : NULL;
     if (small != NULL) {
@@ -349,6 +380,9 @@ static void *layer_realloc(void *ctx, void *block, size_t size)
 static void layer_free(void *ctx, void *block)
 {
     struct layer *layer = layer_of(ctx);
+    if (layer->habit == LOG_FREES || layer->habit == GROW_LOG) {
+        log_free();
+    }
     if (!give_small(block)) {
         layer->below.free(layer->below.ctx, block);
     }

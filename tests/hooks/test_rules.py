@@ -249,6 +249,33 @@ def test_stop_gives_the_allocators_back(run: Run) -> None:
     """)
 
 
+@pytest.mark.parametrize("habit", ["LOG_FREES", "GROW_LOG"])
+def test_the_wrapped_allocator_gives_back_what_it_took_for_itself(run: Run, habit: str) -> None:
+    """A tool below us takes memory while it frees, and gives it back while it allocates."""
+    run(f"""
+        native.layer_on(RAW)
+        native.layer_on(OBJ, {habit})
+        t.start()
+        for _ in range(50):
+            native.free(OBJ, native.malloc(OBJ, 300))
+        assert len(traces(54_321)) <= 1
+    """)
+
+
+def test_the_wrapped_allocator_fails_to_move_what_it_took_for_itself(run: Run) -> None:
+    run("""
+        native.layer_on(RAW)
+        native.layer_on(OBJ, GROW_LOG)
+        t.start()
+        native.layer_fail_realloc(True)
+        for _ in range(50):
+            native.free(OBJ, native.malloc(OBJ, 300))
+        found = len(traces(54_321))
+        native.layer_fail_realloc(False)
+        assert found == 1
+    """)
+
+
 def test_hooked_above(run: Run) -> None:
     """Who hooked after us holds our functions: stop leaves them, and start finds them again."""
     run("""
