@@ -552,6 +552,9 @@ static bool traces_maybe(void)
 static CTM_ALWAYS_INLINE int track_inside(struct ctm_thread_local *self, PyThreadState *state,
                                           unsigned int domain, uintptr_t address, size_t size)
 {
+    if (domain == 0 && address == self->last_address) {
+        self->last_address = 0; /* freed, and another's now: this one is not to be disowned */
+    }
     uint32_t node = capture(self, state)->node;
     return ctm_tracer_track_hook(&ctm_hooks.tracer, domain, address, size, node) < 0 ? -1 : 0;
 }

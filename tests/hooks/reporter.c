@@ -41,6 +41,17 @@ void *allocate_and_hand_over(unsigned int domain, size_t size)
     return block;
 }
 
+void PyMem_RawFree(void *block);
+
+/* Memory of the library's own, where a block of Python's was a moment before. */
+void report_where_a_block_was(size_t size)
+{
+    uintptr_t address = (uintptr_t)PyMem_RawMalloc(size);
+    PyMem_RawFree((void *)address);
+    (void)PyTraceMalloc_Track(0, address, size);
+    (void)PyTraceMalloc_Untrack(0, address);
+}
+
 /* ---- from threads of C that Python never saw ---- */
 
 struct job {

@@ -278,6 +278,23 @@ native.free(RAW, address)
     )
 
 
+def test_a_report_where_a_block_was_is_churn_of_its_own(
+    run: Run, reporters: dict[str, str]
+) -> None:
+    run(
+        LOAD
+        + """
+library = load(sys.argv[1], ctypes.PyDLL)
+library.report_where_a_block_was.argtypes = [ctypes.c_size_t]
+t.start()
+library.report_where_a_block_was(50_000_000)
+churn = t.take_snapshot(at="churn")
+assert sum(line.size for line in churn.statistics("lineno")) // 50_000_000 == 2
+""",
+        reporters["default"],
+    )
+
+
 def test_the_traceback_is_that_of_the_caller(run: Run, reporters: dict[str, str]) -> None:
     run(
         LOAD
