@@ -612,6 +612,8 @@ const struct ctm_spot *ctm_capture_any_hook(struct ctm_walker *walker, PyThreadS
     if (location == NULL) {
         location = locate(tracer, newest, ctm_frame_instruction(newest));
         if (location == NULL) {
+            /* Not a capture at a depth that is noted: any frame may be hidden by the next. */
+            walker->sure_depth = 0;
             return &ctm_no_spot;
         }
     }
