@@ -27,9 +27,13 @@ void ctm_gate_init(struct ctm_gate *gate)
     gate->inside = NULL;
 }
 
-static void wait_until_out(_Atomic uint32_t *in)
+static void wait_until_out(struct ctm_gate *gate, _Atomic uint32_t *in)
 {
-    ctm_os_barrier();
+    if (!ctm_os_barrier()) {
+        /* It did when the gate was biased. Nothing but time orders the two sides this once, and
+         * there must be no other time. */
+        gate->can_bias = false;
+    }
     while (atomic_load_explicit(in, memory_order_acquire) != 0) {
         ctm_os_yield();
     }
@@ -39,7 +43,7 @@ static void revoke_bias(struct ctm_gate *gate)
 {
     if (atomic_load_explicit(&gate->biased, memory_order_relaxed) != 0) {
         atomic_store_explicit(&gate->biased, 0, memory_order_relaxed);
-        wait_until_out(&gate->owner_in);
+        wait_until_out(gate, &gate->owner_in);
     }
 }
 
@@ -48,7 +52,7 @@ static void revoke_reservation(struct ctm_gate *gate)
     struct ctm_seat *seat = atomic_load_explicit(&gate->reserved, memory_order_relaxed);
     if (seat != NULL) {
         atomic_store_explicit(&gate->reserved, NULL, memory_order_relaxed);
-        wait_until_out(&seat->in);
+        wait_until_out(gate, &seat->in);
     }
 }
 

@@ -15,7 +15,8 @@
  * thread comes, or until it has been calm as the owner for so long that the bias comes back.
  *
  * The gate is biased only while the host allows it, so that who comes in by bias knows that it
- * does. Else, or where the kernel has no such barrier, it is a plain mutex for all.
+ * does. Else, or where the kernel has no such barrier or begins to refuse it, it is a plain mutex
+ * for all.
  *
  * The gate is not recursive, apart from the thread that holds it over a fork.
  */

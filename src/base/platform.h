@@ -47,9 +47,10 @@ bool ctm_os_barrier_init(void);
 
 /*
  * Every other running thread of the process passes a full memory barrier before this returns.
- * Costs microseconds here and nothing in the code it is paired with.
+ * Costs microseconds here and nothing in the code it is paired with. False: the kernel refuses,
+ * which it can at any time, once the process has restricted its own system calls.
  */
-void ctm_os_barrier(void);
+CTM_MUST_CHECK bool ctm_os_barrier(void);
 
 /* As pthread_atfork: 0, or an error number. It may call malloc: not inside a hook. */
 CTM_MUST_CHECK int ctm_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));

@@ -82,12 +82,13 @@ size_t ctm_os_resident(const void *address, size_t size)
 
 bool ctm_os_barrier_init(void)
 {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+           ctm_os_barrier();
 }
 
-void ctm_os_barrier(void)
+bool ctm_os_barrier(void)
 {
-    (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 #ifdef __GLIBC__

@@ -9,6 +9,16 @@
 #include "gate_enter.h"
 #include "sanitizer.h"
 
+static bool barrier_refused;
+
+bool __real_ctm_os_barrier(void);
+bool __wrap_ctm_os_barrier(void);
+
+bool __wrap_ctm_os_barrier(void)
+{
+    return !barrier_refused && __real_ctm_os_barrier();
+}
+
 static enum ctm_pass pass_seated(struct ctm_gate *gate, bool owner, struct ctm_seat *seat)
 {
     enum ctm_pass pass = test_gate_enter(gate, owner, seat);
@@ -338,6 +348,30 @@ static void the_child_of_a_fork_has_a_gate_of_its_own(void **state)
     }
 }
 
+/* The process has forbidden it to itself. */
+static void without_a_barrier_there_is_no_bias(void **state)
+{
+    (void)state;
+    for (int reserved = 0; reserved < 2; reserved++) {
+        struct ctm_gate gate;
+        struct ctm_seat seat = {0};
+        init_allowed(&gate);
+        if (reserved) {
+            stay_alone(&gate, &seat);
+        }
+        barrier_refused = true;
+        assert_int_equal(pass_through(&gate, false), CTM_PASS_MUTEX);
+        for (int i = 0; i < 2 * CTM_GATE_CALM; i++) {
+            assert_int_equal(pass_through(&gate, true), CTM_PASS_MUTEX);
+        }
+        for (int i = 0; i < 2 * CTM_GATE_ALONE; i++) {
+            assert_int_equal(pass_seated(&gate, false, &seat), CTM_PASS_MUTEX);
+        }
+        barrier_refused = false;
+        assert_false(gate.can_bias);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +385,7 @@ int main(void)
         cmocka_unit_test(who_forbids_the_bias_waits_for_who_is_inside),
         cmocka_unit_test(over_a_fork_the_forking_thread_is_inside),
         cmocka_unit_test(the_child_of_a_fork_has_a_gate_of_its_own),
+        cmocka_unit_test(without_a_barrier_there_is_no_bias),
     };
     return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }
