@@ -200,10 +200,12 @@ static inline void ctm_sites_new_peak(struct ctm_sites *sites)
     }
 }
 
-/* What is live in all grows by a block of a site, whose counters do not have it yet. */
+/* What is live in all grows by a block of a site, whose counters do not have it yet. The sum of
+ * sizes that a library reports may wrap around, too, to below the peak. */
 static inline void ctm_sites_grow(struct ctm_sites *sites, uint32_t site, uint64_t size)
 {
-    if (CTM_UNLIKELY(__builtin_sub_overflow(sites->room_bytes, size, &sites->room_bytes))) {
+    if (CTM_UNLIKELY(__builtin_sub_overflow(sites->room_bytes, size, &sites->room_bytes)) &&
+        CTM_LIKELY(ctm_sites_current_bytes(sites) > sites->peak_bytes)) {
         ctm_sites_new_peak(sites);
     } else {
         ctm_site_save(sites, site);

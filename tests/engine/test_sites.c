@@ -150,6 +150,32 @@ static void a_reset_peak_is_what_lives_now(void **state)
     ctm_pages_deinit(&f.pages);
 }
 
+/* What was the peak goes on being it, and of what it was. */
+static void a_sum_that_wraps_around_is_no_peak(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_with_two(&f);
+    ctm_sites_gain(&f.sites, A, 100);
+    ctm_sites_lose(&f.sites, A, 100);
+    ctm_sites_gain(&f.sites, A, 20);
+    ctm_sites_gain(&f.sites, B, UINT64_MAX); /* 19 */
+    assert_int_equal(ctm_sites_current_bytes(&f.sites), 19);
+    assert_int_equal(f.sites.peak_bytes, 100);
+    assert_at_peak(&f, A, 100, 1);
+    assert_at_peak(&f, B, 0, 0);
+    ctm_sites_lose(&f.sites, B, UINT64_MAX);
+    assert_int_equal(ctm_sites_current_bytes(&f.sites), 20);
+    ctm_sites_gain(&f.sites, A, 81); /* 101 */
+    assert_int_equal(f.sites.peak_bytes, 101);
+    assert_at_peak(&f, A, 101, 2);
+    /* From the peak itself. */
+    ctm_sites_gain(&f.sites, B, UINT64_MAX);
+    assert_int_equal(f.sites.peak_bytes, 101);
+    assert_at_peak(&f, B, 0, 0);
+    ctm_pages_deinit(&f.pages);
+}
+
 static void assert_live(const struct fixture *f, uint32_t site, uint64_t bytes, uint64_t blocks)
 {
     assert_int_equal(ctm_site_live_bytes(&f->sites.items[site]), bytes);
@@ -398,6 +424,7 @@ int main(void)
         cmocka_unit_test(equal_hashes_are_not_equal_sites),
         cmocka_unit_test(the_peak_is_what_lived_then),
         cmocka_unit_test(a_reset_peak_is_what_lives_now),
+        cmocka_unit_test(a_sum_that_wraps_around_is_no_peak),
         cmocka_unit_test(reuse_is_no_allocation),
         cmocka_unit_test(a_restored_block_was_never_lost),
         cmocka_unit_test(reset_churn_is_counted_from_zero),
