@@ -6,6 +6,7 @@
 
 #include "cpython/compat.h"
 #include "cpython/interpreter_frame.h"
+#include "cpython/lines.h"
 #include "cpython/unicode.h"
 
 static bool is_text(PyObject *object)
@@ -53,8 +54,8 @@ static struct ctm_owner *add_code(struct ctm_tracer *tracer, const PyCodeObject 
     return owner;
 }
 
-uint32_t ctm_code_line_hook(const PyCodeObject *code, uintptr_t instruction,
-                            struct ctm_line_cursor *cursor)
+static uint32_t find_line(const PyCodeObject *code, uintptr_t instruction,
+                          struct ctm_line_cursor *cursor)
 {
     if (instruction < ctm_code_bytecode(code)) {
         return code->co_firstlineno < 0 ? 0 : (uint32_t)code->co_firstlineno;
@@ -67,7 +68,7 @@ uint32_t ctm_code_line_hook(const PyCodeObject *code, uintptr_t instruction,
 static uint32_t line_of(struct ctm_owner *owner, const PyCodeObject *code, uintptr_t instruction)
 {
     struct ctm_line_cursor cursor = {owner->cursor_entry, owner->cursor_offset, owner->cursor_line};
-    uint32_t line = ctm_code_line_hook(code, instruction, &cursor);
+    uint32_t line = find_line(code, instruction, &cursor);
     owner->cursor_entry = cursor.entry;
     owner->cursor_offset = cursor.offset;
     owner->cursor_line = cursor.line;

@@ -3,7 +3,6 @@
 #include <Python.h>
 #include <frameobject.h>
 
-#include "cpython/code_locations.h"
 #include "cpython/frames.h"
 #include "cpython/interpreter_frame.h"
 
@@ -85,11 +84,13 @@ static int check_frame(unsigned level, const ctm_frame *ours, PyFrameObject *pub
     if (ours == NULL || ctm_frame_code(ours) != code) {
         return walk_error(level, "the code object");
     }
-    struct ctm_line_cursor cursor = {.line = code->co_firstlineno};
-    uint32_t line = ctm_code_line_hook(code, ctm_frame_instruction(ours), &cursor);
-    int public_line = PyFrame_GetLineNumber(public_frame);
-    if (line != (uint32_t)(public_line < 0 ? 0 : public_line)) {
-        return walk_error(level, "the line");
+    if (PyCode_Addr2Line(code, -1) != code->co_firstlineno) {
+        return walk_error(level, "the first line");
+    }
+    /* No line: of a frame that is being traced the interpreter has one of its own. */
+    int offset = (int)(ctm_frame_instruction(ours) - ctm_code_bytecode(code));
+    if ((offset < 0 ? -1 : offset) != PyFrame_GetLasti(public_frame)) {
+        return walk_error(level, "the instruction");
     }
     return 0;
 }

@@ -7,7 +7,8 @@ enum {
     FORM_ONE_LINE = 10, /* 10, 11, 12: the line delta is the form less 10 */
     FORM_NO_COLUMNS = 13,
     FORM_LONG = 14,
-    FORM_NONE = 15, /* no location */
+    FORM_NONE = 15,   /* no location */
+    ENTRY_MARK = 128, /* in an entry's first byte alone */
 };
 
 struct reader {
@@ -38,30 +39,30 @@ static int32_t read_signed_varint(struct reader *reader)
     return (value & 1) != 0 ? -(int32_t)(value >> 1) : (int32_t)(value >> 1);
 }
 
-/* Reads what follows an entry's first byte; returns the line delta. */
-static int32_t read_rest(struct reader *reader, unsigned form)
+/* What of the line an entry changes; the reader stands behind its first byte. */
+static int32_t read_line_delta(struct reader reader, unsigned form)
 {
-    int32_t delta = 0;
     switch (form) {
-    case FORM_NONE:
-        return 0;
     case FORM_LONG:
-        delta = read_signed_varint(reader);
-        (void)read_varint(reader); /* end line */
-        (void)read_varint(reader); /* columns */
-        (void)read_varint(reader);
-        return delta;
     case FORM_NO_COLUMNS:
-        return read_signed_varint(reader);
+        return read_signed_varint(&reader);
     case FORM_ONE_LINE:
     case FORM_ONE_LINE + 1:
     case FORM_ONE_LINE + 2:
-        reader->at += reader->end - reader->at < 2 ? reader->end - reader->at : 2;
         return (int32_t)form - FORM_ONE_LINE;
-    default: /* short forms: same line, one byte of columns */
-        reader->at += reader->at < reader->end ? 1 : 0;
+    default: /* short forms, or none */
         return 0;
     }
+}
+
+/* The interpreter looks for the mark alone: what a broken table has before it belongs to the last
+ * entry, and an entry may end in the midst of what it should have. */
+static struct reader next_entry(struct reader reader)
+{
+    while (reader.at < reader.end && (*reader.at & ENTRY_MARK) == 0) {
+        reader.at++;
+    }
+    return reader;
 }
 
 uint32_t ctm_line_find_hook(const uint8_t *table, size_t length, int32_t first_line,
@@ -77,11 +78,13 @@ uint32_t ctm_line_find_hook(const uint8_t *table, size_t length, int32_t first_l
         unsigned form = (first >> 3) & 15;
         uint32_t bytes = ((first & 7u) + 1) * CODE_UNIT;
         /* Wrap rather than overflow: a broken table may say anything. */
-        int32_t line = (int32_t)((uint32_t)cursor->line + (uint32_t)read_rest(&reader, form));
+        int32_t line = (int32_t)((uint32_t)cursor->line + (uint32_t)read_line_delta(reader, form));
         if (offset < cursor->offset + bytes) {
             cursor->entry = entry;
-            return form == FORM_NONE || line < 0 ? 0 : (uint32_t)line;
+            bool none = (first & ~7u) == (ENTRY_MARK | FORM_NONE << 3);
+            return none || line < 0 ? 0 : (uint32_t)line;
         }
+        reader = next_entry(reader);
         cursor->entry = (uint32_t)(reader.at - table);
         cursor->offset += bytes;
         cursor->line = line;

@@ -489,6 +489,28 @@ def test_layout_is_checked(run: Run) -> None:
     """)
 
 
+def test_layout_is_checked_under_a_tracing_function(run: Run) -> None:
+    """Of a traced frame the interpreter may name a line that its table does not have."""
+    run("""
+        import ast, sys
+        tree = ast.parse("def f(run):\\n    x = 1\\n    return run()\\n")
+        tree.body[0].lineno, tree.body[0].end_lineno = 600, 601
+        exec(compile(tree, "<made>", "exec"))
+        sys.settrace(lambda *_: lambda *_: None)
+        f(lambda: t.start(2))
+        assert t.is_tracing()
+    """)
+
+
+def test_layout_is_checked_above_a_broken_line_table(run: Run) -> None:
+    run("""
+        def f(run): run()
+        f.__code__ = f.__code__.replace(co_linetable=bytes([0, 1, 2, 1] * 6))
+        f(lambda: t.start(2))
+        assert t.is_tracing()
+    """)
+
+
 assert sys.version_info >= (3, 11)
 
 
@@ -505,4 +527,28 @@ def test_a_line_table_that_ends_too_early(run: Run) -> None:
         [(_, _, frames, _)] = [trace for trace in tracemalloc._get_traces() if trace[1] == size]
         [(_, _, ours, _)] = traces(size)
         assert ours == frames == (("lines", 0),)
+    """)
+
+
+def test_broken_line_tables(run: Run) -> None:
+    """Each is read as the standard library reads it."""
+    run("""
+        import random, tracemalloc
+        rng = random.Random(1)
+        tables = [bytes([0, 1, 2, 1] * 6), b"\\xdf\\x01\\x02\\x03", b"\\x87\\x87\\x87", b"\\x78\\x87"]
+        tables += [bytes(rng.randbytes(rng.randrange(1, 12))) for _ in range(300)]
+        code = compile("kept.append(bytes(size))", "lines", "exec")
+        codes = [code.replace(co_linetable=table) for table in tables]
+        kept = []
+        tracemalloc.start(1)
+        t.start(1)
+        for size, code in enumerate(codes, 100_003):
+            exec(code)
+        def lines(module):
+            return {size: frames[0][1] for _, size, frames, _ in module._get_traces()
+                    if frames[0][0] == "lines" and size > 100_000}
+        ours, theirs = lines(t), lines(tracemalloc)
+        assert len(ours) == len(tables)
+        assert ours == theirs, {tables[size - 100_036]: (ours[size], theirs[size])
+                                for size in ours if ours[size] != theirs[size]}
     """)
