@@ -33,7 +33,7 @@ def fill(series: Any, count: int, size: int = 10) -> list[int]:
 
 
 def test_thinning_by_number(tmp_path: Path) -> None:
-    series = Series(str(tmp_path / "a"), 8, 10**9)
+    series = Series([str(tmp_path / "a")], 8, 10**9)
     assert fill(series, 8) == [1, 2, 3, 4, 5, 6, 7, 8]
     # Of the older half, 1 to 4, every second one goes.
     assert fill(series, 1) == [1, 3, 5, 6, 7, 8, 9]
@@ -46,7 +46,7 @@ def test_thinning_by_number(tmp_path: Path) -> None:
 
 
 def test_thinning_by_bytes(tmp_path: Path) -> None:
-    series = Series(str(tmp_path / "a"), 1000, 95)
+    series = Series([str(tmp_path / "a")], 1000, 95)
     assert len(fill(series, 50)) <= 9
     # It takes the place of all others.
     assert fill(series, 1, size=95) == [51]
@@ -56,7 +56,7 @@ def test_thinning_by_bytes(tmp_path: Path) -> None:
 
 
 def test_files_that_others_removed(tmp_path: Path) -> None:
-    series = Series(str(tmp_path / "a"), 4, 10**9)
+    series = Series([str(tmp_path / "a")], 4, 10**9)
     fill(series, 4)
     for path in (tmp_path / "a").iterdir():
         path.unlink()
@@ -175,6 +175,6 @@ def test_growth_explained() -> None:
 
 def test_an_error_of_the_system_is_no_full_series(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    with pytest.raises(OSError, match=r"a'") as caught:
-        fill(Series(str(tmp_path / "a"), 4, 100), 1)
-    assert caught.value.errno == errno.EEXIST
+    with pytest.raises(NotADirectoryError, match=r"a/b'") as caught:
+        fill(Series([str(tmp_path / "a" / "b")], 4, 100), 1)
+    assert caught.value.errno == errno.ENOTDIR

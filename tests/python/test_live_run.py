@@ -143,13 +143,16 @@ def test_series_by_growth(env: Environment, start: Start, tmp_path: Path) -> Non
 
 
 def test_series_that_cannot_be_written(start: Start, tmp_path: Path) -> None:
-    (tmp_path / "x.series").mkdir()
-    program = start(*RUN, "--top", "0", "-o", "x.ctm", "--every-growth", "5M")
-    (tmp_path / "x.series").rmdir()
-    (tmp_path / "x.series").touch()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    program = start(*RUN, "--top", "0", "-o", folder / "x.ctm", "--every-growth", "5M")
+    folder.rmdir()
+    folder.touch()
     program.tell("grow 6000000")
-    said = f"ctracemalloc: the series in {tmp_path / 'x.series'} ends: File exists\n"
+    said = f"ctracemalloc: the series in {folder / 'x.series'} ends: Not a directory\n"
     wait_for(lambda: said in program.said())
+    folder.unlink()
+    folder.mkdir()
     assert "snapshot written to" in program.end()
 
 
@@ -163,12 +166,30 @@ def test_series_larger_than_its_bound(start: Start, tmp_path: Path) -> None:
     assert list((tmp_path / "x.series").iterdir()) == []
 
 
-def test_folder_that_is_there(env: Environment, tmp_path: Path) -> None:
+def test_series_of_a_service_that_starts_again(env: Environment, tmp_path: Path) -> None:
+    """Each run, also one by `exec`, has a folder of its own; what is there stays as it is."""
     (tmp_path / "x.series").mkdir()
     (tmp_path / "x.series" / "000001.ctm").touch()
-    done = env.run(*RUN, "-o", "x.ctm", "--every", "1", "-c", "print(1)", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "x.series is there already: move it away" in done.stderr
+    (tmp_path / "x.2.series").touch()
+    code = (
+        "import os, sys, time\n"
+        "folder = sys.argv[1]\n"
+        "deadline = time.monotonic() + 60\n"
+        "while not os.path.exists(folder + '/000002.ctm'):\n"
+        "    assert time.monotonic() < deadline\n"
+        "    time.sleep(0.05)\n"
+        "if folder == 'x.3.series':\n"
+        "    run = [sys.executable, '-m', 'ctracemalloc', 'run', '-o', 'x.ctm', '--every', '0.1']\n"
+        "    os.execv(run[0], [*run, 'app.py', 'x.4.series'])\n"
+    )
+    (tmp_path / "app.py").write_text(code)
+    options = ("-o", "x.ctm", "--every", "0.1")
+    for folder in ("x.3.series", "x.5.series"):
+        done = env.run(*RUN, *options, "app.py", folder, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "x.series").iterdir()] == ["000001.ctm"]
+    assert (tmp_path / "x.2.series").is_file()
+    assert not (tmp_path / "x.6.series").exists()
 
 
 def test_ceiling(env: Environment, start: Start, tmp_path: Path) -> None:

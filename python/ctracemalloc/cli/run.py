@@ -69,8 +69,9 @@ Its children are not traced without --follow-children, unless CTRACEMALLOC is se
 is written after os._exit, exec, or a signal that kills.
 
 The series of --every and --every-growth goes to a folder beside the snapshot at the end (app.ctm:
-app.series). Where it has too many files or bytes, every second snapshot of its older half is
-removed. No more than a tenth of the time goes into taking them.
+app.series, or app.2.series if that is there, and so on). Where it has too many files or bytes,
+every second snapshot of its older half is removed. No more than a tenth of the time goes into
+taking them.
 
 The exit status is the program's; 2 if it could not be started as told, 1 if it cannot be traced
 here.
@@ -94,8 +95,6 @@ def main(arguments: Sequence[str]) -> int:
         _check_following()
     if options.open:
         _check_page(report_path(expand_path(out, os.getpid())))
-    if "every" in watch or "growth" in watch:
-        _check_folder(Path(expand_path(out, os.getpid()).removesuffix(".ctm") + ".series"))
     handed_over = startup.pack_run(
         nframe,
         options.top,
@@ -256,14 +255,6 @@ def _check_following() -> None:
         raise CommandError(
             f"--follow-children needs the start-up hook ({HOOK}), which is not installed for "
             f"{sys.executable}"
-        )
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise CommandError(
-            f"the series' folder {folder} is there already: move it away, or choose another path "
-            "with -o"
         )
 
 

@@ -9,6 +9,8 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ctracemalloc import Snapshot
 
 DEFAULT_KEEP = 64
@@ -26,10 +28,13 @@ class Series:
     Where there are too many, or too many bytes, every second one of the older half is removed, as
     often as it takes. So the first one stays, what is recent is dense, and what is long ago is
     sparse, the more so the longer ago it is.
+
+    The folder is the first of the names that nothing has yet; it is made for the first snapshot.
     """
 
-    def __init__(self, folder: str, keep: int, keep_bytes: int) -> None:
-        self.folder = folder
+    def __init__(self, names: Iterable[str], keep: int, keep_bytes: int) -> None:
+        self._names = iter(names)
+        self.folder = next(self._names)
         self._keep = keep
         self._keep_bytes = keep_bytes
         self._taken = 0
@@ -37,13 +42,27 @@ class Series:
 
     def add(self, snapshot: Snapshot) -> None:
         """Write a snapshot, and remove what is then too much."""
-        os.makedirs(self.folder, exist_ok=True)
+        if self._taken == 0:
+            self._make_folder()
+        else:
+            # Somebody may have taken it away.
+            os.makedirs(self.folder, exist_ok=True)
         self._taken += 1
         path = os.path.join(self.folder, f"{self._taken:06}.ctm")
         snapshot.dump(path, command=True)
         self._files.append((path, os.path.getsize(path)))
         while len(self._files) > self._keep or self._bytes() > self._keep_bytes:
             self._thin()
+
+    def _make_folder(self) -> None:
+        while True:
+            try:
+                os.makedirs(self.folder)
+            except FileExistsError:
+                # Of a run before this one, perhaps by the same process.
+                self.folder = next(self._names)
+            else:
+                return
 
     def _bytes(self) -> int:
         return sum(size for _, size in self._files)

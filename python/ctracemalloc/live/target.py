@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 def expand_path(template: str, pid: int) -> str:
     """Replace `%p` by the process id and `%%` by `%`."""
@@ -52,6 +56,14 @@ class Target:
         if not self.is_ours():
             stem += f".{os.getpid()}"
         return f"{stem}.{label}{extension}"
+
+    def series_folders(self) -> Iterator[str]:
+        """Yield the names of folders for a series, of which the first is as a rule free."""
+        yield self.beside("series", "")
+        number = 2
+        while True:
+            yield self.beside(f"{number}.series", "")
+            number += 1
 
 
 def current_folder() -> str | None:

@@ -46,7 +46,10 @@ def make_watcher(target: Target, told: dict[str, str]) -> Watcher:
 
 
 class Watcher:
-    """Takes a series of snapshots, at an interval or when memory grew, and one at a ceiling."""
+    """Takes a series of snapshots, at an interval or when memory grew, and one at a ceiling.
+
+    `series_folder` is where the series is, once it has begun.
+    """
 
     def __init__(
         self,
@@ -90,9 +93,10 @@ class Watcher:
         self._running = Original.allocate_lock()
         self._native_id = 0
         self._series: Series | None = None
+        self.series_folder: str | None = None
         if self._every is not None or self._growth is not None:
-            folder = self._target.beside("series", "")
-            self._series = Series(folder, self._keep, self._keep_bytes)
+            folders = self._target.series_folders()
+            self._series = Series(folders, self._keep, self._keep_bytes)
         self._due = Original.monotonic() + (self._every or 0.0)
         self._seen = 0
         self._is_near = False
@@ -181,6 +185,7 @@ class Watcher:
             began = Original.monotonic()
             try:
                 self._series.add(ctracemalloc.take_snapshot())
+                self.series_folder = self._series.folder
             except (OSError, SeriesFull) as error:
                 text = str(error) if isinstance(error, SeriesFull) else reason(error)
                 say(f"ctracemalloc: the series in {self._series.folder} ends: {text}\n")

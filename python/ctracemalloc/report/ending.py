@@ -204,8 +204,8 @@ class Ending:
         if self._is_opened and is_written:
             from ctracemalloc.report.opening import open_report
 
-            series = self._target.beside("series", "")
-            paths = [series, path] if self._watcher and os.path.isdir(series) else [path]  # noqa: PTH112
+            series = self._watcher.series_folder if self._watcher is not None else None
+            paths = [series, path] if series and os.path.isdir(series) else [path]  # noqa: PTH112
             open_report(paths, self._target.folder)
 
     def _write(self, snapshot: Snapshot, path: str, what: str) -> tuple[bool, str]:
