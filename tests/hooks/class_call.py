@@ -2,6 +2,7 @@
 """Run by test_faults.py with refuse.c preloaded: no memory at a line that calls a class."""
 
 import ctypes
+import sys
 
 import ctracemalloc as t
 
@@ -15,7 +16,7 @@ size = 0
 
 class Made:
     def __init__(self):
-        kept.append(bytearray(size))
+        kept.append(bytes(size))
 
 
 def with_memory():
@@ -31,11 +32,11 @@ def down(n):
     if n:
         down(n - 1)
     else:
-        kept.append(bytearray(999))
+        kept.append(bytes(999))
 
 
 def depth():
-    [total] = [total for _, found, _, total in t._get_traces() if found == size + 1]
+    [total] = [total for _, found, _, total in t._get_traces() if found == sys.getsizeof(kept[-1])]
     return total
 
 
