@@ -188,8 +188,10 @@ def attribute_text(kind: type, name: str) -> str:
 def class_lines(name: str, kind: type) -> Iterator[str]:
     """Describe a class."""
     init = vars(kind).get("__init__")
-    is_constructed = isinstance(init, FunctionType) and name not in GIVEN
-    parameters = signature(init, is_method=True) if is_constructed else ""
+    if name in GIVEN or not isinstance(init, FunctionType):
+        parameters = ""
+    else:
+        parameters = signature(init, is_method=True)
     yield from code(f"class {name}{parameters.removesuffix(' -> None')}")
     yield text_of(kind, name)
     found = dict(members(kind))

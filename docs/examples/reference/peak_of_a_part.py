@@ -4,13 +4,13 @@ import ctracemalloc as tracemalloc
 
 tracemalloc.start()
 
-largest = sum(list(range(100_000)))
-before, peak_before = tracemalloc.get_traced_memory()
+total = sum(list(range(100_000)))
+_, first_peak = tracemalloc.get_traced_memory()
 
 tracemalloc.reset_peak()
 
-small = sum(list(range(1_000)))
-after, peak_after = tracemalloc.get_traced_memory()
+total += sum(list(range(1_000)))
+_, second_peak = tracemalloc.get_traced_memory()
 
-print(f"first part:  {before} bytes left, peak {peak_before / 1024:.0f} KiB")
-print(f"second part: {after} bytes left, peak {peak_after / 1024:.0f} KiB")
+print(f"Peak of the first part: {first_peak / 1024:.1f} KiB")
+print(f"Peak of the second part: {second_peak / 1024:.1f} KiB")
