@@ -126,6 +126,6 @@ static inline enum ctm_pass ctm_hooks_enter(void)
  * tracer of references, alone or in front of another's. */
 extern const PyMemAllocatorEx ctm_hook_functions[CTM_DOMAINS];
 int ctm_ref_tracer(PyObject *object, PyRefTracerEvent event, void *data);
-int ctm_ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void *data);
+int ctm_ref_tracer_before_next(PyObject *object, PyRefTracerEvent event, void *key);
 
 #endif

@@ -396,17 +396,18 @@ static PyObject *row_columns(PyObject *object, PyObject *unused)
 {
     (void)unused;
     const struct ctm_snapshot *s = table_of(object)->snapshot;
+    enum { FIELDS = 4 };
     const struct {
         size_t offset;
         size_t size;
-    } fields[] = {
+    } fields[FIELDS] = {
         {offsetof(struct ctm_row, domain), sizeof s->rows->domain},
         {offsetof(struct ctm_row, stack), sizeof s->rows->stack},
         {offsetof(struct ctm_row, size), sizeof s->rows->size},
         {offsetof(struct ctm_row, count), sizeof s->rows->count},
     };
-    PyObject *columns[sizeof fields / sizeof *fields];
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    PyObject *columns[FIELDS] = {NULL};
+    for (size_t i = 0; i < FIELDS; i++) {
         size_t size = fields[i].size;
         columns[i] = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(s->row_count * size));
         for (size_t row = 0; columns[i] != NULL && row < s->row_count; row++) {
