@@ -25,13 +25,13 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from types import ModuleType
 
 import ctracemalloc
 from ctracemalloc import _load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
 _STDLIB_NAMES = ("tracemalloc", "_tracemalloc")
@@ -186,7 +186,8 @@ def _reducer(ours: Any) -> Any:
 
 def _namespace(module: object) -> dict[str, object] | None:
     """Return a module's globals without waking a module that is loaded when it is first used."""
-    if not issubclass(type(module), ModuleType):
+    # `types`, which names it, may be a module of the program's.
+    if not issubclass(type(module), type(sys)):
         return None
     namespace: dict[str, object] = object.__getattribute__(module, "__dict__")
     return namespace

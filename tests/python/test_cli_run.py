@@ -352,6 +352,41 @@ def test_snapshot_that_cannot_be_written(env: Environment, tmp_path: Path) -> No
     assert f"no snapshot: cannot write {folder / 'x.ctm'}: No such file" in done.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--every", "1", "--at-rss", "9G", "--peak")])
+def test_modules_of_the_library_are_left_to_the_program(
+    env: Environment, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """What was loaded before would be taken in place of the program's own of that name."""
+    code = (
+        "import sys\n"
+        "print(*(name for name, module in list(sys.modules.items())\n"
+        "    if name.partition('.')[0] not in ('ctracemalloc', 'ctracemalloc_startup')\n"
+        "    and (getattr(module, '__file__', None) or '').endswith('.py')\n"
+        "    and getattr(module.__spec__, 'origin', None) != 'frozen'))\n"
+    )
+    (tmp_path / "loaded.py").write_text(code)
+    plain = env.run("loaded.py", cwd=tmp_path)
+    variables = {"CTRACEMALLOC_SIGNAL": "USR2"}
+    ran = env.run(*QUIET, *options, "loaded.py", cwd=tmp_path, env=variables)
+    assert ran.returncode == plain.returncode == 0, ran.stderr
+    # The module that is replaced, where pickling is arranged, and what makes annotations texts.
+    by_design = {"tracemalloc", "_tracemalloc", "copyreg", "__future__"}
+    assert set(ran.stdout.split()) - set(plain.stdout.split()) <= by_design
+    assert "tracemalloc" in ran.stdout.split()
+
+
+def test_module_of_the_programs_with_a_name_of_the_librarys(
+    env: Environment, tmp_path: Path
+) -> None:
+    for name in ("enum", "signal", "types"):
+        (tmp_path / f"{name}.py").write_text("OWN = True\n")
+    (tmp_path / "app.py").write_text(
+        "import signal, enum, types; print(signal.OWN, enum.OWN, types.OWN)"
+    )
+    done = env.run(*QUIET, "-o", tmp_path / "x.ctm", "--every", "1", tmp_path / "app.py")
+    assert (done.returncode, done.stdout) == (0, "True True True\n"), done.stderr
+
+
 def test_current_folder_that_is_gone(env: Environment, tmp_path: Path) -> None:
     for count, (options, status, said) in enumerate(
         [

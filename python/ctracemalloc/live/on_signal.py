@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import signal
+# As in `report.ending`.
+import _signal  # type: ignore[import-not-found]
 
 import ctracemalloc
 from ctracemalloc.live.say import reason, say
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
 _NAMES = ("HUP", "USR1", "USR2")
 
 
-def parse_signal(text: str) -> signal.Signals | int:
+def parse_signal(text: str) -> int:
     """Read a signal that nothing else is meant by: USR1, USR2, HUP, or a real-time one."""
     name = text.strip().upper().removeprefix("SIG")
     if name in _NAMES:
-        return signal.Signals[f"SIG{name}"]
+        return int(getattr(_signal, f"SIG{name}"))
     base, _, offset = name.partition("+")
     if base == "RTMIN" and (not offset or offset.isdecimal()):
-        number = signal.SIGRTMIN + int(offset or 0)
-        if number <= signal.SIGRTMAX:
+        number = int(_signal.SIGRTMIN) + int(offset or 0)
+        if number <= _signal.SIGRTMAX:
             return number
     raise ValueError(f"{text!r} is no signal for a snapshot (USR1, USR2, HUP, RTMIN+N)")
 
@@ -41,7 +42,7 @@ class SignalSnapshots:
 
     def arm(self) -> None:
         """Set the handler, unless somebody else has set one."""
-        if signal.getsignal(self._number) is not signal.SIG_DFL:
+        if _signal.getsignal(self._number) != _signal.SIG_DFL:
             say(
                 f"ctracemalloc: CTRACEMALLOC_SIGNAL={self._text}: the signal has a handler or is "
                 "ignored already; it takes no snapshots (choose another)\n"
@@ -49,7 +50,7 @@ class SignalSnapshots:
             return
         # Now: the handler may run while the program is loading it.
         ctracemalloc._load_analysis()
-        signal.signal(self._number, self._on_signal)
+        _signal.signal(self._number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._is_busy:

@@ -9,8 +9,9 @@ It needs the GIL: while the program is inside C code that holds it, nothing is s
 
 from __future__ import annotations
 
+# As in `report.ending`.
+import _signal  # type: ignore[import-not-found]
 import os
-import signal
 
 import ctracemalloc
 from ctracemalloc.live.originals import Original
@@ -104,14 +105,14 @@ class Watcher:
     def _begin_thread(self) -> None:
         self._running.acquire()
         # A thread begins with the mask of the one that starts it.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         try:
             Original.start_new_thread(self._run, ())
         except BaseException:
             self._running.release()
             raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
     def _end_thread(self, patience: float = -1) -> None:
         """Have the thread end, and wait until the system does not know it any more.

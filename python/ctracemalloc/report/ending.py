@@ -12,9 +12,10 @@ is the only one that writes.
 
 from __future__ import annotations
 
+# The C part of `signal`, which itself would bring modules that the program may have its own of.
+import _signal  # type: ignore[import-not-found]
 import atexit
 import os
-import signal
 import sys
 
 import ctracemalloc
@@ -70,9 +71,9 @@ class Ending:
     def arm(self) -> None:
         """Take care of the end of this process, and of those that will be forked from it."""
         atexit.register(self._on_exit)
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self._on_signal)
-        held = HeldSignal(signal.SIGTERM)
+        if _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
+            _signal.signal(_signal.SIGTERM, self._on_signal)
+        held = HeldSignal(_signal.SIGTERM)
         os.register_at_fork(
             before=lambda: held.hold() if self._is_armed() else None,
             after_in_parent=held.release,
@@ -105,15 +106,15 @@ class Ending:
         if self._is_busy:
             self._late_signal = number
             return
-        interrupt = signal.getsignal(signal.SIGINT)
+        interrupt = _signal.getsignal(_signal.SIGINT)
         _let_interrupt_kill()
         self._finish()
-        signal.raise_signal(number)
+        _signal.raise_signal(number)
         # Only the first process of a PID namespace outlives the default action.
         self._is_done = False
         if interrupt is not None:
-            signal.signal(signal.SIGINT, interrupt)
-        signal.signal(number, self._on_signal)
+            _signal.signal(_signal.SIGINT, interrupt)
+        _signal.signal(number, self._on_signal)
 
     def _on_fork(self) -> None:
         self._is_busy = False
@@ -139,11 +140,11 @@ class Ending:
         """Give SIGTERM its default action back if it is still ours; tell whether it was."""
         if not self._is_armed():
             return False
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
         return True
 
     def _is_armed(self) -> bool:
-        return signal.getsignal(signal.SIGTERM) == self._on_signal
+        return bool(_signal.getsignal(_signal.SIGTERM) == self._on_signal)
 
     def _is_due(self) -> bool:
         return not self._is_done and self._target.is_ours()
@@ -162,7 +163,7 @@ class Ending:
         finally:
             self._is_busy = False
         if self._late_signal is not None:
-            signal.raise_signal(self._late_signal)
+            _signal.raise_signal(self._late_signal)
 
     def _leave_behind(self) -> None:
         if not ctracemalloc.is_tracing():
@@ -254,8 +255,8 @@ def _losses() -> str:
 
 def _let_interrupt_kill() -> None:
     """Have SIGINT end the process where it would raise a KeyboardInterrupt, which nobody awaits."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def _flush_streams() -> None:
