@@ -149,7 +149,7 @@ static int merge(struct ctm_path *paths, size_t count, size_t place_count, struc
 int ctm_paths_merge(struct ctm_path *paths, size_t count, size_t place_count, uint32_t *same_as)
 {
     uint32_t first;
-    struct branch *branches = ctm_array_new(count, sizeof *branches);
+    struct branch *branches = ctm_array_zeroed(count, sizeof *branches);
     int status =
         branches == NULL ? CTM_ENOMEM : merge(paths, count, place_count, branches, same_as, &first);
     free(branches);
@@ -182,8 +182,8 @@ int ctm_paths_merge_and_rank(struct ctm_path *paths, size_t count, size_t place_
                              uint32_t *ranks, uint32_t *most)
 {
     uint32_t first;
-    struct branch *branches = ctm_array_new(count, sizeof *branches);
-    uint32_t *same_as = ctm_array_new(count, sizeof *same_as);
+    struct branch *branches = ctm_array_zeroed(count, sizeof *branches);
+    uint32_t *same_as = ctm_array_zeroed(count, sizeof *same_as);
     int status = branches == NULL || same_as == NULL
                      ? CTM_ENOMEM
                      : merge(paths, count, place_count, branches, same_as, &first);

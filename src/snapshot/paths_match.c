@@ -46,7 +46,7 @@ int ctm_paths_match_nodes(const struct ctm_tables *t, const uint32_t *place_of,
                           struct ctm_path *paths, size_t *count, uint32_t *path_of)
 {
     size_t known = *count;
-    struct links *links = ctm_array_new(known, sizeof *links);
+    struct links *links = ctm_array_zeroed(known, sizeof *links);
     if (links == NULL) {
         return CTM_ENOMEM;
     }

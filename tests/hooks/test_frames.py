@@ -535,7 +535,8 @@ def test_broken_line_tables(run: Run) -> None:
     run("""
         import random, tracemalloc
         rng = random.Random(1)
-        tables = [bytes([0, 1, 2, 1] * 6), b"\\xdf\\x01\\x02\\x03", b"\\x87\\x87\\x87", b"\\x78\\x87"]
+        tables = [bytes([0, 1, 2, 1] * 6), b"\\xdf\\x01\\x02\\x03"]
+        tables += [b"\\x87\\x87\\x87", b"\\x78\\x87"]
         tables += [bytes(rng.randbytes(rng.randrange(1, 12))) for _ in range(300)]
         code = compile("kept.append(bytes(size))", "lines", "exec")
         codes = [code.replace(co_linetable=table) for table in tables]
