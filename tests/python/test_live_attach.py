@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import ctracemalloc
 import pytest
+from ctracemalloc.cli.attach import _check_shared
+from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.live import remote
 from fresh_environment import Environment, fresh_environment
 
@@ -288,6 +291,25 @@ def test_no_python_at_all(env: Environment, start: Start, temporary: Path, tmp_p
         f"cannot attach to process {process.pid}: it is no CPython 3.14 or later\n",
     )
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_process_with_temporary_files_of_its_own(start: Start, temporary: Path) -> None:
+    """As a service of systemd with PrivateTmp has. The chroot with 3.14 cannot make one."""
+    apart = ["unshare", "--mount", "sh", "-c"]
+    mount = 'mount -t tmpfs none "$0"'
+    if subprocess.run(
+        [*apart, mount, temporary], capture_output=True, check=False, timeout=60
+    ).returncode:
+        pytest.skip("a process cannot have mounts of its own here")
+    folder = temporary / "ctracemalloc-attach"
+    folder.mkdir()
+    same = start(command=["sh", "-c", "echo ready; exec sleep 60"])
+    _check_shared(same.pid, str(folder))
+    process = start(command=[*apart, f"{mount}; echo ready; exec sleep 60", str(temporary)])
+    said = f"process {process.pid} sees another {temporary} than this one: set TMPDIR"
+    with pytest.raises(CommandError, match=re.escape(said)):
+        _check_shared(process.pid, str(folder))
 
 
 @needs_remote

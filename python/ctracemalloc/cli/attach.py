@@ -218,6 +218,7 @@ def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple
         folder = tempfile.mkdtemp(prefix="ctracemalloc-attach-")
         is_left = False
         try:
+            _check_shared(pid, folder)
             script = Path(folder, "script.py")
             text = _SCRIPT.format(
                 folder=folder, failed=remote.FAILED, action=action, nframe=nframe, path=path
@@ -235,6 +236,22 @@ def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple
         finally:
             if not is_left:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_shared(pid: int, folder: str) -> None:
+    """Refuse a folder that the process does not see, as where a service has a /tmp of its own."""
+    real = os.path.realpath(folder)
+    try:
+        is_shared = Path("/proc", str(pid), "root", real.lstrip("/")).samefile(real)
+    except FileNotFoundError:
+        is_shared = False
+    except OSError:
+        return
+    if not is_shared and _is_alive(pid):
+        raise CommandError(
+            f"process {pid} sees another {Path(folder).parent} than this one: "
+            "set TMPDIR to a folder that both see"
+        )
 
 
 @contextmanager
