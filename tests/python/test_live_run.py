@@ -315,11 +315,8 @@ def test_forks_are_those_of_one_thread(env: Environment, tmp_path: Path) -> None
         assert "multi-threaded" not in done.stderr
 
 
-def test_a_fork_does_not_wait_for_a_finalizer_that_waits_for_it(
-    env: Environment, tmp_path: Path
-) -> None:
-    """What a look allocates may start the collector, and a finalizer may want a lock."""
-    script = """
+# Ends with the lock held, while a look waits for it.
+HELD_LOCK = """
 import gc, os, threading, time
 lock, main, waiting = threading.Lock(), threading.get_ident(), threading.Event()
 class Waits:
@@ -329,16 +326,25 @@ class Waits:
             waiting.set()
             with lock: pass
 gc.set_threshold(1)
-with lock:
-    while not waiting.is_set():
-        gc.disable()
-        for _ in range(100): Waits()
-        gc.enable()
-        time.sleep(0.05)
+lock.acquire()
+while not waiting.is_set():
     gc.disable()
-    pid = os.fork()
-    if pid == 0: os._exit(0)
-    os.waitpid(pid, 0)
+    for _ in range(100): Waits()
+    gc.enable()
+    time.sleep(0.05)
+gc.disable()
+"""
+
+
+def test_a_fork_does_not_wait_for_a_finalizer_that_waits_for_it(
+    env: Environment, tmp_path: Path
+) -> None:
+    """What a look allocates may start the collector, and a finalizer may want a lock."""
+    script = f"""{HELD_LOCK}
+pid = os.fork()
+if pid == 0: os._exit(0)
+os.waitpid(pid, 0)
+lock.release()
 before = len(os.listdir("app.series")) if os.path.exists("app.series") else 0
 deadline = time.monotonic() + 60
 while not os.path.exists("app.series") or len(os.listdir("app.series")) == before:
@@ -350,6 +356,17 @@ print("ended", flush=True)
     path.write_text(script)
     done = env.run(*RUN, "--top", "0", "--every", "0.1", "-o", "app.ctm", path, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
+def test_the_end_does_not_wait_for_a_finalizer_that_waits_for_it(
+    env: Environment, tmp_path: Path
+) -> None:
+    shorter = "from ctracemalloc.live import watcher; watcher._LONGEST_LAST_LOOK = 0.5"
+    path = tmp_path / "app.py"
+    path.write_text(f"{HELD_LOCK}{shorter}\nprint('ended', flush=True)\n")
+    done = env.run(*RUN, "--top", "0", "--every", "0.1", "-o", "app.ctm", path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+    assert (tmp_path / "app.ctm").exists()
 
 
 def test_functions_that_the_program_replaces(env: Environment, tmp_path: Path) -> None:

@@ -29,9 +29,11 @@ _POLL = 0.05
 _REST = 9
 # How long a fork waits for the system to take the ended thread away, in seconds.
 _PATIENCE = 0.1
-# How long a fork waits for a look to end. A finalizer of the program's that the look happens to run
-# may wait for a lock of the thread that forks.
+# How long a fork, and the program's end, wait for a look to end: a finalizer of the program's that
+# the look happens to run may wait for a lock of the thread that waits here. At the end a large
+# snapshot that is being written would be lost.
 _LONGEST_LOOK = 2.0
+_LONGEST_LAST_LOOK = 30.0
 
 
 def make_watcher(target: Target, told: dict[str, str]) -> Watcher:
@@ -81,10 +83,10 @@ class Watcher:
         self._begin_thread()
 
     def stop(self) -> None:
-        """Take no more snapshots; returns when the last one is finished."""
+        """Take no more snapshots; returns when the last one is finished, or takes too long."""
         with self._lock:
             self._is_stopped = True
-            self._end_thread()
+            self._end_thread(_LONGEST_LAST_LOOK)
 
     def _renew(self) -> None:
         # A signal's handler may stop it in the middle of a fork's preparation.
@@ -114,10 +116,10 @@ class Watcher:
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
-    def _end_thread(self, patience: float = -1) -> None:
+    def _end_thread(self, patience: float) -> None:
         """Have the thread end, and wait until the system does not know it any more.
 
-        With a `patience` in seconds: or until that is over.
+        Or until `patience`, in seconds, is over.
         """
         if not self._running.locked() or self._native_id == Original.get_native_id():
             return
