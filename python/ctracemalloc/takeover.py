@@ -90,6 +90,7 @@ class _Installation:
         return found
 
     def _reduce_to_ours(self, replacements: dict[int, tuple[object, object]]) -> None:
+        _load("copyreg")
         import copyreg
 
         for theirs, ours in replacements.values():
