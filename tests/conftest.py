@@ -18,6 +18,7 @@ _VERSION = sys.version_info[:2]
 
 _REASONS = [
     # Of the interpreter: its version, and how it was built
+    (_VERSION < (3, 12), "the interpreter has no sys.monitoring"),
     (_VERSION < (3, 13), "no isolated interpreters with a name"),
     (_VERSION < (3, 13), "the interpreter has no PyRefTracer"),
     (_VERSION < (3, 13), "reuse is followed from 3.13 on"),

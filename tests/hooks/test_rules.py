@@ -671,7 +671,7 @@ def test_ref_tracer_of_another_tool(run: Run) -> None:
 def test_ref_tracers_that_hand_on(run: Run, first: str, with_data: bool) -> None:
     """Ours in front of another, in front of ours, in front of the first: all are told once."""
     run(f"""
-        import tracemalloc, warnings
+        import itertools, tracemalloc, warnings
         warnings.simplefilter("ignore")
         def told():
             before = native.link_births(0), native.link_births(1)
@@ -685,7 +685,7 @@ def test_ref_tracers_that_hand_on(run: Run, first: str, with_data: bool) -> None
                     count += statistic.count
             return count
         def again_and_again():
-            for i in range(1000):
+            for _ in itertools.repeat(None, 1000):  # without integers, which may be reused
                 float("1.5")
         if {first!r} == "stdlib":
             tracemalloc.start()
