@@ -15,6 +15,7 @@
 #define CTM_CPYTHON_FRAMES_H
 
 #include <Python.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -77,11 +78,22 @@ struct ctm_walker {
                                that is not known */
     bool count_frames;      /* the counter is not to be trusted here */
     /* Where CTM_ONE_ATTACHED_STATE: the state that this thread was last attached with; NULL once
-     * this thread has freed it. */
-    PyThreadState *attached;
+     * this thread has freed it, or a start of tracing has forgotten it. Its own thread looks at it
+     * without the gate, too, and then only compares. */
+    _Atomic(PyThreadState *) attached;
     const PyInterpreterState *attached_interp; /* whose it is: `attached` may be gone */
     struct ctm_seat seat;                      /* of the thread at the hooks' gate */
 };
+
+static inline PyThreadState *ctm_walker_attached(const struct ctm_walker *walker)
+{
+    return atomic_load_explicit(&walker->attached, memory_order_relaxed);
+}
+
+static inline void ctm_walker_set_attached(struct ctm_walker *walker, PyThreadState *state)
+{
+    atomic_store_explicit(&walker->attached, state, memory_order_relaxed);
+}
 
 void ctm_capture_options_init(struct ctm_capture_options *options, uint32_t nframe,
                               bool total_nframe);

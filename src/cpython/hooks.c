@@ -25,9 +25,9 @@ static PyThreadState *detached_state(const struct ctm_thread_local *self)
 {
     PyThreadState *known = PyGILState_GetThisThreadState();
     if (CTM_ONE_ATTACHED_STATE && known != NULL && self->walker != NULL &&
-        self->walker->attached != NULL) {
+        ctm_walker_attached(self->walker) != NULL) {
         /* Maybe a subinterpreter's, of which the function above does not know there. */
-        return self->walker->attached;
+        return ctm_walker_attached(self->walker);
     }
     return known;
 }
@@ -41,7 +41,7 @@ static inline PyThreadState *own_attached_state(const struct ctm_thread_local *s
         return state;
     }
     /* Maybe another thread's, which frees it at any moment: compared, but never read. */
-    bool own = (self->walker != NULL && state == self->walker->attached) ||
+    bool own = (self->walker != NULL && state == ctm_walker_attached(self->walker)) ||
                state == PyGILState_GetThisThreadState();
     return own ? state : NULL;
 }
@@ -97,7 +97,7 @@ static CTM_NOINLINE struct ctm_walker *adopt_walker(struct ctm_thread_local *sel
     if (walker != NULL) {
         ctm_hooks.unused = walker->next_unused;
         walker->state = NULL;
-        walker->attached = NULL;
+        ctm_walker_set_attached(walker, NULL);
     } else {
         /* Whole pages a thread: walkers are few, and a page each keeps them off shared lines. */
         walker = ctm_pages_map(&ctm_hooks.walker_pages, sizeof *walker);
@@ -173,8 +173,8 @@ static CTM_ALWAYS_INLINE void note_allocated_inside(struct ctm_thread_local *sel
     self->last_address = (uintptr_t)block;
     self->last_size = size;
     if (CTM_ONE_ATTACHED_STATE && domain != 0 && self->walker != NULL &&
-        CTM_UNLIKELY(self->walker->attached != state)) {
-        self->walker->attached = state;
+        CTM_UNLIKELY(ctm_walker_attached(self->walker) != state)) {
+        ctm_walker_set_attached(self->walker, state);
         self->walker->attached_interp = state == NULL ? NULL : state->interp;
     }
 }
@@ -381,9 +381,9 @@ static CTM_ALWAYS_INLINE void *hook_realloc(int domain, void *block, size_t size
 static void forget_state(struct ctm_thread_local *self, const void *block)
 {
     struct ctm_walker *walker = self->walker;
-    if (walker != NULL && walker->attached != NULL &&
-        (block == walker->attached || block == walker->attached_interp)) {
-        walker->attached = NULL;
+    if (walker != NULL && ctm_walker_attached(walker) != NULL &&
+        (block == ctm_walker_attached(walker) || block == walker->attached_interp)) {
+        ctm_walker_set_attached(walker, NULL);
     }
 }
 

@@ -95,7 +95,7 @@ static void forget_what_was_seen(void)
 {
     for (struct ctm_walker *walker = ctm_hooks.walkers; walker != NULL; walker = walker->next) {
         walker->sure_depth = 0;
-        walker->attached = NULL;
+        ctm_walker_set_attached(walker, NULL);
     }
 }
 

@@ -48,6 +48,7 @@ def test_every_page_refused(library: Path, native_folder: Path) -> None:
     run("pages.py", cases, library=library, native_folder=native_folder)
 
 
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="a sanitizer changes which table is full")
 def test_no_memory_where_a_class_is_called(library: Path, native_folder: Path) -> None:
     """The frame between the call and __init__ is not counted, even if the object was dropped."""
     run("class_call.py", library=library, native_folder=native_folder)
