@@ -61,12 +61,11 @@ def statistics_of(snapshot: Snapshot, key: str, cumulative: bool = False) -> lis
     """Group a snapshot's traces, the largest group first."""
     if cumulative:
         statistics = _statistics_once(snapshot, key)
-        _mark_inexact(statistics, (snapshot,), key, True)
-        return statistics
-    if key != "filename" or not _is_frameless(snapshot):
+    elif key == "filename" and _is_frameless(snapshot):
+        statistics = sorted(_by_file(snapshot).values(), reverse=True, key=Statistic._sort_key)
+    else:
         return snapshot.statistics(key)
-    statistics = sorted(_by_file(snapshot).values(), reverse=True, key=Statistic._sort_key)
-    _mark_inexact(statistics, (snapshot,), key, False)
+    _mark_inexact(statistics, (snapshot,), key, cumulative)
     return statistics
 
 
@@ -76,13 +75,13 @@ def diffs_of(
     """Group the traces of two snapshots, the largest difference first."""
     if cumulative:
         diffs = _diffs_once(new, old, key)
-        _mark_inexact(diffs, (new, old), key, True)
-        return diffs
-    if key != "filename" or not (_is_frameless(new) or _is_frameless(old)):
+    elif key == "filename" and (_is_frameless(new) or _is_frameless(old)):
+        diffs = _compare_grouped_stats(_by_file(old), _by_file(new))
+        diffs.sort(reverse=True, key=StatisticDiff._sort_key)
+    else:
         return new.compare_to(old, key)
-    diffs = _compare_grouped_stats(_by_file(old), _by_file(new))
-    _mark_inexact(diffs, (new, old), key, False)
-    return sorted(diffs, reverse=True, key=StatisticDiff._sort_key)
+    _mark_inexact(diffs, (new, old), key, cumulative)
+    return diffs
 
 
 def _statistics_once(snapshot: Snapshot, key: str) -> list[Statistic]:
