@@ -8,6 +8,8 @@ This module is imported in the measured process before tracing starts, so it imp
     ours-N-nototal     ... without total_nframe
     ours-N-noreuse     ... without following of reused objects
     ours-N-bare        ... without both
+    noop               hooks of the allocators that do nothing: what the interpreter's calls cost
+    noop-reuse         ... and a tracer of references that does nothing (3.13+)
     stdlib-N           the interpreter's tracemalloc with N frames
     memray             memray with the Python allocators traced
     ddtrace            ddtrace's memory profiler, which takes samples
@@ -19,6 +21,7 @@ CONTROL = "control"
 # Whose tracer is that of a configuration: the module to import.
 MODULES = {
     "ours": "ctracemalloc",
+    "noop": "noop_hooks",
     "stdlib": "tracemalloc",
     "memray": "memray",
     "ddtrace": "ddtrace.profiling.collector.memalloc",
@@ -47,11 +50,13 @@ class Config:
                 self.nframe = int(nframe)
                 self.options = known[options]
                 return
-        elif name in (BASE, CONTROL, "memray", "ddtrace"):
+        elif name in (BASE, CONTROL, "noop", "noop-reuse", "memray", "ddtrace"):
+            self.options = {"follow_reuse": rest == "reuse"} if self.tool == "noop" else {}
             return
         raise ValueError(
             f"unknown configuration {name!r}: use {BASE}, {CONTROL}, ours-N, ours-N-nototal, "
-            "ours-N-noreuse, ours-N-bare, stdlib-N, memray or ddtrace, with N from 1 to 65535"
+            "ours-N-noreuse, ours-N-bare, noop, noop-reuse, stdlib-N, memray or ddtrace, with N "
+            "from 1 to 65535"
         )
 
     @property
@@ -61,6 +66,9 @@ class Config:
             return "no tracing"
         if self.name == CONTROL:
             return "no tracing, again"
+        if self.tool == "noop":
+            calls = "hooks and tracer" if self.options["follow_reuse"] else "hooks"
+            return f"{calls} that do nothing"
         if self.tool == "memray":
             return "memray, whole stacks"
         if self.tool == "ddtrace":

@@ -31,6 +31,8 @@ class Tracing:
         self._module = _load(config.module)
         if config.tool in ("ours", "stdlib"):
             self._module.start(config.nframe, **config.options)
+        elif config.tool == "noop":
+            self._module.start(config.options["follow_reuse"])
         elif config.tool == "memray":
             destination = self._module.FileDestination("/dev/null", overwrite=True)
             self._tracker = self._module.Tracker(

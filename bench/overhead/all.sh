@@ -18,7 +18,7 @@ pythons=tools/pythons.sh
 run=bench/overhead/run.py
 
 MAIN=${MAIN:-3.14}
-MAIN_CONFIGS=${MAIN_CONFIGS:-ours-1,ours-25,ours-65535,ours-1-noreuse,ours-1-bare,ours-25-bare,stdlib-1,memray,ddtrace}
+MAIN_CONFIGS=${MAIN_CONFIGS:-ours-1,ours-25,ours-65535,ours-1-noreuse,ours-1-bare,ours-25-bare,noop,noop-reuse,stdlib-1,memray,ddtrace}
 MAIN_MINUTES=${MAIN_MINUTES:-16}
 ROUNDS=${ROUNDS:-2}
 OTHERS=${OTHERS-3.11 3.12 3.13 3.15}

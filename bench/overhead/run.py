@@ -24,6 +24,7 @@ from children import usable
 from configs import Config
 from document import publish
 from measure import Plan, find_benchmarks, measure
+from noop import build_noop
 from options import add_configs, add_into, add_python, choose, make_parser, pin
 from programs import PROGRAMS, Program
 from results import Results
@@ -183,7 +184,7 @@ def _install_tracer(install: list[str], venv: Path) -> None:
 
 
 def run_prepare(arguments: list[str]) -> int:
-    """Makes a venv with pyperformance, what its programs need, and the checkout's ctracemalloc."""
+    """Makes a venv with what the programs need, hooks that do nothing and our ctracemalloc."""
     parser = argparse.ArgumentParser(prog="run.py prepare")
     add_python(parser)
     parser.add_argument("--venv", type=Path, required=True)
@@ -203,6 +204,7 @@ def run_prepare(arguments: list[str]) -> int:
         # What has no wheel would be built for many minutes, and mostly in vain.
         if subprocess.run([*install, "--only-binary", ":all:", other], check=False).returncode:
             print(f"run.py: {options.python} cannot have {other}", file=sys.stderr)
+    build_noop(python)
     if not options.no_tracer:
         _install_tracer(install, options.venv)
     print(python)
