@@ -19,8 +19,8 @@ export PATH=${dev%/*}:$PATH
 
 typed_code=(tests bench tools demo)
 python_code=(python docs/examples "${typed_code[@]}")
-mapfile -t c_files < <(find src tests tools -name '*.[ch]')
-mapfile -t scripts < <(grep -lEr '^#!/usr/bin/env bash' .ci tools tests)
+mapfile -t c_files < <(find src tests tools bench -name '*.[ch]')
+mapfile -t scripts < <(grep -lEr '^#!/usr/bin/env bash' .ci tools tests bench)
 
 if [[ ${1:-} == --fix ]]; then
     ruff check --quiet --fix "${python_code[@]}"
