@@ -24,7 +24,7 @@ from loops import KINDS
 from options import add_configs, add_into, add_python, choose, make_parser, pin
 
 WORKER = Path(__file__).with_name("loops.py")
-DEFAULT_CONFIGS = "control,ours-1,ours-25,stdlib-1"
+DEFAULT_CONFIGS = "control,ours-1,ours-25,noop-reuse,stdlib-1"
 DEFAULT_SIZES = "1024,4096,65536,1048576"
 TIMEOUT = 600
 
