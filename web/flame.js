@@ -74,7 +74,9 @@ function makeReachable (choice) {
       }
     })
   const depth = Math.max(0, ...frames.data().map((d) => d.depth))
-  select('#flame').select('svg').attr('height', (depth + 1) * ROW)
+  const height = (depth + 1) * ROW
+  // What is as wide as the paper shows all, smaller.
+  select('#flame').select('svg').attr('height', height).attr('viewBox', `0 0 ${chart.width()} ${height}`)
 }
 
 // No recursion: stacks may be deep.

@@ -381,3 +381,22 @@ def test_many_small_frames_leave_no_gap(browser_page: Page, tmp_path: Path) -> N
     )
     whole = max(widths)
     assert sum(widths) - whole == pytest.approx(whole, rel=0.01)
+
+
+def test_paper_shows_the_whole_graph_and_is_light(
+    browser_page: Page, new_file: Path, tmp_path: Path
+) -> None:
+    browser_page.emulate_media(media="print", color_scheme="dark")
+    open_report(browser_page, tmp_path, new_file)
+    # Nothing is drawn anew for a page that is narrower than the window.
+    room, right = browser_page.evaluate(
+        """() => {
+            document.body.style.width = '600px'
+            const frames = [...document.querySelectorAll('g.frame rect')]
+            const right = Math.max(...frames.map(frame => frame.getBoundingClientRect().right))
+            return [document.getElementById('flame').getBoundingClientRect().right, right]
+        }"""
+    )
+    assert right <= room + 1
+    ink = browser_page.evaluate("getComputedStyle(document.body).color")
+    assert sum(map(int, re.findall(r"\d+", ink))) < 200
