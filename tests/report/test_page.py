@@ -185,6 +185,22 @@ def test_names_cannot_become_markup(new_file: Path, tmp_path: Path) -> None:
     assert HOSTILE in data_of(page)["files"]
 
 
+def test_no_name_or_source_turns_around_what_stands_after_it(tmp_path: Path) -> None:
+    turn = "\u202e"
+    source = tmp_path / f"evil{turn}gnp.py"
+    source.write_text(f"kept = 'a{turn}b'\n", encoding="utf-8")
+    traces = [trace(8000, (str(source), 1)), trace(10, (f"tab\t{turn}.py", 1))]
+    file = write_snapshot(tmp_path / f"p{turn}.ctm", traces)
+    page = page_of(file, "--title", f"a{turn}b", folder=tmp_path)
+    data = data_of(page)
+    assert turn not in page + json.dumps(data, ensure_ascii=False)
+    assert data["files"] == [str(tmp_path / "evil\\u202egnp.py"), "tab\\t\\u202e.py"]
+    assert data["modules"][1] == "tab\\t\\u202e"
+    assert data["sources"] == {"0": {"1": "kept = 'a\\u202eb'"}}
+    series = data_of(page_of(file, file, file, folder=tmp_path))["series"]
+    assert {"tab\\t\\u202e.py:1"} < {site["name"] for site in series["sites"]}
+
+
 def test_the_page_names_no_address_to_load_from(new_file: Path, tmp_path: Path) -> None:
     page = page_of(new_file, folder=tmp_path)
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?!data:)[a-z]*:?//""", page)

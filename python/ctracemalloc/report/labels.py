@@ -7,6 +7,7 @@ from typing import Any
 from ctracemalloc import Frame
 from ctracemalloc._engine import module_name
 from ctracemalloc.report.places import NO_TRACEBACK
+from ctracemalloc.report.text import printable
 
 
 class _Texts:
@@ -46,14 +47,17 @@ class Labels:
         return self._files.number(frame.filename)
 
     def columns(self) -> dict[str, Any]:
-        """Return all of them, as a page takes them."""
+        """Return all of them, as a page takes them.
+
+        What is not printable is escaped: a control could turn around what stands after it.
+        """
         modules = _Texts()
         files = self._files.all()
         return {
-            "files": files,
-            "moduleOf": [modules.number(module_name(name)) for name in files],
+            "files": [*map(printable, files)],
+            "moduleOf": [modules.number(printable(module_name(name))) for name in files],
             "modules": modules.all(),
-            "functions": self._functions.all(),
+            "functions": [*map(printable, self._functions.all())],
             "frames": {
                 "file": [file for file, _, _ in self._numbers],
                 "line": [line for _, line, _ in self._numbers],

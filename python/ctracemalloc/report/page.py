@@ -27,7 +27,7 @@ from ctracemalloc.report.lines import line_columns
 from ctracemalloc.report.opening import MARK
 from ctracemalloc.report.series import moment_of, series_of
 from ctracemalloc.report.source import excerpt
-from ctracemalloc.report.text import human_size
+from ctracemalloc.report.text import human_size, printable
 
 MOST_DOMAINS = 8
 # What the bytes of a snapshot are, by its kind.
@@ -86,8 +86,8 @@ def build_page(
         callers, folded = flame_columns(part, old_part, labels, inverted=False)
         inverted, _ = flame_columns(part, old_part, labels, inverted=True)
         lines = line_columns(part, old_part, labels)
-        view = {"name": name, "callers": callers, "inverted": inverted, "lines": lines.columns}
-        views.append({**view, "linesLeftOut": lines.left_out})
+        view = {"callers": callers, "inverted": inverted, "lines": lines.columns}
+        views.append({"name": printable(name), **view, "linesLeftOut": lines.left_out})
         folded_frames = max(folded_frames, folded.frames)
         folded_size = max(folded_size, folded.size)
         if number == 0 and with_source:
@@ -134,6 +134,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["printable"] = printable
     return environment.from_string(_static("page.html"))
 
 
@@ -179,7 +180,7 @@ def _sources(
             continue
         known = sources.setdefault(labels.file(frame), {})
         left -= sum(len(line) for number, line in lines.items() if number not in known)
-        known.update(lines)
+        known.update((number, printable(line)) for number, line in lines.items())
     return sources, without
 
 

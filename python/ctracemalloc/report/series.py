@@ -10,6 +10,7 @@ from typing import TypedDict
 from ctracemalloc import Snapshot, Traceback
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.report.places import place
+from ctracemalloc.report.text import printable
 
 SITES = 7
 
@@ -44,7 +45,7 @@ def series_of(snapshots: Sequence[Snapshot]) -> Series:
     lines = sorted(largest, key=lambda line: (-largest[line], place(line, None), line))[:SITES]
     totals = [sum(moment.values()) for moment in sizes]
     sites = [
-        Site(name=place(line, None), sizes=[moment.get(line, 0) for moment in sizes])
+        Site(name=printable(place(line, None)), sizes=[moment.get(line, 0) for moment in sizes])
         for line in lines
     ]
     followed = [sum(site["sizes"][i] for site in sites) for i in range(len(sizes))]
