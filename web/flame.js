@@ -34,6 +34,9 @@ function moveTo (node) {
   current = node
   element.setAttribute('tabindex', 0)
   element.focus({ preventScroll: true })
+  // Deep stacks are higher than the window, on top of which stands what is said of the frame.
+  document.documentElement.style.scrollPaddingTop = `${byId('details').offsetHeight + ROW}px`
+  element.scrollIntoView({ block: 'nearest', inline: 'nearest' })
 }
 
 // The nearest frame that is drawn, from `from` on in the order of siblings.

@@ -253,6 +253,37 @@ def test_frames_are_reached_and_opened_by_keyboard(
     assert browser_page.locator('g.frame[tabindex="0"]').count() == 1
 
 
+def test_a_deep_frame_that_has_the_focus_is_in_sight_with_what_is_said_of_it(
+    browser_page: Page, tmp_path: Path
+) -> None:
+    # What is said of them takes several lines.
+    name = "deep/" * 80
+    frames = [(name, number) for number in range(1, 101)]
+    file = write_snapshot(tmp_path / "deep.ctm", [trace(100, *frames), trace(50, ("main.py", 1))])
+    browser_page.set_viewport_size({"width": 800, "height": 600})
+    open_report(browser_page, tmp_path, file)
+    browser_page.focus('g.frame[tabindex="0"]')
+
+    def edges() -> list[float]:
+        """Return top and bottom of what is said, and of the frame that has the focus."""
+        found: list[float] = browser_page.evaluate(
+            """[document.getElementById('details'), document.activeElement].flatMap(element => {
+                const { top, bottom } = element.getBoundingClientRect()
+                return [top, bottom]
+            })"""
+        )
+        return found
+
+    for key, times, text in (("ArrowDown", 80, f"{name}:80: "), ("ArrowUp", 75, f"{name}:5: ")):
+        for _ in range(times):
+            browser_page.keyboard.press(key)
+        assert browser_page.inner_text("#details").startswith(text)
+        assert edges() == sorted(edges())
+        assert edges()[0] >= 0
+        assert edges()[-1] <= 600
+    assert browser_page.evaluate("document.getElementById('flame').scrollLeft") == 0
+
+
 def test_own_memory_stands_out(browser_page: Page, tmp_path: Path) -> None:
     traces = [trace(900, ("main.py", 1), ("cache.py", 10)), trace(100, ("main.py", 1))]
     open_report(browser_page, tmp_path, write_snapshot(tmp_path / "own.ctm", traces))
