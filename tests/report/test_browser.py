@@ -14,7 +14,7 @@ import pytest
 from ctracemalloc import Snapshot
 from ctracemalloc.report.colours import _LIGHT
 from ctracemalloc.report.flame import MOST_LEVELS
-from report_support import HOSTILE, trace, write_snapshot
+from report_support import HOSTILE, contrast, trace, write_snapshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -69,6 +69,11 @@ def open_report(page: Page, folder: Path, *files: Path) -> None:
 
 def rgb(colour: str) -> str:
     return f"rgb({','.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def hexadecimal(colour: str) -> str:
+    """Return a colour that a browser tells, as #rrggbb."""
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour))
 
 
 def frame(text: str) -> str:
@@ -367,6 +372,27 @@ def test_light_and_dark(browser_page: Page, new_file: Path, tmp_path: Path) -> N
     for scheme, colour in schemes:
         browser_page.emulate_media(color_scheme=scheme)
         sync_api.expect(browser_page.locator("body")).to_have_css("background-color", colour)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fields_and_what_they_are_for_can_be_seen(
+    browser_page: Page, new_file: Path, tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    browser_page.emulate_media(color_scheme=scheme)
+    open_report(browser_page, tmp_path, new_file)
+    colours: list[str] = browser_page.eval_on_selector(
+        "#search",
+        """field => [
+            getComputedStyle(field, '::placeholder').color,
+            getComputedStyle(field).backgroundColor,
+            getComputedStyle(field).borderTopColor,
+            getComputedStyle(field.closest('section')).backgroundColor
+        ]""",
+    )
+    hint, field, edge, card = map(hexadecimal, colours)
+    # What WCAG 2.2 asks for at level AA: of text, and of what can be typed into.
+    assert contrast(hint, field) >= 4.5
+    assert contrast(edge, card) >= 3
 
 
 def test_deep_stacks_are_drawn(browser_page: Page, tmp_path: Path) -> None:
