@@ -315,6 +315,52 @@ def test_forks_are_those_of_one_thread(env: Environment, tmp_path: Path) -> None
         assert "multi-threaded" not in done.stderr
 
 
+def test_where_no_thread_can_begin(env: Environment, tmp_path: Path) -> None:
+    """It is said once, and after a later fork it goes on."""
+    code = """
+import os, resource, threading, time
+def fork():
+    pid = os.fork()
+    if pid == 0: os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+limits = resource.getrlimit(resource.RLIMIT_AS)
+threading.stack_size(2**40)
+resource.setrlimit(resource.RLIMIT_AS, (2**40, limits[1]))
+for _ in range(2): fork()
+resource.setrlimit(resource.RLIMIT_AS, limits)
+threading.stack_size(0)
+before = len(os.listdir("x.series")) if os.path.exists("x.series") else 0
+fork()
+deadline = time.monotonic() + 60
+while not os.path.exists("x.series") or len(os.listdir("x.series")) == before:
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+"""
+    options = ("--top", "0", "-o", "x.ctm", "--every", "0.1")
+    # Some 3.13 count the threads after the thread was begun anew.
+    done = env.run("-W", "ignore", *RUN, *options, "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == (
+        "ctracemalloc: no snapshots while it runs: RuntimeError: can't start new thread\n"
+        f"ctracemalloc: snapshot written to {tmp_path / 'x.ctm'}\n"
+    )
+
+
+def test_without_a_thread_the_program_is_traced_all_the_same(
+    env: Environment, tmp_path: Path
+) -> None:
+    """As where a service may have no more threads than it has."""
+    limits = 'ulimit -S -s 8000000; ulimit -S -v 4000000; exec "$@"'
+    options = ("--top", "0", "-o", "x.ctm", "--every", "0.1")
+    under = ("sh", "-c", limits, "sh")
+    done = env.run(*RUN, *options, "-c", "print(1)", cwd=tmp_path, under=under)
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert done.stderr == (
+        "ctracemalloc: no snapshots while it runs: RuntimeError: can't start new thread\n"
+        f"ctracemalloc: snapshot written to {tmp_path / 'x.ctm'}\n"
+    )
+
+
 # Ends with the lock held, while a look waits for it.
 HELD_LOCK = """
 import gc, os, threading, time

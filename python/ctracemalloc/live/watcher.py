@@ -73,6 +73,7 @@ class Watcher:
         self._pauses = 0
         self._is_stopped = False
         self._has_complained = False
+        self._is_startless = False
         self._renew()
 
     def start(self) -> None:
@@ -105,11 +106,18 @@ class Watcher:
         self._is_near = False
 
     def _begin_thread(self) -> None:
+        """Have the thread begin, or the next fork try again where the system allows no more."""
         self._running.acquire()
         # A thread begins with the mask of the one that starts it.
         mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         try:
             Original.start_new_thread(self._run, ())
+            self._is_startless = False
+        except (RuntimeError, MemoryError) as error:
+            self._running.release()
+            if not self._is_startless:
+                self._is_startless = True
+                say(f"ctracemalloc: no snapshots while it runs: {reason(error)}\n")
         except BaseException:
             self._running.release()
             raise
