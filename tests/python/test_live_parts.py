@@ -26,6 +26,16 @@ class Blob:
         Path(path).write_bytes(bytes(self._size))
 
 
+class Unwritable(Blob):
+    """A snapshot that meets an error when it is written."""
+
+    def __init__(self) -> None:
+        super().__init__(10)
+
+    def dump(self, path: str, *, command: bool) -> None:
+        super().dump(str(Path(path).parent), command=command)
+
+
 def fill(series: Any, count: int, size: int = 10) -> list[int]:
     for _ in range(count):
         series.add(Blob(size))
@@ -178,3 +188,23 @@ def test_an_error_of_the_system_is_no_full_series(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match=r"a/b'") as caught:
         fill(Series([str(tmp_path / "a" / "b")], 4, 100), 1)
     assert caught.value.errno == errno.ENOTDIR
+
+
+def test_after_an_error_of_the_system_the_next_one_is_tried(tmp_path: Path) -> None:
+    """In the same folder, under the number that nothing has; the bounds hold all the while."""
+    series = Series([str(tmp_path / "a"), str(tmp_path / "b")], 4, 10**9)
+    with pytest.raises(IsADirectoryError):
+        series.add(Unwritable())
+    assert fill(series, 4) == [1, 2, 3, 4]
+    with pytest.raises(IsADirectoryError):
+        series.add(Unwritable())
+    # Of the older half of five, it is the one that is to go.
+    (tmp_path / "a" / "000002.ctm").unlink()
+    (tmp_path / "a" / "000002.ctm").mkdir()
+    for _ in range(2):
+        with pytest.raises(IsADirectoryError):
+            fill(series, 1)
+    assert len(list((tmp_path / "a").iterdir())) == 5
+    (tmp_path / "a" / "000002.ctm").rmdir()
+    assert fill(series, 1) == [1, 4, 5, 6]
+    assert not (tmp_path / "b").exists()

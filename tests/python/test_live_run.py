@@ -149,11 +149,43 @@ def test_series_that_cannot_be_written(start: Start, tmp_path: Path) -> None:
     folder.rmdir()
     folder.touch()
     program.tell("grow 6000000")
-    said = f"ctracemalloc: the series in {folder / 'x.series'} ends: Not a directory\n"
+    said = f"ctracemalloc: the series in {folder / 'x.series'} misses snapshots: Not a directory\n"
     wait_for(lambda: said in program.said())
+    program.tell("grow 6000000")
+    program.tell("look")
     folder.unlink()
     folder.mkdir()
-    assert "snapshot written to" in program.end()
+    program.tell("grow 6000000")
+    wait_for((folder / "x.series" / "000001.ctm").exists)
+    assert program.end() == f"{said}ctracemalloc: snapshot written to {folder / 'x.ctm'}\n"
+
+
+def test_snapshots_for_which_there_is_no_memory(env: Environment, tmp_path: Path) -> None:
+    """They are missing, and no more: neither the series ends by it nor the thread."""
+    code = """
+import os, time
+import ctracemalloc
+from looks import wait_for_look
+take = ctracemalloc.take_snapshot
+def refuse(): raise MemoryError
+ctracemalloc.take_snapshot = refuse
+kept = b"x" * 330_000_000
+for _ in range(2): wait_for_look()
+ctracemalloc.take_snapshot = take
+deadline = time.monotonic() + 60
+while not os.path.exists("x.series/000001.ctm"):
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+"""
+    options = ("--top", "0", "-o", "x.ctm", "--every", "0.5", "--at-rss", "300M")
+    path = {"PYTHONPATH": str(PROGRAMS)}
+    done = env.run(*RUN, *options, "-c", code, cwd=tmp_path, env=path)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0, done.stderr
+    cannot = f"no snapshot: cannot write {tmp_path / 'x.rss.ctm'}: out of memory"
+    assert lines[0].endswith(f" MiB in memory: {cannot}")
+    series = f"the series in {tmp_path / 'x.series'} misses snapshots: out of memory"
+    assert set(lines[1:-1]) <= {f"ctracemalloc: {series}"}
 
 
 def test_series_larger_than_its_bound(start: Start, tmp_path: Path) -> None:

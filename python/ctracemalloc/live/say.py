@@ -27,4 +27,7 @@ def count_of(count: int, thing: str) -> str:
 
 def reason(error: Exception) -> str:
     """Describe why something could not be done, without the path that `OSError` repeats."""
+    if isinstance(error, MemoryError):
+        # It has no words of its own.
+        return "out of memory"
     return getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"

@@ -37,22 +37,27 @@ class Series:
         self.folder = next(self._names)
         self._keep = keep
         self._keep_bytes = keep_bytes
+        self._has_folder = False
         self._taken = 0
         self._files: list[tuple[str, int]] = []
 
     def add(self, snapshot: Snapshot) -> None:
-        """Write a snapshot, and remove what is then too much."""
-        if self._taken == 0:
-            self._make_folder()
-        else:
+        """Write a snapshot, and remove what is then too much.
+
+        After an `OSError` the next one may be tried.
+        """
+        # What could not be removed the last time.
+        self._thin_to_bounds()
+        if self._has_folder:
             # Somebody may have taken it away.
             os.makedirs(self.folder, exist_ok=True)
-        self._taken += 1
-        path = os.path.join(self.folder, f"{self._taken:06}.ctm")
+        else:
+            self._make_folder()
+        path = os.path.join(self.folder, f"{self._taken + 1:06}.ctm")
         snapshot.dump(path, command=True)
+        self._taken += 1
         self._files.append((path, os.path.getsize(path)))
-        while len(self._files) > self._keep or self._bytes() > self._keep_bytes:
-            self._thin()
+        self._thin_to_bounds()
 
     def _make_folder(self) -> None:
         while True:
@@ -62,14 +67,19 @@ class Series:
                 # Of a run before this one, perhaps by the same process.
                 self.folder = next(self._names)
             else:
+                self._has_folder = True
                 return
+
+    def _thin_to_bounds(self) -> None:
+        while len(self._files) > self._keep or self._bytes() > self._keep_bytes:
+            self._thin()
 
     def _bytes(self) -> int:
         return sum(size for _, size in self._files)
 
     def _thin(self) -> None:
         if len(self._files) == 1:
-            self._remove(self._files)
+            self._remove(list(self._files))
             raise SeriesFull(
                 f"one snapshot takes more than the {self._keep_bytes:,} bytes for all of them"
             )
@@ -77,11 +87,14 @@ class Series:
         self._remove(self._files[: len(self._files) // 2][1::2] or self._files[:1])
 
     def _remove(self, files: list[tuple[str, int]]) -> None:
-        gone = set(files)
-        self._files = [file for file in self._files if file not in gone]
-        for path, _ in gone:
-            try:
-                os.remove(path)
-            except FileNotFoundError:
-                # Somebody took it away before.
-                continue
+        for file in files:
+            _remove_if_there(file[0])
+            self._files.remove(file)
+
+
+def _remove_if_there(path: str) -> None:
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        # Somebody took it away before.
+        return

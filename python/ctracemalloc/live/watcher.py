@@ -34,6 +34,8 @@ _PATIENCE = 0.1
 # snapshot that is being written would be lost.
 _LONGEST_LOOK = 2.0
 _LONGEST_LAST_LOOK = 30.0
+# What may be over when the next snapshot is due: a want of disk, of descriptors, of memory.
+_PASSING = (OSError, MemoryError)
 
 
 def make_watcher(target: Target, told: dict[str, str]) -> Watcher:
@@ -104,6 +106,7 @@ class Watcher:
         self._due = Original.monotonic() + (self._every or 0.0)
         self._seen = 0
         self._is_near = False
+        self._is_missing = False
 
     def _begin_thread(self) -> None:
         """Have the thread begin, or the next fork try again where the system allows no more."""
@@ -194,20 +197,31 @@ class Watcher:
                 self._warn(used)
         if self._series is not None and self._is_due():
             began = Original.monotonic()
-            try:
-                self._series.add(ctracemalloc.take_snapshot())
-                self.series_folder = self._series.folder
-            except (OSError, SeriesFull) as error:
-                text = str(error) if isinstance(error, SeriesFull) else reason(error)
-                say(f"ctracemalloc: the series in {self._series.folder} ends: {text}\n")
-                self._series = None
+            self._add_to(self._series)
             now = Original.monotonic()
             self._due = max(began + (self._every or 0.0), now + _REST * (now - began))
+
+    def _add_to(self, series: Series) -> None:
+        try:
+            series.add(ctracemalloc.take_snapshot())
+        except SeriesFull as error:
+            say(f"ctracemalloc: the series in {series.folder} ends: {error}\n")
+            self._series = None
+        except _PASSING as error:
+            if not self._is_missing:
+                self._is_missing = True
+                say(
+                    f"ctracemalloc: the series in {series.folder} misses snapshots: "
+                    f"{reason(error)}\n"
+                )
+        else:
+            self.series_folder = series.folder
+            self._is_missing = False
 
     def _used(self, ceiling: Ceiling) -> int:
         try:
             return ceiling.used()
-        except OSError as error:
+        except _PASSING as error:
             # The program may be short of descriptors for a moment: the next look may succeed.
             if not self._has_complained:
                 self._has_complained = True
@@ -232,7 +246,7 @@ class Watcher:
         try:
             ctracemalloc.take_snapshot().dump(path, command=True)
             outcome = f"snapshot written to {path}"
-        except OSError as error:
+        except _PASSING as error:
             outcome = f"no snapshot: cannot write {path}: {reason(error)}"
         say(f"ctracemalloc: {used / 2**20:,.0f} MiB in memory: {outcome}\n")
 
