@@ -11,7 +11,13 @@ import sys as _sys
 from _collections_abc import Iterable, Sequence
 from _thread import RLock as _RLock
 
-from ctracemalloc import _engine
+try:
+    from ctracemalloc import _engine
+except ImportError as error:
+    from ctracemalloc._no_engine import explain
+
+    raise explain(error, __path__[0]) from None
+
 from ctracemalloc._domains import domain_name, get_include, name_domain
 from ctracemalloc._engine import (
     FormatError,
