@@ -94,11 +94,20 @@ document.addEventListener('keydown', (event) => {
 
 makeTable(choice)
 drawTable(choice)
-if (page.series) drawTimeline(byId('timeline'), byId('timeline-legend'), byId('timeline-details'), page.series)
-let width = 0
-new ResizeObserver(() => {
-  if (byId('flame').clientWidth !== width) {
-    width = byId('flame').clientWidth
-    drawFlame(choice)
-  }
-}).observe(byId('flame'))
+// What is drawn for a width, for each that its place gets.
+function drawForWidth (place, draw) {
+  let width = 0
+  new ResizeObserver(() => {
+    if (place.clientWidth !== width) {
+      width = place.clientWidth
+      draw()
+    }
+  }).observe(place)
+}
+
+drawForWidth(byId('flame'), () => drawFlame(choice))
+if (page.series) {
+  drawForWidth(byId('timeline'), () => {
+    drawTimeline(byId('timeline'), byId('timeline-legend'), byId('timeline-details'), page.series)
+  })
+}

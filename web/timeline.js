@@ -3,7 +3,12 @@ import { page } from './page.js'
 import { bytes } from './units.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
-const [WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP] = [1180, 280, 74, 12, 30, 30]
+const [HEIGHT, LEFT, RIGHT, TOP] = [280, 74, 12, 30]
+// Below it the moments of the first and the last snapshot do not stand side by side.
+const NARROW = 420
+
+// The snapshot that is looked at.
+let at = null
 
 function make (name, attributes, text) {
   const element = document.createElementNS(SVG, name)
@@ -19,16 +24,21 @@ function stepFor (peak) {
   return step
 }
 
+// Drawn anew for each width, so that its texts are as large as all others.
 export function drawTimeline (place, legend, details, series) {
+  const hadFocus = place.contains(document.activeElement)
+  const width = place.clientWidth
+  const isNarrow = width < NARROW
+  const bottomEdge = HEIGHT - (isNarrow ? 46 : 30)
   const times = series.times
   const last = times.length - 1
   const span = times[last] - times[0] || 1
   const peak = Math.max(1, ...series.totals)
   const colour = (index) => page.colours.series[index % page.colours.series.length]
-  const x = (i) => LEFT + (WIDTH - LEFT - RIGHT) * (times[i] - times[0]) / span
-  const y = (value) => HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / peak
+  const x = (i) => LEFT + (width - LEFT - RIGHT) * (times[i] - times[0]) / span
+  const y = (value) => bottomEdge - (bottomEdge - TOP) * value / peak
   const svg = make('svg', {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    viewBox: `0 0 ${width} ${HEIGHT}`,
     role: 'slider',
     tabindex: 0,
     'aria-label': `Memory over ${times.length} snapshots`,
@@ -37,7 +47,7 @@ export function drawTimeline (place, legend, details, series) {
   })
   const step = stepFor(peak)
   for (let value = 0; value <= peak; value += step) {
-    svg.append(make('line', { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: 'grid' }))
+    svg.append(make('line', { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: 'grid' }))
     svg.append(make('text', { x: LEFT - 8, y: y(value) + 4, class: 'axis', 'text-anchor': 'end' }, bytes(value)))
   }
   const base = times.map(() => 0)
@@ -48,15 +58,16 @@ export function drawTimeline (place, legend, details, series) {
     svg.append(make('polygon', { points: [...bottom, ...top.reverse()].join(' '), fill: colour(index), class: 'area' }))
   })
   const highest = series.totals.indexOf(Math.max(...series.totals))
-  const anchor = x(highest) > WIDTH / 2 ? 'end' : 'start'
+  const anchor = x(highest) > width / 2 ? 'end' : 'start'
   svg.append(make('circle', { cx: x(highest), cy: y(series.totals[highest]), r: 4, class: 'peak' }))
   svg.append(make('text', { x: x(highest) + (anchor === 'end' ? -8 : 8), y: y(series.totals[highest]) - 9, class: 'axis strong', 'text-anchor': anchor }, `peak ${bytes(series.totals[highest])}`))
   for (const i of [0, last]) {
-    svg.append(make('text', { x: x(i), y: HEIGHT - 8, class: 'axis', 'text-anchor': i === 0 ? 'start' : 'end' }, series.labels[i]))
+    svg.append(make('text', { x: x(i), y: HEIGHT - (isNarrow && i === 0 ? 24 : 8), class: 'axis', 'text-anchor': i === 0 ? 'start' : 'end' }, series.labels[i]))
   }
-  const cursor = make('line', { y1: TOP - 8, y2: HEIGHT - BOTTOM, class: 'cursor' })
+  const cursor = make('line', { y1: TOP - 8, y2: bottomEdge, class: 'cursor' })
   svg.append(cursor)
-  place.append(svg)
+  place.replaceChildren(svg)
+  legend.replaceChildren()
 
   const amounts = series.sites.map((site, index) => {
     const item = document.createElement('li')
@@ -74,7 +85,6 @@ export function drawTimeline (place, legend, details, series) {
     return amount
   })
 
-  let at = last
   function show (i) {
     at = Math.max(0, Math.min(last, i))
     cursor.setAttribute('x1', x(at))
@@ -87,7 +97,7 @@ export function drawTimeline (place, legend, details, series) {
   }
   svg.addEventListener('pointermove', (event) => {
     const box = svg.getBoundingClientRect()
-    const wanted = (event.clientX - box.left) * WIDTH / box.width
+    const wanted = (event.clientX - box.left) * width / box.width
     let nearest = 0
     for (let i = 1; i <= last; i++) if (Math.abs(x(i) - wanted) < Math.abs(x(nearest) - wanted)) nearest = i
     show(nearest)
@@ -98,5 +108,6 @@ export function drawTimeline (place, legend, details, series) {
     event.preventDefault()
     show(to)
   })
-  show(last)
+  show(at ?? last)
+  if (hadFocus) svg.focus({ preventScroll: true })
 }

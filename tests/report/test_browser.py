@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -427,6 +428,35 @@ def test_a_series_shows_its_time_line(
     assert browser_page.get_attribute("#timeline svg", "aria-valuenow") == "1"
     browser_page.hover("#timeline svg")
     assert "(2 of 3)" in browser_page.inner_text("#timeline-details")
+
+
+def test_a_time_line_can_be_read_at_any_width(
+    browser_page: Page, old_file: Path, new_file: Path, tmp_path: Path
+) -> None:
+    browser_page.set_viewport_size({"width": 1200, "height": 800})
+    open_report(browser_page, tmp_path, old_file, new_file, old_file)
+    browser_page.focus("#timeline svg")
+    browser_page.keyboard.press("ArrowLeft")
+    browser_page.set_viewport_size({"width": 360, "height": 800})
+    # One unit of the drawing is one of the window.
+    browser_page.wait_for_function(
+        """() => {
+            const svg = document.querySelector('#timeline svg')
+            return svg.viewBox.baseVal.width === svg.getBoundingClientRect().width
+        }"""
+    )
+    assert browser_page.evaluate("document.activeElement.getAttribute('aria-valuenow')") == "2"
+    boxes = browser_page.eval_on_selector_all(
+        "#timeline text",
+        """texts => texts.map(text => {
+            const { left, right, top, bottom } = text.getBoundingClientRect()
+            return [left, right, top, bottom]
+        })""",
+    )
+    assert all(0 <= left < right <= 360 for left, right, _, _ in boxes)
+    for one, other in combinations(boxes, 2):
+        beside = one[1] <= other[0] or other[1] <= one[0]
+        assert beside or one[3] <= other[2] + 2 or other[3] <= one[2] + 2
 
 
 def test_many_small_frames_leave_no_gap(browser_page: Page, tmp_path: Path) -> None:
