@@ -7,6 +7,7 @@ from _collections_abc import Iterator, Sequence
 
 from ctracemalloc import _load
 from ctracemalloc._engine import SnapshotTable, StatisticDiffFields, StatisticFields
+from ctracemalloc._text import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,20 +32,8 @@ TraceTuple = tuple[int, int, FramesTuple, int | None]
 GivenFrames = Sequence[FrameTuple | NamedFrameTuple]
 GivenTrace = tuple[int, int, GivenFrames, int | None] | tuple[int, int, GivenFrames]
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def _format_size(size: float, sign: bool) -> str:
-    """Write a number of bytes in a unit in which it has two to five digits."""
-    number = "%+" if sign else "%"
-    for unit in _UNITS:
-        if abs(size) < 100 and unit != "B":
-            return f"{number}.1f {unit}" % size
-        if abs(size) < 10 * 1024:
-            break
-        if unit != _UNITS[-1]:
-            size /= 1024
-    return f"{number}.0f {unit}" % size
+# As the standard library's module calls it.
+_format_size = human_size
 
 
 def _order_by_less(cls: _Class) -> _Class:
@@ -272,11 +261,11 @@ class Trace:
         return object.__getstate__(self)
 
     def __str__(self) -> str:
-        return f"{self.traceback}: {_format_size(self.size, False)}"
+        return f"{self.traceback}: {human_size(self.size)}"
 
     def __repr__(self) -> str:
         return (
-            f"<Trace domain={self.domain!s} size={_format_size(self.size, False)}, "
+            f"<Trace domain={self.domain!s} size={human_size(self.size)}, "
             f"traceback={self.traceback!r}>"
         )
 
@@ -326,7 +315,7 @@ class _Traces(_TraceSequence):
 
 def _average(size: float, count: int) -> str:
     """Write the last part of the text of a statistic; there is none without blocks."""
-    return f", average={_format_size(size / count, False)}" if count else ""
+    return f", average={human_size(size / count)}" if count else ""
 
 
 class Statistic(StatisticFields):
@@ -368,7 +357,7 @@ class Statistic(StatisticFields):
         return object.__getstate__(self)
 
     def __str__(self) -> str:
-        size = _format_size(self.size, False)
+        size = human_size(self.size)
         # %i, since a count may be any number.
         text = "%s: size=%s, count=%i" % (self.traceback, size, self.count)  # noqa: UP031
         return text + _average(self.size, self.count)
@@ -437,8 +426,8 @@ class StatisticDiff(StatisticDiffFields):
         return object.__getstate__(self)
 
     def __str__(self) -> str:
-        size = _format_size(self.size, False)
-        size_diff = _format_size(self.size_diff, True)
+        size = human_size(self.size)
+        size_diff = human_size(self.size_diff, sign=True)
         values = (self.traceback, size, size_diff, self.count, self.count_diff)
         text = "%s: size=%s (%s), count=%i (%+i)" % values  # noqa: UP031
         return text + _average(self.size, self.count)

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ctracemalloc._text import printable
 from ctracemalloc.cli import run
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.interpreter import interpreter_options
 from ctracemalloc.live.target import expand_path
-from ctracemalloc.report.text import printable
 
 
 @pytest.mark.parametrize(

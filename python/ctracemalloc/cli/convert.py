@@ -6,12 +6,12 @@ import pickle
 from collections.abc import Sequence
 
 from ctracemalloc import Snapshot, takeover
+from ctracemalloc._text import printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.outputs import add_output, check_output, write_file, write_snapshot
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_content
-from ctracemalloc.report.text import printable
 
 # What `.ctm` files begin with.
 _MAGIC = b"\x89CTM"

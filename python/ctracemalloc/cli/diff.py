@@ -9,18 +9,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ctracemalloc import StatisticDiff
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, select, size_of
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_comparable, shown
 from ctracemalloc.live.process import parse_size
-from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
 from ctracemalloc.report.exactness import doubt_about_places
 from ctracemalloc.report.groups import Total, diffs_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, mark, place
 from ctracemalloc.report.table import Row, print_table
-from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
 Print what grew and what shrank between two snapshots. Sites that are only in the new one are marked

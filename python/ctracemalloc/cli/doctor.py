@@ -17,10 +17,10 @@ import ctracemalloc_startup as startup
 
 import ctracemalloc
 from ctracemalloc import _engine, takeover
+from ctracemalloc._text import count_of
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
 from ctracemalloc.cli.version import installed_version
-from ctracemalloc.live.say import count_of
 
 _VARIABLES = (
     startup.VARIABLE,

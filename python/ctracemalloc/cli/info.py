@@ -12,13 +12,12 @@ from typing import Any
 from ctracemalloc._about import said_of
 from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._snapshot import as_table
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import Content, open_content
-from ctracemalloc.live.say import count_of
 from ctracemalloc.report.domains import domains_as_json, totals_by_domain
 from ctracemalloc.report.exactness import doubt_about
-from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
 Print what is in a snapshot's file: when it was taken and of what, how much it holds, what is

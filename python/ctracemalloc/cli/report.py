@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ctracemalloc import Snapshot
+from ctracemalloc._text import printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.browser import open_page
 from ctracemalloc.cli.errors import CommandError, UsageError
@@ -17,7 +18,6 @@ from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_domain, asked_domains, nothing, of_domains
 from ctracemalloc.cli.snapshots import open_comparable
 from ctracemalloc.report.groups import total_of
-from ctracemalloc.report.text import printable
 
 _DESCRIPTION = """\
 Write a snapshot as one HTML page: a flame graph, and a table of lines. With two files the page

@@ -6,12 +6,11 @@ import argparse
 import re
 
 from ctracemalloc import DomainFilter, Filter, Snapshot
+from ctracemalloc._text import count_of, human_size
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import UsageError
-from ctracemalloc.live.say import count_of
 from ctracemalloc.report.domains import domains_of
 from ctracemalloc.report.groups import Total, filtered, total_of
-from ctracemalloc.report.text import human_size
 
 # What a pattern may be of, and what `Filter` calls it.
 _KINDS = {"file": None, "function": "function_pattern", "module": "module_pattern"}

@@ -12,11 +12,11 @@ from ctracemalloc import FormatError, Snapshot
 from ctracemalloc._about import said_of
 from ctracemalloc._domains import learn_names
 from ctracemalloc._snapshot import as_table
+from ctracemalloc._text import printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.inputs import open_input
 from ctracemalloc.cli.progress import track, working
-from ctracemalloc.report.text import printable
 
 # What users call the ways of grouping, and how `Snapshot.statistics` knows them.
 KEY_TYPES = {

@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ctracemalloc import Statistic
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, heading, nothing, select
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
-from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
 from ctracemalloc.report.domains import domains_as_json, shares_of_domains, totals_by_domain
 from ctracemalloc.report.exactness import doubt_about_places
 from ctracemalloc.report.groups import Total, statistics_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, place
 from ctracemalloc.report.table import Row, print_table
-from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
 Print a table of what holds the memory in a snapshot: by line, file, function, module or traceback.

@@ -6,16 +6,15 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from ctracemalloc import Tree
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, heading, nothing, select
 from ctracemalloc.cli.snapshots import KEY_TYPES, open_snapshot
-from ctracemalloc.live.say import count_of
 from ctracemalloc.live.target import current_folder
 from ctracemalloc.report.groups import Total, total_of
 from ctracemalloc.report.places import NO_TRACEBACK, frame_text
 from ctracemalloc.report.table import Row, print_table
-from ctracemalloc.report.text import human_size, printable
 
 _DESCRIPTION = """\
 Print a snapshot as a tree of calls: below each frame what it called, with the bytes allocated there

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import ctracemalloc
-from ctracemalloc.live.say import count_of, reason
+from ctracemalloc._text import count_of
+from ctracemalloc.live.say import reason
 
 START = "start"
 SNAPSHOT = "snapshot"

@@ -1,4 +1,4 @@
-"""One line to the people who started the program, and the words in it."""
+"""One line to the people who started the program, and why something failed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,6 @@ def say(text: str) -> None:
     except OSError:
         # Nobody listens, and the program is not to be changed by it.
         pass
-
-
-def count_of(count: int, thing: str) -> str:
-    """Write how many things there are: one of them, or several."""
-    return f"{count:,} {thing}" if abs(count) == 1 else f"{count:,} {thing}s"
 
 
 def reason(error: Exception) -> str:

@@ -10,11 +10,10 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 
 from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc._tree import Tree
-from ctracemalloc.live.say import count_of
 from ctracemalloc.report.colours import TINTS
 from ctracemalloc.report.places import NO_TRACEBACK
-from ctracemalloc.report.text import human_size, printable
 
 # Turns a file's name into what people know it by.
 Label = Callable[[str], str]

@@ -9,9 +9,8 @@ from typing import Any
 from ctracemalloc import Snapshot, domain_name
 from ctracemalloc._domains import domains_called
 from ctracemalloc._snapshot import as_table
-from ctracemalloc.live.say import count_of
+from ctracemalloc._text import count_of, human_size
 from ctracemalloc.report.groups import Total, total_of
-from ctracemalloc.report.text import human_size
 
 _PYTHON = 0
 _SHOWN = 4

@@ -19,10 +19,11 @@ import os
 import sys
 
 import ctracemalloc
+from ctracemalloc._text import count_of, human_size
 from ctracemalloc.live.forking import HeldSignal
 from ctracemalloc.live.originals import Original
 from ctracemalloc.live.process import resident
-from ctracemalloc.live.say import count_of, reason, say
+from ctracemalloc.live.say import reason, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,8 +193,8 @@ class Ending:
                 from ctracemalloc.report import text
         if self._top > 0:
             say(
-                f"ctracemalloc: {text.human_size(current)} in "
-                f"{count_of(len(snapshot.traces), 'block')} at exit, peak {text.human_size(peak)}\n"
+                f"ctracemalloc: {human_size(current)} in "
+                f"{count_of(len(snapshot.traces), 'block')} at exit, peak {human_size(peak)}\n"
             )
             if now_resident is not None and self._resident is not None:
                 growth = now_resident - self._resident

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ctracemalloc import Snapshot, Statistic, StatisticDiff
-from ctracemalloc.live.say import count_of
+from ctracemalloc._text import count_of
 
 
 def doubt_about(snapshot: Snapshot) -> str:

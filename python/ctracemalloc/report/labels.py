@@ -6,8 +6,8 @@ from typing import Any
 
 from ctracemalloc import Frame
 from ctracemalloc._engine import module_name
+from ctracemalloc._text import printable
 from ctracemalloc.report.places import NO_TRACEBACK
-from ctracemalloc.report.text import printable
 
 
 class _Texts:

@@ -16,9 +16,8 @@ from ctracemalloc_startup import MAX_NFRAME
 
 import ctracemalloc
 from ctracemalloc import Filter, Statistic, StatisticDiff
-from ctracemalloc.live.say import count_of
+from ctracemalloc._text import count_of, human_size
 from ctracemalloc.report import cells
-from ctracemalloc.report.text import human_size
 
 _NFRAME = 1
 _HTML = "text/html"

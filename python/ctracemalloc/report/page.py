@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ctracemalloc import DomainFilter, Frame, Snapshot, domain_name
 from ctracemalloc._about import said_of
 from ctracemalloc._snapshot import as_table
-from ctracemalloc.live.say import count_of
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc.report.colours import palette
 from ctracemalloc.report.domains import totals_by_domain
 from ctracemalloc.report.exactness import doubt_about
@@ -27,7 +27,6 @@ from ctracemalloc.report.lines import line_columns
 from ctracemalloc.report.opening import MARK
 from ctracemalloc.report.series import moment_of, series_of
 from ctracemalloc.report.source import excerpt
-from ctracemalloc.report.text import human_size, printable
 
 MOST_DOMAINS = 8
 # What the bytes of a snapshot are, by its kind.

@@ -9,8 +9,8 @@ from typing import TypedDict
 
 from ctracemalloc import Snapshot, Traceback
 from ctracemalloc._snapshot import as_table
+from ctracemalloc._text import printable
 from ctracemalloc.report.places import place
-from ctracemalloc.report.text import printable
 
 SITES = 7
 

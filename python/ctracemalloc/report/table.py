@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ctracemalloc.report.text import printable
+from ctracemalloc._text import printable
 
 
 class Row(NamedTuple):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ctracemalloc import Snapshot
-from ctracemalloc._model import _format_size
-from ctracemalloc.live.say import count_of
+from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc.report.places import details, place
 
 
@@ -51,20 +50,6 @@ def unexplained_growth(resident: int, traced: int, own: int) -> str:
     if rest >= 0:
         return f"{whole}{human_size(rest)} not explained (C libraries, gaps between blocks)"
     return f"{whole}{human_size(-rest)} less (not touched yet, swapped out, or in memory before)"
-
-
-def human_size(size: float, sign: bool = False) -> str:
-    """Write a number of bytes in the unit that fits, as in the text of a `Statistic`."""
-    return _format_size(size, sign)
-
-
-def printable(text: str) -> str:
-    """Replace what is not printable by its escape."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
-    )
 
 
 def _size_row(size: int, count: int, total: int, place: str) -> str:
