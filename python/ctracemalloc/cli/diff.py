@@ -16,8 +16,9 @@ from ctracemalloc.cli.selection import add_selection, select, size_of
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_comparable, shown
 from ctracemalloc.live.process import parse_size
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.amounts import Total, added_diffs, changes
 from ctracemalloc.report.exactness import doubt_about_places
-from ctracemalloc.report.groups import Total, diffs_of, total_of
+from ctracemalloc.report.groups import diffs_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, mark, place
 from ctracemalloc.report.table import Row, print_table
 
@@ -130,25 +131,14 @@ def _rows(diffs: Sequence[StatisticDiff], limit: int, is_partition: bool) -> lis
     folder = current_folder()
     rows = []
     for diff in diffs[:limit]:
-        cells = (
-            human_size(diff.size_diff, sign=True),
-            human_size(diff.size),
-            f"{diff.count_diff:+,}",
-            mark(diff),
-            place(diff.traceback, folder),
-        )
+        growth, blocks, size = changes(diff)
+        cells = (growth, size, blocks, mark(diff), place(diff.traceback, folder))
         kind = "grew" if diff.size_diff > 0 else "shrank" if diff.size_diff < 0 else ""
         rows.append(Row(cells, details(diff.traceback, folder), kind))
-    others = diffs[limit:]
-    if others:
-        name = count_of(len(others), "other")
-        change = size = blocks = ""
+    if others := diffs[limit:]:
         # A sum over frames that share blocks would say nothing.
-        if is_partition:
-            change = human_size(sum(diff.size_diff for diff in others), sign=True)
-            size = human_size(sum(diff.size for diff in others))
-            blocks = f"{sum(diff.count_diff for diff in others):+,}"
-        rows.append(Row((change, size, blocks, "", name), kind="rest"))
+        growth, blocks, size = changes(added_diffs(others)) if is_partition else ("",) * 3
+        rows.append(Row((growth, size, blocks, "", count_of(len(others), "other")), kind="rest"))
     return rows
 
 

@@ -9,8 +9,9 @@ from ctracemalloc import DomainFilter, Filter, Snapshot
 from ctracemalloc._text import count_of, human_size
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import UsageError
+from ctracemalloc.report.amounts import Total
 from ctracemalloc.report.domains import domains_of
-from ctracemalloc.report.groups import Total, filtered, total_of
+from ctracemalloc.report.groups import filtered, total_of
 
 # What a pattern may be of, and what `Filter` calls it.
 _KINDS = {"file": None, "function": "function_pattern", "module": "module_pattern"}

@@ -13,9 +13,10 @@ from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, heading, nothing, select
 from ctracemalloc.cli.snapshots import add_grouping, key_type, open_snapshot, shown
 from ctracemalloc.live.target import current_folder
+from ctracemalloc.report.amounts import Total, added, amounts
 from ctracemalloc.report.domains import domains_as_json, shares_of_domains, totals_by_domain
 from ctracemalloc.report.exactness import doubt_about_places
-from ctracemalloc.report.groups import Total, statistics_of, total_of
+from ctracemalloc.report.groups import statistics_of, total_of
 from ctracemalloc.report.places import details, frames_as_json, place
 from ctracemalloc.report.table import Row, print_table
 
@@ -96,9 +97,9 @@ def make_parser() -> Parser:
     return parser
 
 
-def average(statistic: Statistic) -> float:
-    """Return the bytes of a block of this group."""
-    return statistic.size / statistic.count if statistic.count else 0.0
+def average(part: Total | Statistic) -> float:
+    """Return the bytes of a block."""
+    return part.size / part.count if part.count else 0.0
 
 
 def _head(path: str, kind: str, total: Total, domains: str) -> str:
@@ -113,26 +114,18 @@ def _rows(
     rows = []
     for statistic in statistics[:limit]:
         traceback = statistic.traceback
-        below = details(traceback, folder)
-        cells = _cells(statistic.size, statistic.count, total, place(traceback, folder))
-        rows.append(Row(cells, below))
-    others = statistics[limit:]
-    if others:
-        name = count_of(len(others), "other")
-        if is_partition:
-            size = sum(statistic.size for statistic in others)
-            count = sum(statistic.count for statistic in others)
-            rows.append(Row(_cells(size, count, total, name), kind="rest"))
-        else:
-            # A block counts at many of them: a sum would say nothing.
-            rows.append(Row(("", "", "", "", name), kind="rest"))
+        cells = (*_numbers(statistic, total.size), place(traceback, folder))
+        rows.append(Row(cells, details(traceback, folder)))
+    if others := statistics[limit:]:
+        # Where a block counts at many of them, a sum would say nothing.
+        numbers = _numbers(added(others), total.size) if is_partition else ("",) * 4
+        rows.append(Row((*numbers, count_of(len(others), "other")), kind="rest"))
     return rows
 
 
-def _cells(size: int, count: int, total: Total, name: str) -> tuple[str, ...]:
-    mean = human_size(size / count) if count else ""
-    share = f"{size / total.size:.1%}" if total.size else ""
-    return human_size(size), f"{count:,}", mean, share, name
+def _numbers(part: Total | Statistic, whole: int) -> tuple[str, ...]:
+    size, blocks, share = amounts(part, whole)
+    return size, blocks, human_size(average(part)) if part.count else "", share
 
 
 def _as_json(statistic: Statistic, total: Total) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from ctracemalloc import Tree
-from ctracemalloc._text import count_of, human_size, printable
+from ctracemalloc._text import count_of, printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.selection import add_selection, heading, nothing, select
 from ctracemalloc.cli.snapshots import KEY_TYPES, open_snapshot
 from ctracemalloc.live.target import current_folder
-from ctracemalloc.report.groups import Total, total_of
+from ctracemalloc.report.amounts import Total, amounts
+from ctracemalloc.report.groups import total_of
 from ctracemalloc.report.places import NO_TRACEBACK, frame_text
 from ctracemalloc.report.table import Row, print_table
 
@@ -86,15 +87,14 @@ def _rows(tree: Tree, total: Total, least: float, depth: int) -> Iterator[Row]:
             left_out += end - number
             number = end
             continue
-        share = f"{size / total.size:.1%}" if total.size else ""
         text = "  " * len(ends) + frame_text(frames[columns.frame[number]], folder)
-        yield Row((human_size(size), f"{columns.count[number]:,}", share, text))
+        below = Total(size, columns.count[number])
+        yield Row((*amounts(below, total.size), text))
         ends.append(end)
         number += 1
-    size, blocks = columns.own_size[0], columns.own_count[0]
-    if blocks:
-        share = f"{size / total.size:.1%}" if total.size else ""
-        yield Row((human_size(size), f"{blocks:,}", share, NO_TRACEBACK))
+    nowhere = Total(columns.own_size[0], columns.own_count[0])
+    if nowhere.count:
+        yield Row((*amounts(nowhere, total.size), NO_TRACEBACK))
     if left_out:
         text = f"{count_of(left_out, 'frame')} not shown (--min-share, --depth)"
         yield Row(("", "", "", text), kind="rest")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ctracemalloc import Frame, Snapshot, Statistic, StatisticDiff
 from ctracemalloc._text import count_of, human_size, printable
 from ctracemalloc._tree import Tree
+from ctracemalloc.report.amounts import added, added_diffs, amounts, changes
 from ctracemalloc.report.colours import TINTS
 from ctracemalloc.report.places import NO_TRACEBACK
 
@@ -33,9 +34,8 @@ _LETTER = 6.2
 def snapshot_html(snapshot: Snapshot) -> str:
     """Show a snapshot: its total, its largest lines, its calls as an icicle."""
     statistics = snapshot.statistics("lineno")
-    total = sum(statistic.size for statistic in statistics)
-    count = sum(statistic.count for statistic in statistics)
-    heading = f"<p><b>{human_size(total)}</b> in {count_of(count, 'block')}</p>"
+    total = added(statistics)
+    heading = f"<p><b>{human_size(total.size)}</b> in {count_of(total.count, 'block')}</p>"
     return f"<div>{heading}{statistics_html(statistics)}{icicle_svg(snapshot.tree())}</div>"
 
 
@@ -43,22 +43,12 @@ def statistics_html(
     statistics: Sequence[Statistic], label: Label = str, limit: int = MOST_ROWS
 ) -> str:
     """Show the first statistics as a table, and the others as one row."""
-    total = sum(statistic.size for statistic in statistics)
+    whole = added(statistics).size
     rows = [
-        (
-            human_size(statistic.size),
-            f"{statistic.count:,}",
-            f"{statistic.size / total:.1%}" if total else "",
-            _place(statistic, label),
-        )
-        for statistic in statistics[:limit]
+        (*amounts(statistic, whole), _place(statistic, label)) for statistic in statistics[:limit]
     ]
-    others = statistics[limit:]
-    if others:
-        size = sum(statistic.size for statistic in others)
-        count = sum(statistic.count for statistic in others)
-        share = f"{size / total:.1%}" if total else ""
-        rows.append((human_size(size), f"{count:,}", share, f"{len(others):,} more"))
+    if others := statistics[limit:]:
+        rows.append((*amounts(added(others), whole), f"{len(others):,} more"))
     return _table(("size", "blocks", "share", "place"), rows)
 
 
@@ -72,20 +62,10 @@ def statistic_html(statistic: Statistic) -> str:
 
 def diffs_html(diffs: Sequence[StatisticDiff], label: Label = str, limit: int = MOST_ROWS) -> str:
     """Show the first differences as a table, and the others as one row."""
-    rows = [
-        (
-            human_size(diff.size_diff, True),
-            f"{diff.count_diff:+,}",
-            human_size(diff.size),
-            _place(diff, label),
-        )
-        for diff in diffs[:limit]
-    ]
-    others = diffs[limit:]
-    if others:
-        size = sum(diff.size_diff for diff in others)
-        count = sum(diff.count_diff for diff in others)
-        rows.append((human_size(size, True), f"{count:+,}", "", f"{len(others):,} more"))
+    rows = [(*changes(diff), _place(diff, label)) for diff in diffs[:limit]]
+    if others := diffs[limit:]:
+        growth, blocks, _ = changes(added_diffs(others))
+        rows.append((growth, blocks, "", f"{len(others):,} more"))
     return _table(("growth", "blocks", "size now", "place"), rows)
 
 

@@ -10,7 +10,8 @@ from ctracemalloc import Snapshot, domain_name
 from ctracemalloc._domains import domains_called
 from ctracemalloc._snapshot import as_table
 from ctracemalloc._text import count_of, human_size
-from ctracemalloc.report.groups import Total, total_of
+from ctracemalloc.report.amounts import Total
+from ctracemalloc.report.groups import total_of
 
 _PYTHON = 0
 _SHOWN = 4

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ctracemalloc import (
     DomainFilter,
@@ -25,24 +24,13 @@ from ctracemalloc._filters import engine_spec
 from ctracemalloc._grouping import _compare_grouped_stats, group_once
 from ctracemalloc._model import TraceTuple
 from ctracemalloc._snapshot import _mark_inexact, as_table
-
-
-@dataclass(frozen=True)
-class Total:
-    """The bytes and blocks of a snapshot."""
-
-    size: int
-    count: int
+from ctracemalloc.report.amounts import Total, added
 
 
 def total_of(snapshot: Snapshot) -> Total:
     """Add up the traces."""
     # Few groups, and each block is in one of them.
-    statistics = statistics_of(snapshot, "module")
-    return Total(
-        sum(statistic.size for statistic in statistics),
-        sum(statistic.count for statistic in statistics),
-    )
+    return added(statistics_of(snapshot, "module"))
 
 
 def filtered(snapshot: Snapshot, filters: Sequence[DomainFilter | Filter]) -> Snapshot:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ctracemalloc import Snapshot
 from ctracemalloc._text import count_of, human_size, printable
+from ctracemalloc.report.amounts import added, amounts
 from ctracemalloc.report.places import details, place
 
 
@@ -16,18 +17,14 @@ def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) ->
     character of a file name or of source can move a terminal's cursor.
     """
     statistics = snapshot.statistics("lineno")
-    total = sum(statistic.size for statistic in statistics)
+    whole = added(statistics).size
     rows = [_row("size", "blocks", "share", "line")]
     for statistic in statistics[:limit]:
-        where = place(statistic.traceback, folder)
-        rows.append(_size_row(statistic.size, statistic.count, total, where))
+        rows.append(_row(*amounts(statistic, whole), place(statistic.traceback, folder)))
         for detail in details(statistic.traceback, folder):
             rows.append(_row("", "", "", detail))
-    others = statistics[limit:]
-    if others:
-        size = sum(statistic.size for statistic in others)
-        count = sum(statistic.count for statistic in others)
-        rows.append(_size_row(size, count, total, count_of(len(others), "other line")))
+    if others := statistics[limit:]:
+        rows.append(_row(*amounts(added(others), whole), count_of(len(others), "other line")))
     return _text(rows)
 
 
@@ -50,11 +47,6 @@ def unexplained_growth(resident: int, traced: int, own: int) -> str:
     if rest >= 0:
         return f"{whole}{human_size(rest)} not explained (C libraries, gaps between blocks)"
     return f"{whole}{human_size(-rest)} less (not touched yet, swapped out, or in memory before)"
-
-
-def _size_row(size: int, count: int, total: int, place: str) -> str:
-    share = f"{size / total:.1%}" if total else ""
-    return _row(human_size(size), f"{count:,}", share, place)
 
 
 def _row(size: str, blocks: str, share: str, place: str) -> str:
