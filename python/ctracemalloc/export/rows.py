@@ -19,6 +19,7 @@ from ctracemalloc._engine import SnapshotTable
 from ctracemalloc._model import TraceTuple
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Track, unicode
+from ctracemalloc.report.columns import row_columns
 from ctracemalloc.report.exactness import doubt_about
 
 _CSV_COLUMNS = (
@@ -184,11 +185,10 @@ def _equal_traces(table: SnapshotTable) -> Iterator[_Row]:
 
 def _sums(table: SnapshotTable) -> Iterator[_Row]:
     """Make a row for each domain and stack; what the table has as sizes are even shares."""
-    domains, stacks, sizes, counts = table.row_columns()
+    columns = row_columns(table)
     sums: dict[tuple[int, int], list[int]] = {}
-    places = list(zip(memoryview(domains).cast("I"), memoryview(stacks).cast("I"), strict=True))
-    amounts = zip(memoryview(sizes).cast("Q"), memoryview(counts).cast("Q"), strict=True)
-    for place, (size, count) in zip(places, amounts, strict=True):
+    places = list(zip(columns.domains, columns.stacks, strict=True))
+    for place, size, count in zip(places, columns.sizes, columns.counts, strict=True):
         known = sums.setdefault(place, [0, 0])
         known[0] += count
         known[1] += size * count

@@ -11,6 +11,7 @@ from ctracemalloc._domains import domains_called
 from ctracemalloc._snapshot import as_table
 from ctracemalloc._text import count_of, human_size
 from ctracemalloc.report.amounts import Total
+from ctracemalloc.report.columns import row_columns
 from ctracemalloc.report.groups import total_of
 
 _PYTHON = 0
@@ -38,10 +39,8 @@ def totals_by_domain(snapshot: Snapshot) -> dict[int, Total]:
     if table is None:
         rows = ((trace[0], trace[1], 1) for trace in traces)
     else:
-        # Without their frames: those of one stack can be more than the file is long.
-        domains, _, sizes, counts = table.row_columns()
-        amounts = memoryview(sizes).cast("Q"), memoryview(counts).cast("Q")
-        rows = zip(memoryview(domains).cast("I"), *amounts, strict=True)
+        columns = row_columns(table)
+        rows = zip(columns.domains, columns.sizes, columns.counts, strict=True)
     for domain, size, count in rows:
         of_domain = sums.setdefault(domain, [0, 0])
         of_domain[0] += size * count
