@@ -75,7 +75,16 @@ def test_interpreter_options_of_real_processes() -> None:
     ],
 )
 def test_split_arguments(words: str, own: str, program: str) -> None:
-    assert run.split_arguments(words.split()) == (own.split(), program.split())
+    expected = own.split(), program.split()
+    assert run.split_arguments(run.make_parser(), words.split()) == expected
+
+
+def test_each_option_of_run_takes_its_value_and_no_more() -> None:
+    for action in run.make_parser()._actions:
+        for name in action.option_strings:
+            words = [name] if action.nargs == 0 else [name, "value"]
+            split = run.split_arguments(run.make_parser(), [*words, "app.py", "--top"])
+            assert split == (words, ["app.py", "--top"])
 
 
 def test_expand_path() -> None:

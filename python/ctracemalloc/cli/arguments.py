@@ -23,5 +23,11 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def options_with_value(self) -> set[str]:
+        """Return the names of the options that take the word behind them."""
+        # argparse has no public list of its options.
+        with_value = [action for action in self._actions if action.nargs != 0]
+        return {name for action in with_value for name in action.option_strings}
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)

@@ -35,18 +35,6 @@ DEFAULT_NFRAME = 25
 DEFAULT_TOP = 10
 
 _PRELOAD = str(Path(__file__).absolute().parent / "preload")
-_VALUE_OPTIONS = (
-    "-n",
-    "--nframe",
-    "-o",
-    "--output",
-    "--top",
-    "--every",
-    "--every-growth",
-    "--keep",
-    "--keep-bytes",
-    "--at-rss",
-)
 # In a day there are fewer of these than a file name's number has room for.
 _LEAST_SECONDS = 0.1
 
@@ -80,8 +68,8 @@ here.
 
 def main(arguments: Sequence[str]) -> int:
     """Execute the program; returns only if that fails, or to print help."""
-    own, program = split_arguments(arguments)
     parser = make_parser()
+    own, program = split_arguments(parser, arguments)
     options = parser.parse_args(own)
     if not program:
         raise UsageError("which program? (SCRIPT, DIR, ZIP, -m MODULE, -c CODE, or - for stdin)")
@@ -108,8 +96,9 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_arguments(parser: Parser, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Split the options of `run` from the program and its arguments."""
+    with_value = parser.options_with_value()
     position = 0
     while position < len(arguments):
         word = arguments[position]
@@ -117,7 +106,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             return list(arguments[:position]), list(arguments[position + 1 :])
         if word == "-" or not word.startswith("-") or word[:2] in ("-m", "-c"):
             break
-        position += 2 if word in _VALUE_OPTIONS else 1
+        position += 2 if word in with_value else 1
     return list(arguments[:position]), list(arguments[position:])
 
 
