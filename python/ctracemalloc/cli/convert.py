@@ -13,9 +13,6 @@ from ctracemalloc.cli.outputs import add_output, check_output, write_file, write
 from ctracemalloc.cli.progress import working
 from ctracemalloc.cli.snapshots import open_content
 
-# What `.ctm` files begin with.
-_MAGIC = b"\x89CTM"
-
 _DESCRIPTION = """\
 Turn a dump of the standard library's tracemalloc into a snapshot file (.ctm), and a snapshot file
 into a dump that its Snapshot.load opens. What is not such a file becomes one, unless --to says
@@ -37,8 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     check_output(options.output, options.force)
     content = open_content(options.file)
     snapshot = content.snapshot
-    is_ctm = content.beginning.startswith(_MAGIC)
-    is_to_pickle = options.to == "pickle" if options.to else is_ctm
+    is_to_pickle = options.to == "pickle" if options.to else content.is_ctm
     if is_to_pickle and snapshot.kind != "live":
         raise CommandError(
             f"{options.file} is of the {snapshot.kind}: it knows no single blocks, which a dump "

@@ -14,19 +14,22 @@ from ctracemalloc.cli.errors import CommandError
 from ctracemalloc.cli.links import own_descriptor
 
 STDIN = "-"
+# What `.ctm` files begin with.
+MAGIC = b"\x89CTM"
 
 
 class Input:
-    """Passes on what is read, and keeps how it began and how much it was."""
+    """Passes on what is read, and keeps of what kind and how much it was."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.beginning = b""
+        self.is_ctm = False
         self.length = 0
 
     def read(self, size: int) -> bytes:
         read = self._file.read(size)
-        self.beginning = self.beginning or read[:16]
+        if self.length == 0:
+            self.is_ctm = read.startswith(MAGIC)
         self.length += len(read)
         return read
 

@@ -15,7 +15,7 @@ from ctracemalloc._snapshot import as_table
 from ctracemalloc._text import printable
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
-from ctracemalloc.cli.inputs import open_input
+from ctracemalloc.cli.inputs import MAGIC, open_input
 from ctracemalloc.cli.progress import track, working
 
 # What users call the ways of grouping, and how `Snapshot.statistics` knows them.
@@ -29,10 +29,10 @@ KEY_TYPES = {
 
 
 class Content(NamedTuple):
-    """A snapshot, and of what file it is."""
+    """A snapshot, and of what file it is: a `.ctm` one, or a pickle."""
 
     snapshot: Snapshot
-    beginning: bytes
+    is_ctm: bool
     length: int
 
 
@@ -96,10 +96,11 @@ def _read(path: str) -> Content:
     with open_input(path) as source:
         if source is not None:
             snapshot = Snapshot.load(cast("BinaryIO", source))
-            return Content(snapshot, source.beginning, source.length)
+            return Content(snapshot, source.is_ctm, source.length)
     snapshot = Snapshot.load(path)
     with Path(path).open("rb") as file:
-        return Content(snapshot, file.read(16), os.fstat(file.fileno()).st_size)
+        is_ctm = file.read(len(MAGIC)) == MAGIC
+        return Content(snapshot, is_ctm, os.fstat(file.fileno()).st_size)
 
 
 def add_grouping(parser: Parser, limit: int) -> None:
