@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import importlib
+import io
 import json
 import subprocess
 import sys
@@ -77,6 +80,37 @@ def test_info_says_what_may_be_wrong(call: Caller, paths: tuple[Path, Path]) -> 
     assert json.loads(call("info", last, "--json").out)["is_exact"] is False
     assert "may be wrong" not in call("info", first).out
     assert json.loads(call("info", first, "--json").out)["is_exact"] is True
+
+
+def _export(call: Caller, path: Path, form: str) -> tuple[bytes, str]:
+    """Return what a file of that format has, and what was said of it."""
+    out = path.with_suffix(f".{form}")
+    done = call("export", path, "--format", form, "-o", out)
+    assert done.status == 0
+    return out.read_bytes(), done.err
+
+
+def test_exports_of_rows_say_it(call: Caller, paths: tuple[Path, Path]) -> None:
+    for path, is_exact in zip(paths, (True, False), strict=True):
+        content, _ = _export(call, path, "csv")
+        lines = list(csv.DictReader(content.decode().splitlines()))
+        assert {line["is_exact"] for line in lines} == {str(is_exact).lower()}
+    pytest.importorskip("pyarrow")
+    parquet = importlib.import_module("pyarrow.parquet")
+    for path, is_exact in zip(paths, (True, False), strict=True):
+        content, _ = _export(call, path, "parquet")
+        table = parquet.read_table(io.BytesIO(content), columns=["is_exact"])
+        assert set(table["is_exact"].to_pylist()) == {is_exact}
+
+
+def test_exports_of_stacks_say_it(call: Caller, paths: tuple[Path, Path]) -> None:
+    said = "not exact: lines, functions and callers may be wrong"
+    for path, warning in zip(paths, ("", said), strict=True):
+        profiles = json.loads(_export(call, path, "speedscope")[0])["profiles"]
+        names = [", ".join(filter(None, (name, warning))) for name in ("bytes", "blocks")]
+        assert [profile["name"] for profile in profiles] == names
+        _, err = _export(call, path, "collapsed")
+        assert err == (f"ctracemalloc export: {warning}\n" if warning else "")
 
 
 def test_exports_and_pages_say_it(call: Caller, paths: tuple[Path, Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from ctracemalloc.cli.progress import track
 from ctracemalloc.cli.selection import add_selection, select
 from ctracemalloc.cli.snapshots import open_snapshot
 from ctracemalloc.export import collapsed, pprof, rows, speedscope
+from ctracemalloc.report.exactness import warning_about
 
 _DESCRIPTION = """\
 Write a snapshot in a format that other tools read.
@@ -38,6 +40,8 @@ examples:
   ctracemalloc export app.ctm --format parquet -o app.parquet
 
 What is no Unicode in a name (a lone surrogate) is replaced by '?', but in JSON.
+What may be wrong of a churn is told in the file; of collapsed stacks, which have no room for it, on
+stderr.
 """
 
 _WRITERS: dict[str, Callable[..., None]] = {
@@ -65,6 +69,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.churn:
         write = partial(write, churn=_churn(options, snapshot))
     write_file(options.output, lambda file: write(snapshot, file, partial(track, what="writing")))
+    warning = warning_about(snapshot)
+    if warning and options.format == "collapsed":
+        # Each line of that format is a stack: there is no room for it in the file.
+        print(f"ctracemalloc export: {warning}", file=sys.stderr)
     return 0
 
 

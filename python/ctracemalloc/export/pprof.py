@@ -16,7 +16,7 @@ from typing import BinaryIO
 from ctracemalloc import Frame, Snapshot, domain_name
 from ctracemalloc._snapshot import as_table
 from ctracemalloc.export.stacks import Stacks, Track, frame_name, unicode
-from ctracemalloc.report.exactness import doubt_about
+from ctracemalloc.report.exactness import warning_about
 from ctracemalloc.report.places import NO_TRACEBACK
 
 # Fields of Profile.
@@ -70,9 +70,7 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track, churn: Snapshot | No
     comments = [f"ctracemalloc: {snapshot.kind}"]
     if churn is None:
         comments.append(_LIVE_ONLY if is_live else _TOTALS_ONLY)
-    comments += [
-        f"not exact: {doubt} may be wrong" for _, part in parts if (doubt := doubt_about(part))
-    ]
+    comments += filter(None, (warning_about(part) for _, part in parts))
     for comment in comments:
         profile += _number(_COMMENT, strings.number(comment))
     profile += _number(_DEFAULT_SAMPLE_TYPE, strings.number(f"{prefix}_space"))

@@ -32,6 +32,7 @@ _CSV_COLUMNS = (
     "stack",
     "functions",
     "kind",
+    "is_exact",
 )
 _FRAME = ("filename", "lineno", "name")
 # Of a group of rows in a Parquet file, which is in memory at a time.
@@ -91,14 +92,14 @@ def write_csv(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
     text = io.TextIOWrapper(file, "utf-8", "replace", newline="")
     writer = csv.writer(text)
     writer.writerow(_CSV_COLUMNS)
-    kind = snapshot.kind
+    same = (snapshot.kind, "false" if doubt_about(snapshot) else "true")
     for domain, size, count, total, frames, total_nframe in _rows(snapshot, track):
         stack = ";".join(f"{frame[0]}:{frame[1]}" for frame in frames)
         functions = ";".join(frame[2] for frame in frames)
         # What is None becomes an empty field.
         sizes = (size, count, total)
         where = (total_nframe, stack, functions)
-        writer.writerow((domain, domain_name(domain), *sizes, *where, kind))
+        writer.writerow((domain, domain_name(domain), *sizes, *where, *same))
     text.flush()
     # The file is its owner's to close.
     text.detach()
@@ -115,6 +116,7 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
         [
             ("snapshot", pa.string()),
             ("kind", pa.string()),
+            ("is_exact", pa.bool_()),
             ("time", pa.timestamp("ns", tz="UTC")),
             ("pid", pa.uint32()),
             ("domain", pa.uint32()),
@@ -130,6 +132,7 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
     same = {
         "snapshot": unicode(name),
         "kind": snapshot.kind,
+        "is_exact": not doubt_about(snapshot),
         "time": moment["time_ns"] or None,
         "pid": moment["pid"] or None,
     }

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from ctracemalloc import Frame, Snapshot
 from ctracemalloc.export.stacks import Stacks, Track, frame_name, root_name, unicode
+from ctracemalloc.report.exactness import warning_about
 from ctracemalloc.report.places import NO_TRACEBACK
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -29,6 +30,9 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
         samples.append(root.get(stack.domain, []) + (stack.frames[::-1] or [nowhere]))
         sizes.append(stack.size)
         counts.append(stack.blocks)
+    # What is shown of all this is a profile's name.
+    warning = warning_about(snapshot)
+    behind = f", {warning}" if warning else ""
     content = {
         "$schema": _SCHEMA,
         "exporter": "ctracemalloc",
@@ -42,8 +46,8 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track) -> None:
             ]
         },
         "profiles": [
-            _profile("bytes", "bytes", samples, sizes),
-            _profile("blocks", "none", samples, counts),
+            _profile(f"bytes{behind}", "bytes", samples, sizes),
+            _profile(f"blocks{behind}", "none", samples, counts),
         ],
     }
     file.write(json.dumps(content, separators=(",", ":")).encode("ascii"))

@@ -19,6 +19,12 @@ def doubt_about(snapshot: Snapshot) -> str:
     return ""
 
 
+def warning_about(snapshot: Snapshot) -> str:
+    """Return a line that says what may be wrong of what a snapshot says; empty if nothing is."""
+    doubt = doubt_about(snapshot)
+    return f"not exact: {doubt} may be wrong" if doubt else ""
+
+
 def doubt_about_places(entries: Sequence[Statistic | StatisticDiff]) -> str:
     """Return what may be wrong in a table of these entries; empty if nothing is."""
     wrong = sum(not entry.is_exact for entry in entries)
