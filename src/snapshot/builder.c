@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/pages.h"
+#include "base/platform.h"
 #include "snapshot/array.h"
 #include "snapshot/hash.h"
 #include "snapshot/lookup.h"
@@ -46,7 +47,7 @@ int ctm_builder_new(struct ctm_builder **out)
     if (b == NULL) {
         return CTM_ENOMEM;
     }
-    b->seed = ctm_lookup_seed();
+    b->seed = ctm_os_random();
     uint32_t empty;
     int status = ctm_builder_string(b, "", 0, &empty);
     if (status != CTM_OK) {

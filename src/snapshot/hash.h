@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* With a seed of ctm_os_random() nobody can choose what is hashed so that it collides. */
 static inline uint64_t ctm_hash(const void *bytes, size_t size, uint64_t seed)
 {
     return XXH3_64bits_withSeed(bytes, size, seed);

@@ -39,12 +39,6 @@ struct ctm_probe {
     size_t at;
 };
 
-/* Hashes that start from it cannot be aimed at. */
-static inline uint64_t ctm_lookup_seed(void)
-{
-    return ctm_os_random();
-}
-
 /* Double the slots: CTM_OK or CTM_ENOMEM, and then nothing has changed. */
 CTM_MUST_CHECK int ctm_lookup_grow(struct ctm_lookup *lookup);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/platform.h"
 #include "snapshot/keys.h"
 #include "snapshot/paths.h"
 #include "snapshot/pool.h"
@@ -116,7 +117,7 @@ static int invert_stack(struct draft *d, uint32_t node, uint64_t seed, uint32_t 
 static int grow_up(struct draft *d)
 {
     int status = CTM_OK;
-    uint64_t seed = ctm_lookup_seed();
+    uint64_t seed = ctm_os_random();
     uint32_t *path_of = ctm_array_zeroed(d->stacks.present_count, sizeof *path_of);
     if (path_of == NULL) {
         return CTM_ENOMEM;
