@@ -363,14 +363,14 @@ static int put_end(struct writer *w)
 
 static int put_metadata(struct writer *w, const struct ctm_metadata *metadata)
 {
-    int error;
+    int result;
 
     if (metadata == NULL) {
         return CTM_OK;
     }
-    error = put_plain(w, CTM_SECTION_ABOUT, &metadata->about, "description");
-    if (error) {
-        return error;
+    result = put_plain(w, CTM_SECTION_ABOUT, &metadata->about, "description");
+    if (result) {
+        return result;
     }
     return put_plain(w, CTM_SECTION_ATTRIBUTES, &metadata->attributes, "attributes");
 }
@@ -380,20 +380,20 @@ static int put_file(struct writer *w, const struct ctm_metadata *metadata)
     static int (*const parts[])(struct writer *) = {
         put_strings, put_frames, put_nodes, put_stacks, put_rows, put_end,
     };
-    int error;
+    int result;
 
     put_header(w->out);
-    error = put_info(w);
-    if (!error) {
-        error = put_kind(w);
+    result = put_info(w);
+    if (!result) {
+        result = put_kind(w);
     }
-    if (!error) {
-        error = put_metadata(w, metadata);
+    if (!result) {
+        result = put_metadata(w, metadata);
     }
-    for (size_t i = 0; !error && i < sizeof parts / sizeof *parts; i++) {
-        error = parts[i](w);
+    for (size_t i = 0; !result && i < sizeof parts / sizeof *parts; i++) {
+        result = parts[i](w);
     }
-    return error;
+    return result;
 }
 
 int ctm_file_encode(const struct ctm_snapshot *s, const struct ctm_metadata *metadata,
