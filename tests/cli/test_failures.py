@@ -82,6 +82,24 @@ def test_an_encoding_that_has_not_all_characters(tmp_path: Path, command: str) -
         assert "app/\\u672c.py:7" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["top", "tree", "diff"])
+def test_the_locale_c_has_an_escape_for_all_others(tmp_path: Path, command: str) -> None:
+    path = dump(tmp_path, "a.ctm", [(0, 1000, (("app/\u672c.py", 7),), 1)])
+    empty = dump(tmp_path, "empty.ctm", [])
+    files = [empty, path] if command == "diff" else [path]
+    done = subprocess.run(
+        [sys.executable, "-m", "ctracemalloc", command, *files],
+        # Otherwise it would be UTF-8 in that locale, too.
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "app/\\u672c.py:7" in done.stdout
+
+
 def test_an_interrupt_is_one_line(call: Caller, new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt

@@ -28,8 +28,12 @@ def closed_streams_replaced() -> Iterator[None]:
 
 
 def escape_on_stdout() -> None:
-    """Print by an escape what stdout's encoding has no bytes for, as stderr does by itself."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+    """Print by an escape what stdout's encoding has no bytes for, as stderr does by itself.
+
+    In the locale C stdout has bytes for what was read of such bytes, and for nothing more.
+    """
+    lacking = ("strict", "surrogateescape")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in lacking:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
