@@ -17,7 +17,7 @@
 
 struct ctm_redirect {
     const char *name;
-    uintptr_t from; /* the function's address, as its callers see it */
+    uintptr_t from; /* the function itself: no stub of it */
     uintptr_t to;   /* a function of an object that stays loaded */
 };
 
@@ -35,6 +35,13 @@ struct ctm_redirected {
  */
 void ctm_redirect_calls(const struct ctm_redirect *redirects, size_t count,
                         struct ctm_redirected *done);
+
+/*
+ * The function itself, of which somebody sees `address`. A program that is bound to its place and
+ * takes a function's address gives its own stub (PLT) to all others; the stub jumps by a slot as
+ * any other. `address`, where it is no stub. Takes the loader's lock.
+ */
+uintptr_t ctm_redirect_target(const char *name, uintptr_t address);
 
 /* How many objects were ever loaded: when it has not changed, there are no new slots. */
 uint64_t ctm_redirect_loads(void);

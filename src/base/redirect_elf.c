@@ -223,6 +223,29 @@ static int redirect_symbols(struct dl_phdr_info *info, size_t size, void *argume
     return 0;
 }
 
+/* Whom a name means: an address that some object defines as that, else the first definition. */
+struct target {
+    const char *name;
+    uintptr_t seen;
+    uintptr_t first; /* 0: none so far */
+    bool is_defined; /* what is seen is no stub */
+};
+
+static int find_target(struct dl_phdr_info *info, size_t size, void *argument)
+{
+    (void)size;
+    struct target *target = argument;
+    struct object object;
+    const ElfW(Sym) *symbol =
+        read_object(info, &object) ? find_symbol(&object, target->name) : NULL;
+    if (symbol != NULL) {
+        uintptr_t address = info->dlpi_addr + symbol->st_value;
+        target->first = target->first == 0 ? address : target->first;
+        target->is_defined |= address == target->seen;
+    }
+    return target->is_defined;
+}
+
 /* ---- slots ---- */
 
 /* The loader also fills words of what a sanitizer keeps around variables. */
@@ -267,6 +290,13 @@ static int redirect_slots(struct dl_phdr_info *info, size_t size, void *argument
 }
 
 /* ---- for others ---- */
+
+uintptr_t ctm_redirect_target(const char *name, uintptr_t address)
+{
+    struct target target = {.name = name, .seen = address};
+    (void)dl_iterate_phdr(find_target, &target);
+    return target.is_defined || target.first == 0 ? address : target.first;
+}
 
 void ctm_redirect_calls(const struct ctm_redirect *redirects, size_t count,
                         struct ctm_redirected *done)

@@ -55,12 +55,16 @@ static PyObject *relay_get_traceback(unsigned int domain, uintptr_t address)
 
 static void find_functions(void)
 {
-    /* Our own slots will be redirected with all others. */
-    interpreter.track = PyTraceMalloc_Track;
-    interpreter.untrack = PyTraceMalloc_Untrack;
+    /* Our own slots will be redirected with all others; and a program's stub leads to us then. */
+    uintptr_t track = ctm_redirect_target("PyTraceMalloc_Track", (uintptr_t)PyTraceMalloc_Track);
+    uintptr_t untrack =
+        ctm_redirect_target("PyTraceMalloc_Untrack", (uintptr_t)PyTraceMalloc_Untrack);
     /* No part of the documented API: it may be gone one day. */
-    void *found = dlsym(RTLD_DEFAULT, "_PyTraceMalloc_GetTraceback");
-    memcpy(&interpreter.get_traceback, &found, sizeof found);
+    const char *name = "_PyTraceMalloc_GetTraceback";
+    uintptr_t get_traceback = ctm_redirect_target(name, (uintptr_t)dlsym(RTLD_DEFAULT, name));
+    memcpy(&interpreter.track, &track, sizeof track);
+    memcpy(&interpreter.untrack, &untrack, sizeof untrack);
+    memcpy(&interpreter.get_traceback, &get_traceback, sizeof get_traceback);
 }
 
 void ctm_domains_relay(void)

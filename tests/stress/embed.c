@@ -269,6 +269,40 @@ static void isolated(void)
 
 #endif
 
+typedef int (*track_function)(unsigned int, uintptr_t, size_t);
+
+/* Bound to its place (-no-pie), the program makes of this a stub that all others call. */
+static __attribute__((noinline)) track_function track_address(void)
+{
+    return PyTraceMalloc_Track;
+}
+
+/* What the program and others report, and what of it is left. */
+static void reports(void)
+{
+    initialize();
+    run("import ctracemalloc as t\n"
+        "import ctypes\n"
+        "t.start(5)\n"
+        "others = ctypes.pythonapi.PyTraceMalloc_Track\n"
+        "others.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]\n"
+        "assert others(7, 0x1000, 100) == 0\n");
+    if (PyTraceMalloc_Track(7, 0x2000, 200) != 0 || track_address()(7, 0x3000, 300) != 0) {
+        fprintf(stderr, "embed: a report was not taken\n");
+        exit(1);
+    }
+    run("found = sorted(trace[1] for trace in t._get_traces() if trace[0] == 7)\n"
+        "assert found == [100, 200, 300], found\n");
+    if (PyTraceMalloc_Untrack(7, 0x2000) != 0) {
+        fprintf(stderr, "embed: a block was not taken back\n");
+        exit(1);
+    }
+    run("found = sorted(trace[1] for trace in t._get_traces() if trace[0] == 7)\n"
+        "assert found == [100, 300], found\n"
+        "assert t._engine._hooks_info()['relay'][2]\n");
+    finalize();
+}
+
 enum { DAEMONS = 4, ENOUGH = 20000 };
 
 static _Atomic unsigned long daemon_calls[DAEMONS];
@@ -362,6 +396,8 @@ int main(int argc, char **argv)
 #endif
     } else if (strcmp(argv[1], "daemons") == 0) {
         daemons();
+    } else if (strcmp(argv[1], "reports") == 0) {
+        reports();
     } else if (strcmp(argv[1], "allocators") == 0) {
         allocators_without_interpreter();
     } else {

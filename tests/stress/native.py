@@ -37,10 +37,10 @@ def can_embed() -> bool:
     )
 
 
-def build_program(source: Path, target: Path) -> None:
+def build_program(source: Path, target: Path, *options: str) -> None:
     """Build a program that embeds the interpreter."""
     library = f"-lpython{sysconfig.get_config_var('LDVERSION')}"
     folder = sysconfig.get_config_var("LIBDIR")
-    command = [*compiler(), *includes(), str(source), "-o", str(target)]
+    command = [*compiler(), *options, *includes(), str(source), "-o", str(target)]
     command += [f"-L{folder}", f"-Wl,-rpath,{folder}", library]
     subprocess.run(command, check=True)

@@ -13,11 +13,17 @@ from native import HERE, build_program, can_embed
 pytestmark = pytest.mark.skipif(not can_embed(), reason="the interpreter has no shared library")
 
 
+# Bound to its place, the program has stubs that others take for the interpreter's functions.
+PLACES = {"anywhere": [], "in its place": ["-fno-pie", "-no-pie"]}
+
+
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("embed") / "embed"
-    build_program(HERE / "embed.c", target)
-    return target
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("embed")
+    targets = {place: folder / place for place in PLACES}
+    for place, options in PLACES.items():
+        build_program(HERE / "embed.c", targets[place], *options)
+    return targets
 
 
 SCENARIOS = ["lives", "threads", "subinterpreters", "daemons", "allocators"]
@@ -27,8 +33,17 @@ if sys.version_info >= (3, 12):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_embedded(program: Path, scenario: str) -> None:
+def test_embedded(programs: dict[str, Path], scenario: str) -> None:
     """cp#129185, cp#129191: frees after the interpreter's end find no hook of ours."""
+    run(programs["anywhere"], scenario)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_reports_reach_us_wherever_the_program_is(programs: dict[str, Path], place: str) -> None:
+    run(programs[place], "reports")
+
+
+def run(program: Path, scenario: str) -> None:
     folders = [path for path in sys.path if path.endswith("-packages")]
     # As far as an embedding program needs to be told where its home is.
     env = {**os.environ, "PYTHONHOME": sys.base_prefix, "PYTHONNOUSERSITE": "1"}
