@@ -22,10 +22,12 @@ struct ctm_redirect {
 };
 
 struct ctm_redirected {
-    /* Each is the sum over all calls of ctm_redirect_calls. */
+    /* The sums over all calls of ctm_redirect_calls. */
     size_t slots;   /* slots that were changed */
-    size_t refused; /* slots whose page the OS did not let us write */
     size_t symbols; /* symbols that were changed */
+    /* Of the last call: slots left as they are, as the OS did not let us write their page, or
+     * as they lie across words. */
+    size_t refused;
 };
 
 /*

@@ -252,19 +252,20 @@ static int find_target(struct dl_phdr_info *info, size_t size, void *argument)
 __attribute__((no_sanitize("address"))) static void
 redirect_slot(struct job *job, const struct dl_phdr_info *info, const ElfW(Rela) * relocation)
 {
+    typedef uintptr_t __attribute__((aligned(1))) anywhere;
     unsigned long type = ELF64_R_TYPE(relocation->r_info);
     if (type != TYPE_SLOT && type != TYPE_GOT && type != TYPE_WORD) {
         return;
     }
     uintptr_t address = info->dlpi_addr + relocation->r_offset;
-    if (address % sizeof(uintptr_t) != 0) {
-        return;
-    }
+    /* A word across words cannot be changed in one store. */
+    bool is_aligned = address % sizeof(uintptr_t) == 0;
     uintptr_t *slot = (uintptr_t *)address; // NOLINT(performance-no-int-to-ptr)
-    uintptr_t value = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    uintptr_t value =
+        is_aligned ? __atomic_load_n(slot, __ATOMIC_RELAXED) : *(const anywhere *)slot;
     for (size_t i = 0; i < job->count; i++) {
         if (CTM_UNLIKELY(value == job->redirects[i].from)) {
-            if (write_word(job, info, slot, job->redirects[i].to)) {
+            if (is_aligned && write_word(job, info, slot, job->redirects[i].to)) {
                 job->done->slots++;
             } else {
                 job->done->refused++;
@@ -302,6 +303,7 @@ void ctm_redirect_calls(const struct ctm_redirect *redirects, size_t count,
                         struct ctm_redirected *done)
 {
     struct job job = {redirects, count, done, ctm_os_page_size()};
+    done->refused = 0;
     /* In this order: what is loaded in between has the new address already. */
     (void)dl_iterate_phdr(redirect_symbols, &job);
     (void)dl_iterate_phdr(redirect_slots, &job);

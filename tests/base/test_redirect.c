@@ -91,14 +91,19 @@ static struct fixture set_up(const char *target, const char *caller)
     return fixture;
 }
 
-static struct ctm_redirected redirect(const struct fixture *fixture)
+static void redirect_more(const struct fixture *fixture, struct ctm_redirected *done)
 {
-    struct ctm_redirected done = {0};
     const struct ctm_redirect redirects[] = {
         {"no such function", 1, 2},
         {NAME, fixture->original, (uintptr_t)replacement},
     };
-    ctm_redirect_calls(redirects, 2, &done);
+    ctm_redirect_calls(redirects, 2, done);
+}
+
+static struct ctm_redirected redirect(const struct fixture *fixture)
+{
+    struct ctm_redirected done = {0};
+    redirect_more(fixture, &done);
     return done;
 }
 
@@ -285,11 +290,14 @@ static void a_system_that_opens_no_page_is_told_of(void **state)
     assert_int_equal(done.slots, 0);
     assert_true(done.refused >= 2);
     assert_answers(fixture.caller, ORIGINAL);
-    refuses = false;
     size_t refused = done.refused;
-    done = redirect(&fixture);
+    redirect_more(&fixture, &done);
+    assert_int_equal(done.refused, refused);
+    refuses = false;
+    redirect_more(&fixture, &done);
     assert_int_equal(done.symbols, 1);
     assert_int_equal(done.slots, refused);
+    assert_int_equal(done.refused, 0);
     assert_answers(fixture.caller, REPLACEMENT);
     tear_down(&fixture);
 }
@@ -427,11 +435,24 @@ static void a_relocation_that_holds_no_address_is_left_alone(void **state)
     uintptr_t original = image.slots[1];
     image.relocation.r_info = ELF64_R_INFO(0, 0); /* none */
     assert_int_equal(redirect_image(&image).slots, 0);
+    assert_int_equal(image.slots[1], original);
+}
+
+static void a_word_across_words_is_refused_if_it_holds_the_address(void **state)
+{
+    (void)state;
+    struct image image;
     craft(&image);
     image.relocation.r_offset += 1;
+    struct image before = image;
     struct ctm_redirected done = redirect_image(&image);
     assert_int_equal(done.slots + done.refused, 0);
-    assert_int_equal(image.slots[1], original);
+    memcpy((char *)&image.slots[1] + 1, &before.slots[0], sizeof *image.slots);
+    before = image;
+    done = redirect_image(&image);
+    assert_int_equal(done.slots, 0);
+    assert_int_equal(done.refused, 1);
+    assert_memory_equal(image.slots, before.slots, sizeof before.slots);
 }
 
 static void a_word_outside_of_all_segments_is_refused(void **state)
@@ -507,6 +528,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_symbol_without_a_hash_table_is_not_found),
         cmocka_unit_test(a_symbol_that_is_asked_of_others_is_no_definition),
         cmocka_unit_test(a_relocation_that_holds_no_address_is_left_alone),
+        cmocka_unit_test(a_word_across_words_is_refused_if_it_holds_the_address),
         cmocka_unit_test(a_word_outside_of_all_segments_is_refused),
         cmocka_unit_test(who_calls_meanwhile_reaches_one_or_the_other),
     };

@@ -28,6 +28,17 @@ int report_by_pointer(unsigned int domain, uintptr_t address, size_t size)
     return report_pointer(domain, address, size);
 }
 
+/* The same by an address across words of data. */
+static struct {
+    char first;
+    int (*volatile pointer)(unsigned int, uintptr_t, size_t);
+} __attribute__((packed)) packed = {0, PyTraceMalloc_Track};
+
+int report_by_packed_pointer(unsigned int domain, uintptr_t address, size_t size)
+{
+    return packed.pointer(domain, address, size);
+}
+
 /* As numpy allocates an array's data. */
 void *PyMem_RawMalloc(size_t size);
 

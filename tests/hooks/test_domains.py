@@ -33,7 +33,7 @@ LOAD = """
 import ctypes, sys
 def load(path, kind=ctypes.CDLL):   # which gives the GIL up for each call; PyDLL holds it
     library = kind(path)
-    for name in ("report", "report_by_pointer"):
+    for name in ("report", "report_by_pointer", "report_by_packed_pointer"):
         getattr(library, name).argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
     library.withdraw.argtypes = [ctypes.c_uint, ctypes.c_size_t]
     library.hammer_in_threads.argtypes = [ctypes.c_uint, ctypes.c_size_t, ctypes.c_size_t]
@@ -136,6 +136,25 @@ assert foreign() == [(7, 100), (8, 200)], foreign()
 """,
         reporters[linking],
     )
+
+
+def test_an_address_across_words_is_told_of_once(run: Run, reporters: dict[str, str]) -> None:
+    output = run(
+        LOAD
+        + """
+library = load(sys.argv[1])
+for later in sys.argv[2:]:
+    t.start()
+    assert engine._hooks_info()["relay"][1:] == (1, True), engine._hooks_info()
+    assert library.report_by_packed_pointer(7, 0x1000, 100) == -2
+    assert load(later).report_by_packed_pointer(7, 0x1000, 100) == 0
+    t.stop()   # the next start looks at all of them once more
+from ctracemalloc.cli import main
+main(["doctor"])
+""",
+        *reporters.values(),
+    )
+    assert "is seen; apart from 1 call, whose address cannot be changed" in output
 
 
 def test_an_address_looked_up_after_start(run: Run) -> None:

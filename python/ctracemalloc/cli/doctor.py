@@ -131,7 +131,7 @@ def _tracing() -> Iterator[_Finding]:
     _, refused, is_later = hooks["relay"]
     domains = "what libraries report by PyTraceMalloc_Track is seen"
     if refused:
-        domains += f"; apart from {refused} calls: the system keeps their page read-only"
+        domains += f"; apart from {count_of(refused, 'call')}, whose address cannot be changed"
     if not is_later:
         domains += "; not in libraries that are loaded after start()"
     yield label, f"other domains: {domains}", False
