@@ -35,42 +35,24 @@ def write(snapshot: Snapshot, file: BinaryIO, track: Track, churn: Snapshot | No
     if churn is not None:
         # In the order of Go's own profiles of memory.
         parts.insert(0, ("alloc", churn))
-    strings = _Strings()
-    profile = bytearray()
-    for name, _ in parts:
-        for what, unit in (("objects", "count"), ("space", "bytes")):
-            profile += _message(_SAMPLE_TYPE, _value_type(strings, f"{name}_{what}", unit))
-    locations = _Locations()
-    samples = _samples([part for _, part in parts], locations, track)
-    for (domain, numbers), values in samples:
-        where = _message(1, b"".join(map(_varint, numbers)))
-        label = _label(strings, "domain", unicode(domain_name(domain)))
-        profile += _message(_SAMPLE, where + _message(2, b"".join(map(_varint, values))) + label)
-    # Says that there is nothing to look up elsewhere.
-    mapping = _number(1, 1) + _number(5, strings.number("python"))
-    profile += _message(_MAPPING, mapping + _number(7, 1) + _number(8, 1) + _number(9, 1))
-    functions: dict[tuple[str, str], int] = {}
-    places = [(NO_TRACEBACK, "", 0)]
-    places += [
-        (frame_name(frame), unicode(frame.filename), frame.lineno) for frame in locations.numbers
-    ]
-    for number, (name, filename, lineno) in enumerate(places, 1):
-        function = functions.setdefault((name, filename), len(functions) + 1)
-        line = _number(1, function) + _number(2, lineno)
-        profile += _message(_LOCATION, _number(1, number) + _number(2, 1) + _message(4, line))
-    for (name, filename), number in functions.items():
-        # Without the system's name: were it the same, pprof would demangle it as a name of C++, and
-        # take <module> and <lambda> for arguments of templates.
-        content = _number(1, number) + _number(2, strings.number(name))
-        profile += _message(_FUNCTION, content + _number(4, strings.number(filename)))
-    table = as_table(snapshot.traces._traces)
-    profile += _number(_TIME_NANOS, table.info()["time_ns"] if table is not None else 0)
-    profile += _message(_PERIOD_TYPE, _value_type(strings, "space", "bytes"))
-    profile += _number(_PERIOD, 1)
     comments = [f"ctracemalloc: {snapshot.kind}"]
     if churn is None:
         comments.append(_LIVE_ONLY if is_live else _TOTALS_ONLY)
     comments += filter(None, (warning_about(part) for _, part in parts))
+    strings, locations = _Strings(), _Locations()
+    profile = bytearray()
+    for name, _ in parts:
+        profile += _message(_SAMPLE_TYPE, _value_type(strings, f"{name}_objects", "count"))
+        profile += _message(_SAMPLE_TYPE, _value_type(strings, f"{name}_space", "bytes"))
+    for where, values in _samples([part for _, part in parts], locations, track):
+        profile += _message(_SAMPLE, _sample(strings, where, values))
+    # Says that there is nothing to look up elsewhere.
+    mapping = _number(1, 1) + _number(5, strings.number("python"))
+    profile += _message(_MAPPING, mapping + _number(7, 1) + _number(8, 1) + _number(9, 1))
+    profile += _places(strings, locations)
+    profile += _number(_TIME_NANOS, _time_of(snapshot))
+    profile += _message(_PERIOD_TYPE, _value_type(strings, "space", "bytes"))
+    profile += _number(_PERIOD, 1)
     for comment in comments:
         profile += _number(_COMMENT, strings.number(comment))
     profile += _number(_DEFAULT_SAMPLE_TYPE, strings.number(f"{prefix}_space"))
@@ -108,6 +90,38 @@ def _samples(
             values = samples.setdefault(key, [0] * (2 * len(snapshots)))
             values[2 * number : 2 * number + 2] = stack.blocks, stack.size
     return samples.items()
+
+
+def _sample(strings: _Strings, where: _Where, values: Iterable[int]) -> bytes:
+    domain, numbers = where
+    content = _message(1, b"".join(map(_varint, numbers)))
+    content += _message(2, b"".join(map(_varint, values)))
+    return content + _label(strings, "domain", unicode(domain_name(domain)))
+
+
+def _places(strings: _Strings, locations: _Locations) -> bytes:
+    """Write the locations in the order of their numbers, and the functions that they are in."""
+    written = bytearray()
+    functions: dict[tuple[str, str], int] = {}
+    places = [(NO_TRACEBACK, "", 0)]
+    places += [
+        (frame_name(frame), unicode(frame.filename), frame.lineno) for frame in locations.numbers
+    ]
+    for number, (name, filename, lineno) in enumerate(places, 1):
+        function = functions.setdefault((name, filename), len(functions) + 1)
+        line = _number(1, function) + _number(2, lineno)
+        written += _message(_LOCATION, _number(1, number) + _number(2, 1) + _message(4, line))
+    for (name, filename), number in functions.items():
+        # Without the system's name: were it the same, pprof would demangle it as a name of C++, and
+        # take <module> and <lambda> for arguments of templates.
+        content = _number(1, number) + _number(2, strings.number(name))
+        written += _message(_FUNCTION, content + _number(4, strings.number(filename)))
+    return bytes(written)
+
+
+def _time_of(snapshot: Snapshot) -> int:
+    table = as_table(snapshot.traces._traces)
+    return 0 if table is None else int(table.info()["time_ns"])
 
 
 class _Strings:
