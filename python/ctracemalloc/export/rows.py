@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import length_hint
 from typing import Any, BinaryIO, NamedTuple
 
@@ -128,6 +128,12 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
             ("bytes", pa.uint64()),
         ]
     )
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for batch in _batches(_parquet_rows(snapshot, track, name)):
+            writer.write_table(pa.Table.from_pylist(batch, schema))
+
+
+def _parquet_rows(snapshot: Snapshot, track: Track, name: str) -> Iterator[dict[str, Any]]:
     moment = _moment(snapshot)
     same = {
         "snapshot": unicode(name),
@@ -136,31 +142,35 @@ def write_parquet(snapshot: Snapshot, file: BinaryIO, track: Track, name: str) -
         "time": moment["time_ns"] or None,
         "pid": moment["pid"] or None,
     }
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        batch: list[dict[str, Any]] = []
-        frames_left = _MOST_FRAMES
-        for row in _rows(snapshot, track):
-            described = {
-                **same,
-                "domain": row.domain,
-                "domain_name": unicode(domain_name(row.domain)),
-                "stack": [
-                    {"filename": unicode(file), "lineno": lineno, "name": unicode(function)}
-                    for file, lineno, function in row.frames
-                ],
-                "total_nframe": row.total_nframe,
-                "size": row.size,
-                "count": row.blocks,
-                "bytes": row.bytes,
-            }
-            batch.append(described)
-            frames_left -= len(row.frames)
-            if len(batch) == _MOST_ROWS or frames_left <= 0:
-                writer.write_table(pa.Table.from_pylist(batch, schema))
-                batch.clear()
-                frames_left = _MOST_FRAMES
-        if batch:
-            writer.write_table(pa.Table.from_pylist(batch, schema))
+    for row in _rows(snapshot, track):
+        yield {
+            **same,
+            "domain": row.domain,
+            "domain_name": unicode(domain_name(row.domain)),
+            "stack": [
+                {"filename": unicode(file), "lineno": lineno, "name": unicode(function)}
+                for file, lineno, function in row.frames
+            ],
+            "total_nframe": row.total_nframe,
+            "size": row.size,
+            "count": row.blocks,
+            "bytes": row.bytes,
+        }
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Put together what is in memory at a time; a list is emptied when the next is asked for."""
+    batch: list[dict[str, Any]] = []
+    frames_left = _MOST_FRAMES
+    for row in rows:
+        batch.append(row)
+        frames_left -= len(row["stack"])
+        if len(batch) == _MOST_ROWS or frames_left <= 0:
+            yield batch
+            batch.clear()
+            frames_left = _MOST_FRAMES
+    if batch:
+        yield batch
 
 
 def _rows(snapshot: Snapshot, track: Track) -> Iterator[_Row]:
