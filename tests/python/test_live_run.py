@@ -492,6 +492,46 @@ def test_children_are_followed(env: Environment, tmp_path: Path) -> None:
         assert (tmp_path / f"{pid}.ctm").exists()
 
 
+def test_children_end_with_the_thread_that_forked_them(env: Environment, tmp_path: Path) -> None:
+    """As without a thread that looks: such a child ends when it has no thread left."""
+    code = """
+import os, threading, time
+def in_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+def wait_for_series():
+    deadline = time.monotonic() + 60
+    while not os.path.exists(f"{os.getpid()}.series/000001.ctm"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+def end_by_return():
+    pid = os.fork()
+    if pid == 0:
+        wait_for_series()
+        return
+    deadline = time.monotonic() + 60
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+def fork_there():
+    pid = os.fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == 0
+        return
+    # By another thread, and by the one that is left.
+    in_thread(end_by_return)
+    end_by_return()
+in_thread(fork_there)
+print("ended", flush=True)
+"""
+    options = ("--top", "0", "--follow-children", "-o", "%p.ctm", "--every", "0.1")
+    done = env.run("-W", "ignore", *RUN, *options, "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert len(list(tmp_path.glob("*.series"))) >= 3
+
+
 def test_children_have_series_of_their_own(start: Start, tmp_path: Path) -> None:
     options = ("--follow-children", "-o", "%p.ctm", "--every", "0.1")
     program = start(*RUN, "--top", "0", *options)

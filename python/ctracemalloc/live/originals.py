@@ -16,6 +16,7 @@ class Original:
     All are written in C, so that being attributes makes no methods of them.
     """
 
+    local = _thread._local
     get_ident = _thread.get_ident
     get_native_id = _thread.get_native_id
     allocate_lock = _thread.allocate_lock

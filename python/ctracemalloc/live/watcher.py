@@ -21,6 +21,8 @@ from ctracemalloc.live.series import Series, SeriesFull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ctracemalloc.live.target import Target
 
 # How often growth and the resident memory are looked at, in seconds.
@@ -76,6 +78,10 @@ class Watcher:
         self._is_stopped = False
         self._has_complained = False
         self._is_startless = False
+        # The thread whose end is the process's. A child that another one forked has none such: it
+        # ends with the last of its threads.
+        self._main_thread = Original.get_ident()
+        self._ends_with: object = None
         self._renew()
 
     def start(self) -> None:
@@ -164,6 +170,8 @@ class Watcher:
     def _on_fork(self) -> None:
         self._pauses = 0
         self._renew()
+        if self._ends_with is not None or Original.get_ident() != self._main_thread:
+            self._ends_with = _at_end_of_thread(self.stop)
         if self._target.is_ours() and not self._is_stopped:
             self._begin_thread()
         else:
@@ -249,6 +257,26 @@ class Watcher:
         except _PASSING as error:
             outcome = f"no snapshot: cannot write {path}: {reason(error)}"
         say(f"ctracemalloc: {used / 2**20:,.0f} MiB in memory: {outcome}\n")
+
+
+def _at_end_of_thread(act: Callable[[], None]) -> object:
+    """Have something done when this thread ends, as long as what is returned lives."""
+    local = Original.local()
+    local.last = _Last(act)
+    return local
+
+
+class _Last:
+    """Does something when it goes, in the thread and the process that made it."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+        self._makers = (os.getpid(), Original.get_ident())
+
+    def __del__(self) -> None:
+        # In a child, what other threads had goes before anybody is told of the fork.
+        if self._makers == (os.getpid(), Original.get_ident()):
+            self._act()
 
 
 def _is_known(native_id: int) -> bool:
