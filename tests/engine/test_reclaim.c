@@ -39,6 +39,16 @@ static uint32_t node_of(struct ctm_tracer *tracer, const char *file, uint32_t li
     return node;
 }
 
+static void intern_many(struct ctm_tracer *tracer, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char name[32];
+        uint32_t id;
+        (void)snprintf(name, sizeof name, "code_%u.py", i);
+        assert_int_equal(ctm_names_intern(&tracer->names, name, strlen(name), &id), CTM_OK);
+    }
+}
+
 static void open_tracer(struct ctm_tracer *tracer)
 {
     ctm_tracer_init(tracer);
@@ -49,6 +59,14 @@ static void reclaim(struct ctm_tracer *tracer)
 {
     test_give_back(tracer);
     check(tracer);
+}
+
+/* Steps, until the one that begins `pass`. */
+static void step_until(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
+{
+    do {
+        ctm_reclaim_step_hook(tracer, CTM_UNKNOWN_NODE);
+    } while (tracer->reclaim.pass != pass);
 }
 
 /* Allocate and free one block of `size` at a line. */
@@ -144,7 +162,7 @@ static void a_service_keeps_what_is_live(void **state)
         }
         check(&tracer);
     }
-    assert_true(tracer.reclaim.cycles > 15);
+    assert_true(tracer.reclaim.cycles > 15 && tracer.reclaim.cycles < 10000);
     assert_true(most[1] <= most[0]);
     assert_int_equal(tracer.reclaim.patience, 1);
     assert_true(tracer.stacks.node_length < 1500 && tracer.names.length < 2500);
@@ -346,6 +364,76 @@ static void instructions_are_remembered_under_new_ids(void **state)
     ctm_tracer_stop(&tracer);
 }
 
+/* Names that no frame has are an owner's, which may make a frame of them at any time. */
+static void owners_keep_their_names(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    (void)remember(&tracer, 0x1000, node_of(&tracer, "a.py", 1));
+    struct ctm_owner *owner = ctm_tracer_add_owner_hook(&tracer, BLOCK);
+    assert_non_null(owner);
+    assert_int_equal(ctm_names_intern(&tracer.names, "file.py", 7, &owner->file), CTM_OK);
+    assert_int_equal(ctm_names_intern(&tracer.names, "owner", 5, &owner->name), CTM_OK);
+    /* The pass begins anew if a map has moved: that is not what makes it begin at all. */
+    assert_int_equal(tracer.locations.owners.moves, tracer.locations.instructions.moves);
+    reclaim(&tracer);
+    assert_true(is_place(&tracer, owner->file, 0, "file.py", 0));
+    assert_true(is_place(&tracer, owner->name, 0, "owner", 0));
+    ctm_tracer_stop(&tracer);
+}
+
+/* The pass over a map that has moved begins anew: what was ahead may lie behind by now. */
+static void a_map_may_move_in_the_middle(void **state)
+{
+    (void)state;
+    enum { OWNERS = 128 }; /* the next one makes the map larger */
+    struct ctm_tracer tracer;
+    uint32_t files[OWNERS];
+    open_tracer(&tracer);
+    for (uint32_t i = 0; i < OWNERS; i++) {
+        char name[16];
+        struct ctm_owner *owner = ctm_tracer_add_owner_hook(&tracer, BLOCK + 64 * i);
+        assert_non_null(owner);
+        (void)snprintf(name, sizeof name, "file_%03u.py", i);
+        assert_int_equal(ctm_names_intern(&tracer.names, name, 11, &owner->file), CTM_OK);
+        files[i] = owner->file;
+    }
+    tracer.reclaim.pace = 1;
+    step_until(&tracer, CTM_RECLAIM_OWNERS);
+    while (tracer.reclaim.left > OWNERS) {
+        ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
+    }
+    uint32_t moves = tracer.locations.owners.moves;
+    assert_non_null(ctm_tracer_add_owner_hook(&tracer, BLOCK + 64 * OWNERS));
+    assert_int_not_equal(tracer.locations.owners.moves, moves);
+    step_until(&tracer, CTM_RECLAIM_IDLE);
+    for (uint32_t i = 0; i < OWNERS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "file_%03u.py", i);
+        assert_true(is_place(&tracer, files[i], 0, name, 0));
+    }
+    ctm_tracer_stop(&tracer);
+}
+
+/* A node that was not idle when its instruction was looked at, and is when its turn comes. */
+static void what_is_remembered_stays_when_what_it_called_goes(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    uint32_t called = node_of(&tracer, "a.py", 1);
+    uint32_t caller = tracer.stacks.nodes[called].parent;
+    (void)remember(&tracer, 0x1000, caller);
+    step_until(&tracer, CTM_RECLAIM_IDLE);
+    assert_true(ctm_context_is_idle(&tracer.stacks.nodes[caller]));
+    assert_false(ctm_stacks_is_free_node(&tracer.stacks, caller));
+    /* It goes in the next cycle, in which the instruction forgets it first. */
+    step_until(&tracer, CTM_RECLAIM_IDLE);
+    assert_int_equal(ctm_locations_find(&tracer.locations, 0x1000)->parent, CTM_NO_CONTEXT);
+    ctm_tracer_stop(&tracer);
+}
+
 /* The node is kept for its child, the site that it had is not. */
 static void remembered_sites_are_forgotten_with_them(void **state)
 {
@@ -371,6 +459,8 @@ static void remembered_sites_are_forgotten_with_them(void **state)
     assert_int_equal(siteless->spot.node, caller);
     assert_int_equal(siteless->spot.site, CTM_NO_SITE);
     assert_false(ctm_tracer_knows_spot(&tracer, siteless->spot));
+    /* Nothing was counted since: no line needs to remember it. */
+    assert_int_equal(tracer.folded.length, 0);
     ctm_tracer_stop(&tracer);
 }
 
@@ -392,14 +482,6 @@ static void edges_are_forgotten_once_sites_are_gone(void **state)
     reclaim(&tracer);
     assert_true(edge->key != key);
     ctm_tracer_stop(&tracer);
-}
-
-/* Steps, until the one that begins `pass`. */
-static void step_until(struct ctm_tracer *tracer, enum ctm_reclaim_pass pass)
-{
-    do {
-        ctm_reclaim_step_hook(tracer, CTM_UNKNOWN_NODE);
-    } while (tracer->reclaim.pass != pass);
 }
 
 static void the_stack_in_hand_is_kept(void **state)
@@ -477,6 +559,19 @@ static void threads_forget_when_nodes_are_given_back(void **state)
     ctm_tracer_stop(&tracer);
 }
 
+static void a_cycle_begins_at_so_many_nodes(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    (void)node_of(&tracer, "a.py", 1);
+    tracer.reclaim.at = tracer.stacks.node_index.used + 1;
+    assert_false(ctm_reclaim_is_due(&tracer));
+    tracer.reclaim.at--;
+    assert_true(ctm_reclaim_is_due(&tracer));
+    ctm_tracer_stop(&tracer);
+}
+
 /* A call visits so many entries for itself, and as many for each node that was made. */
 static void a_step_is_small(void **state)
 {
@@ -506,6 +601,40 @@ static void a_step_is_small(void **state)
     }
     assert_true(steps > LINES / PACE);
     assert_true(tracer.reclaim.sites >= LINES - 1);
+    ctm_tracer_stop(&tracer);
+}
+
+/* What only has to be looked at costs one each, and nothing of what a call may do is left undone. */
+static void a_step_visits_all_that_it_may(void **state)
+{
+    (void)state;
+    enum { LINES = 300, PACE = 10 };
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    for (uint32_t line = 1; line <= LINES; line++) {
+        (void)node_of(&tracer, "idle.py", line); /* free from the first cycle on */
+    }
+    for (uint32_t line = 1; line <= LINES; line++) {
+        ctm_tracer_allocated_hook(&tracer, BLOCK + 64 * line, 8, node_of(&tracer, "a.py", line));
+    }
+    intern_many(&tracer, LINES);
+    (void)remember(&tracer, 0x1000, node_of(&tracer, "a.py", 1));
+    assert_non_null(ctm_tracer_add_owner_hook(&tracer, BLOCK));
+    for (uint32_t line = 1; line <= LINES; line++) {
+        struct ctm_folded_place place = {.domain = 0, .file = 0, .line = line};
+        struct ctm_churn one = {.total_blocks = 1, .total_bytes = 8};
+        assert_int_equal(ctm_folded_add(&tracer.folded, place, &one), CTM_OK);
+    }
+    tracer.reclaim.pace = PACE;
+    for (int i = 0; i < CTM_RECLAIM_NAMES + CTM_RECLAIM_NODES; i++) {
+        step_until(&tracer, (enum ctm_reclaim_pass)(1 + i % CTM_RECLAIM_NAMES));
+        assert_true(i >= CTM_RECLAIM_NAMES || tracer.reclaim.left > 10 * PACE);
+        while (tracer.reclaim.left > PACE) {
+            uint32_t left = tracer.reclaim.left;
+            ctm_reclaim_step_hook(&tracer, CTM_UNKNOWN_NODE);
+            assert_int_equal(left - tracer.reclaim.left, PACE);
+        }
+    }
     ctm_tracer_stop(&tracer);
 }
 
@@ -562,6 +691,32 @@ static void callers_go_with_what_they_called(void **state)
     ctm_tracer_stop(&tracer);
 }
 
+/* What was given back in one cycle, and not used before the next is over, is used after that. */
+static void ids_stay_free_until_they_are_used(void **state)
+{
+    (void)state;
+    enum { LINES = 100 };
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    for (uint32_t line = 1; line <= LINES; line++) {
+        churn(&tracer, "a.py", line, 8);
+    }
+    ctm_tracer_allocated_hook(&tracer, BLOCK + 64, 8, node_of(&tracer, "live.py", 1));
+    ctm_tracer_reset_churn(&tracer);
+    ctm_sites_new_peak(&tracer.sites);
+    reclaim(&tracer);
+    uint32_t before[] = {tracer.sites.length, tracer.stacks.node_length,
+                         tracer.stacks.frame_length, tracer.names.length};
+    assert_true(tracer.stacks.node_length > LINES);
+    for (uint32_t line = 1; line <= LINES; line++) {
+        churn(&tracer, "b.py", line, 8);
+    }
+    uint32_t after[] = {tracer.sites.length, tracer.stacks.node_length, tracer.stacks.frame_length,
+                        tracer.names.length};
+    assert_memory_equal(before, after, sizeof before);
+    ctm_tracer_stop(&tracer);
+}
+
 /* When less lives than before, the tables become smaller. */
 static void tables_become_smaller(void **state)
 {
@@ -586,6 +741,23 @@ static void tables_become_smaller(void **state)
                                           CTM_ARENA_CHUNK + 2 * sizeof(struct ctm_leaf));
     assert_true(tracer.sites.capacity <= 512 && tracer.stacks.node_capacity <= 2048);
     assert_true(tracer.stacks.frame_capacity <= 2048);
+    ctm_tracer_stop(&tracer);
+}
+
+/* So does that of names, when nobody asks for them any more. */
+static void names_become_fewer(void **state)
+{
+    (void)state;
+    struct ctm_tracer tracer;
+    open_tracer(&tracer);
+    tracer.reclaim.least = 0;
+    uint32_t used = tracer.names.index.used;
+    uint32_t capacity = tracer.names.capacity;
+    intern_many(&tracer, 30000);
+    assert_int_equal(tracer.names.index.used, used + 30000);
+    reclaim(&tracer);
+    assert_int_equal(tracer.names.index.used, used);
+    assert_true(tracer.names.capacity <= capacity && tracer.names.index.capacity <= 2048);
     ctm_tracer_stop(&tracer);
 }
 
@@ -622,15 +794,22 @@ int main(void)
         cmocka_unit_test(churn_is_folded_into_line_then_file_then_one_row),
         cmocka_unit_test(what_was_at_the_peak_stays_until_the_next),
         cmocka_unit_test(instructions_are_remembered_under_new_ids),
+        cmocka_unit_test(owners_keep_their_names),
+        cmocka_unit_test(a_map_may_move_in_the_middle),
+        cmocka_unit_test(what_is_remembered_stays_when_what_it_called_goes),
         cmocka_unit_test(remembered_sites_are_forgotten_with_them),
         cmocka_unit_test(edges_are_forgotten_once_sites_are_gone),
         cmocka_unit_test(the_stack_in_hand_is_kept),
         cmocka_unit_test(instructions_may_remember_in_the_middle),
         cmocka_unit_test(threads_forget_when_nodes_are_given_back),
+        cmocka_unit_test(a_cycle_begins_at_so_many_nodes),
         cmocka_unit_test(a_step_is_small),
+        cmocka_unit_test(a_step_visits_all_that_it_may),
         cmocka_unit_test(churn_may_be_counted_anew_in_the_middle),
         cmocka_unit_test(callers_go_with_what_they_called),
+        cmocka_unit_test(ids_stay_free_until_they_are_used),
         cmocka_unit_test(tables_become_smaller),
+        cmocka_unit_test(names_become_fewer),
         cmocka_unit_test(without_memory_less_is_given_back),
     };
     return cmocka_run_group_tests_name("reclaim", tests, NULL, NULL);
