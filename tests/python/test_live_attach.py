@@ -313,6 +313,30 @@ def test_process_with_temporary_files_of_its_own(start: Start, temporary: Path) 
 
 
 @needs_remote
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        (0, "no temporary folder can be made: No usable temporary directory found in "),
+        (100, "cannot write {}"),
+    ],
+)
+def test_no_room_for_the_request(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path, room: int, said: str
+) -> None:
+    """As on a full disk, whose errors do not name the file."""
+    code = (
+        "import resource, sys\n"
+        "from ctracemalloc.cli import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    pid = str(start().pid)
+    done = env.run("-c", code, "attach", pid, "start", env={"TMPDIR": str(temporary)}, cwd=tmp_path)
+    assert_refused(done, said.format(temporary))
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
 def test_no_such_process(env: Environment, temporary: Path, tmp_path: Path) -> None:
     assert_refused(attach(env, tmp_path, 2**22 + 1, "start"), f"there is no process {2**22 + 1}\n")
 

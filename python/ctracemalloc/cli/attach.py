@@ -215,7 +215,7 @@ def _user_name(number: int) -> str:
 def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple[str, str]:
     """Have the process run the script; return its answer."""
     with _signals_held() as held:
-        folder = tempfile.mkdtemp(prefix="ctracemalloc-attach-")
+        folder = _make_folder()
         is_left = False
         try:
             _check_shared(pid, folder)
@@ -223,7 +223,10 @@ def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple
             text = _SCRIPT.format(
                 folder=folder, failed=remote.FAILED, action=action, nframe=nframe, path=path
             )
-            _write_private(script, text)
+            try:
+                _write_private(script, text)
+            except OSError as error:
+                raise CommandError(f"cannot write {script}: {error.strerror}") from error
             _execute(pid, script)
             answer = _wait(pid, folder, timeout, held)
             if answer is None:
@@ -236,6 +239,16 @@ def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple
         finally:
             if not is_left:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_folder() -> str:
+    try:
+        return tempfile.mkdtemp(prefix="ctracemalloc-attach-")
+    except OSError as error:
+        raise CommandError(
+            f"no temporary folder can be made: {error.strerror} "
+            "(set TMPDIR to one that the process sees, too)"
+        ) from error
 
 
 def _check_shared(pid: int, folder: str) -> None:
