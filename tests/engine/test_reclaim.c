@@ -604,7 +604,7 @@ static void a_step_is_small(void **state)
     ctm_tracer_stop(&tracer);
 }
 
-/* What only has to be looked at costs one each, and nothing of what a call may do is left undone. */
+/* What only has to be looked at costs one, and nothing of what a call may do is left undone. */
 static void a_step_visits_all_that_it_may(void **state)
 {
     (void)state;
@@ -705,8 +705,8 @@ static void ids_stay_free_until_they_are_used(void **state)
     ctm_tracer_reset_churn(&tracer);
     ctm_sites_new_peak(&tracer.sites);
     reclaim(&tracer);
-    uint32_t before[] = {tracer.sites.length, tracer.stacks.node_length,
-                         tracer.stacks.frame_length, tracer.names.length};
+    uint32_t before[] = {tracer.sites.length, tracer.stacks.node_length, tracer.stacks.frame_length,
+                         tracer.names.length};
     assert_true(tracer.stacks.node_length > LINES);
     for (uint32_t line = 1; line <= LINES; line++) {
         churn(&tracer, "b.py", line, 8);
