@@ -19,7 +19,7 @@ import ctm_native as native
 import ctracemalloc as t
 from ctracemalloc import _engine as engine
 RAW, MEM, OBJ = 0, 1, 2
-CACHE_SMALL, KEEP_BOOKS, LOG_FREES, GROW_LOG = 1, 2, 3, 4  # habits of a layer
+CACHE_SMALL, KEEP_BOOKS, LOG_FREES, GROW_LOG, CACHE_LARGE = 1, 2, 3, 4, 5  # habits of a layer
 def traces(size):
     return [trace for trace in t._get_traces() if trace[1] == size]
 """

@@ -247,6 +247,7 @@ enum habit {
     KEEP_BOOKS,  /* takes raw memory for a moment at each malloc */
     LOG_FREES,   /* takes raw memory at a free, and gives it back at the next malloc */
     GROW_LOG,    /* ... where it is moved before */
+    CACHE_LARGE, /* serves one block of 512 KiB and more itself */
 };
 
 struct layer {
@@ -259,7 +260,8 @@ struct layer {
     enum habit habit;
 };
 
-static struct layer layers[3];
+/* One for each domain, and its twin: see layer_change. */
+static struct layer layers[6];
 
 /* Of all three domains, once layer_refuse was called: */
 static struct {
@@ -275,7 +277,7 @@ static bool layer_refuses(void)
 static struct layer *layer_of(void *ctx)
 {
     struct layer *layer = ctx;
-    if (layer < layers || layer >= layers + 3) {
+    if (layer < layers || layer >= layers + 6) {
         layers[0].wrong_ctx = true;
         return &layers[OBJ];
     }
@@ -308,6 +310,28 @@ static bool give_small(const void *block)
         return false;
     }
     small_used[offset / sizeof *small_blocks] = false;
+    return true;
+}
+
+enum { LARGE = 1 << 19 };
+static void *large_block;
+
+static void *take_large(size_t size)
+{
+    if (size < LARGE || large_block != NULL) {
+        return NULL;
+    }
+    large_block = malloc(size);
+    return large_block;
+}
+
+static bool give_large(void *block)
+{
+    if (block == NULL || block != large_block) {
+        return false;
+    }
+    free(block);
+    large_block = NULL;
     return true;
 }
 
@@ -346,9 +370,11 @@ static void *layer_malloc(void *ctx, size_t size)
     } else if (layer->habit == LOG_FREES || layer->habit == GROW_LOG) {
         close_log(layer->habit == GROW_LOG);
     }
-    void *small = layer->habit == CACHE_SMALL ? take_small(size) : NULL;
-    if (small != NULL) {
-        return small;
+    void *cached = layer->habit == CACHE_SMALL   ? take_small(size)
+                   : layer->habit == CACHE_LARGE ? take_large(size)
+                                                 : NULL;
+    if (cached != NULL) {
+        return cached;
     }
     if (layer->again != NULL) {
         void *block = layer->again;
@@ -383,7 +409,7 @@ static void layer_free(void *ctx, void *block)
     if (layer->habit == LOG_FREES || layer->habit == GROW_LOG) {
         log_free();
     }
-    if (!give_small(block)) {
+    if (!give_small(block) && !give_large(block)) {
         layer->below.free(layer->below.ctx, block);
     }
 }
@@ -422,6 +448,48 @@ static PyObject *layer_off(PyObject *module, PyObject *unused)
             PyMem_SetAllocator(domains[i], &layers[i].below);
         }
     }
+    Py_RETURN_NONE;
+}
+
+static void *other_malloc(void *ctx, size_t size)
+{
+    return layer_malloc(ctx, size);
+}
+
+static void *other_calloc(void *ctx, size_t count, size_t size)
+{
+    return layer_calloc(ctx, count, size);
+}
+
+static void *other_realloc(void *ctx, void *block, size_t size)
+{
+    return layer_realloc(ctx, block, size);
+}
+
+static void other_free(void *ctx, void *block)
+{
+    layer_free(ctx, block);
+}
+
+/* layer_change(domain, part): put another ctx (0) or function (1 to 4: malloc, calloc, realloc,
+ * free) into a layer that is on top; all else of it stays. */
+static PyObject *layer_change(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int domain;
+    int part;
+    if (!PyArg_ParseTuple(args, "ii", &domain, &part)) {
+        return NULL;
+    }
+    PyMemAllocatorEx top;
+    PyMem_GetAllocator(domains[domain], &top);
+    layers[3 + domain] = layers[domain];
+    top.ctx = part == 0 ? &layers[3 + domain] : top.ctx;
+    top.malloc = part == 1 ? other_malloc : top.malloc;
+    top.calloc = part == 2 ? other_calloc : top.calloc;
+    top.realloc = part == 3 ? other_realloc : top.realloc;
+    top.free = part == 4 ? other_free : top.free;
+    PyMem_SetAllocator(domains[domain], &top);
     Py_RETURN_NONE;
 }
 
@@ -649,6 +717,7 @@ static PyMethodDef methods[] = {
     {"free", py_free, METH_VARARGS, NULL},
     {"layer_on", layer_on, METH_VARARGS, NULL},
     {"layer_off", layer_off, METH_NOARGS, NULL},
+    {"layer_change", layer_change, METH_VARARGS, NULL},
     {"layer_fail_realloc", layer_fail_realloc, METH_O, NULL},
     {"malloc_again", malloc_again, METH_VARARGS, NULL},
     {"layer_refuse", layer_refuse, METH_O, NULL},

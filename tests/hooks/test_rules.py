@@ -539,11 +539,32 @@ def test_an_old_registration_of_ours_is_put_back(run: Run, below: str) -> None:
     )
 
 
-def test_hooked_above_by_a_tool_that_serves_small_blocks_itself(run: Run) -> None:
-    """A small probe does not reach us: not to be taken for hooks that are gone."""
-    run("""
+@pytest.mark.parametrize("part", ["ctx", "malloc", "calloc", "realloc", "free"])
+def test_a_tool_that_is_not_quite_what_we_wrapped_before(run: Run, part: str) -> None:
+    """It is wrapped, and put back, as it is now."""
+    run(f"""
+        native.layer_on(OBJ)
         t.start()
-        native.layer_on(OBJ, CACHE_SMALL)
+        t.stop()
+        before = native.allocator_of(OBJ)
+        native.layer_change(OBJ, {["ctx", "malloc", "calloc", "realloc", "free"].index(part)})
+        changed = native.allocator_of(OBJ)
+        assert [x == y for x, y in zip(before, changed)].count(False) == 1
+        t.start()
+        block = native.malloc(OBJ, 33_541)
+        assert len(traces(33_541)) == 1
+        native.free(OBJ, block)
+        t.stop()
+        assert native.allocator_of(OBJ) == changed
+    """)
+
+
+@pytest.mark.parametrize("habit", ["CACHE_SMALL", "CACHE_LARGE"])
+def test_hooked_above_by_a_tool_that_serves_some_blocks_itself(run: Run, habit: str) -> None:
+    """A probe of such a size does not reach us: not to be taken for hooks that are gone."""
+    run(f"""
+        t.start()
+        native.layer_on(OBJ, {habit})
         on_top = native.allocator_of(OBJ)
         t.get_traced_memory()
         assert native.allocator_of(OBJ) == on_top  # else each of the two would wrap the other
