@@ -274,3 +274,15 @@ def test_a_number_that_no_domain_has(call: Caller, new: Path, number: str) -> No
     assert (done.status, done.out) == (2, "")
     assert f"no domain is called {number!r}" in done.err
     assert entries(call, new, "--domain", "0" * 5000 + "389047")["size"] == 65536
+
+
+def test_on_a_narrow_terminal_places_stand_below_their_numbers(tmp_path: Path) -> None:
+    source = tmp_path / "kept.py"
+    source.write_text("kept = [bytes(1000) for _ in range(3)]\n", encoding="utf-8")
+    path = dump(tmp_path, "a.ctm", [(0, 3000, ((str(source), 1),), 1)])
+    lines = without_style(on_terminal("top", path, columns=40))
+    (numbers,) = (at for at, line in enumerate(lines) if line.startswith("3000 B"))
+    below = [line.strip() for line in lines[numbers + 1 :]]
+    assert "".join(below).startswith(f"{source}:1kept = ")
+    assert len(lines) < 12
+    assert all(len(line) <= 40 for line in lines[1:])
