@@ -243,6 +243,16 @@ def test_tracing_was_stopped(program: Run) -> None:
     assert not ran.path.exists()
 
 
+def test_no_memory_is_left(env: Environment, tmp_path: Path) -> None:
+    code = (
+        "import ctracemalloc\n"
+        "def refuse(**_): raise MemoryError\n"
+        "ctracemalloc.take_snapshot = refuse\n"
+    )
+    done = env.run("-m", "ctracemalloc", "run", "-o", "x.ctm", "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "ctracemalloc: no report: out of memory\n")
+
+
 def test_signals_reach_a_forked_child_as_ever(program: Run) -> None:
     ran = program("child")
     ran.wait_until_ready()

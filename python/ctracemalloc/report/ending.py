@@ -160,7 +160,7 @@ class Ending:
                 self._watcher.stop()
             self._leave_behind()
         except Exception as error:
-            say(f"ctracemalloc: no report: {type(error).__name__}: {error}\n")
+            say(f"ctracemalloc: no report: {reason(error)}\n")
         finally:
             self._is_busy = False
         if self._late_signal is not None:
