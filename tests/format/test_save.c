@@ -327,6 +327,13 @@ static void traps_in_shared_folders_are_refused(void **state)
     assert_int_equal(folder_count(folder_path(state, "shared")), 2);
 }
 
+/* Kernels differ in what they say to users other than root where no file can be made. */
+static int error_of_making(const char *path)
+{
+    assert_int_equal(open(path, O_WRONLY | O_CREAT | O_EXCL, 0600), -1);
+    return errno;
+}
+
 static void wrong_paths_are_refused(void **state)
 {
     folder_write(folder_path(state, "file"), old_bytes, sizeof old_bytes);
@@ -336,7 +343,7 @@ static void wrong_paths_are_refused(void **state)
     save_fails(folder_path(state, "none/new.ctm"), false, ENOENT, "cannot open the directory");
     save_fails(folder_path(state, "file/new.ctm"), false, ENOTDIR, "cannot open the directory");
     save_fails(folder_path(state, "none/"), false, EISDIR, "cannot write");
-    save_fails("/proc/new.ctm", false, geteuid() == 0 ? ENOENT : EACCES, "cannot make a file");
+    save_fails("/proc/new.ctm", false, error_of_making("/proc/new.ctm"), "cannot make a file");
     folder_assert_holds(folder_path(state, "file"), old_bytes, sizeof old_bytes);
     assert_int_equal(folder_count(*state), 1);
 }
