@@ -102,6 +102,17 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         run.main(["-o", str(tmp_path / "x.ctm"), "-c", "pass"])
 
 
+def test_a_device_needs_no_permission_for_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of users other than root who throw the snapshot away."""
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path("/dev"))
+    begun = []
+    monkeypatch.setattr(os, "execve", lambda *program: begun.append(program))
+    run.main(["-o", "/dev/null", "-c", "pass"])
+    assert len(begun) == 1
+    with pytest.raises(CommandError, match="no permission to write to /dev "):
+        run.main(["-o", "/dev/none.ctm", "-c", "pass"])
+
+
 def test_printable() -> None:
     assert printable("plain: é 漢 🐍") == "plain: é 漢 🐍"
     assert printable("\x1b[31m\r\n\udc80\u202e\x00") == r"\x1b[31m\r\n\udc80\u202e\x00"

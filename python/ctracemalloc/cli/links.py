@@ -15,6 +15,12 @@ class Target(NamedTuple):
     # A process's name for a file that it has open, as /dev/stdout is.
     is_descriptor: bool
 
+    def is_replaced(self) -> bool:
+        """Tell whether another file takes its place; else it is written where it is."""
+        # A pipe or a device has no contents that could be lost.
+        is_file = self.path.is_file() or not self.path.exists()
+        return is_file and not self.is_descriptor
+
 
 def follow(path: str) -> Target:
     """Return where a path leads; OSError for what another user may have left as a trap."""

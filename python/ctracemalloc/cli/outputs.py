@@ -53,7 +53,7 @@ def _check_target(path: str, target: Target, force: bool) -> None:
         raise CommandError(
             f"cannot write {path}: it is there already (--force writes over it{stdout})"
         )
-    if _is_replaced(target) and not os.access(folder, os.W_OK | os.X_OK):
+    if target.is_replaced() and not os.access(folder, os.W_OK | os.X_OK):
         raise CommandError(f"cannot write {path}: no permission to write to {folder}")
 
 
@@ -111,10 +111,3 @@ def _failing(path: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _is_replaced(target: Target) -> bool:
-    """Tell whether another file takes the target's place; else it is written where it is."""
-    # A pipe or a device has no contents that could be lost.
-    is_file = target.path.is_file() or not target.path.exists()
-    return is_file and not target.is_descriptor

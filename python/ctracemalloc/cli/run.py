@@ -26,6 +26,7 @@ import ctracemalloc_startup as startup
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.interpreter import HOOK, find_hook, interpreter_options
+from ctracemalloc.cli.links import follow
 from ctracemalloc.live import series
 from ctracemalloc.live.process import Ceiling, parse_size
 from ctracemalloc.live.target import expand_path
@@ -329,7 +330,7 @@ def _output(given: str | None, program: Sequence[str], is_per_process: bool) -> 
         obstacle = f"no such folder: {folder}"
     elif path.is_dir():
         obstacle = "it is a folder"
-    elif not os.access(folder, os.W_OK | os.X_OK):
+    elif not os.access(folder, os.W_OK | os.X_OK) and _is_replaced(path):
         obstacle = f"no permission to write to {folder}"
     else:
         if is_per_process:
@@ -338,6 +339,15 @@ def _output(given: str | None, program: Sequence[str], is_per_process: bool) -> 
             return os.path.join(base.replace("%", "%%"), template)  # noqa: PTH118
         return str(path).replace("%", "%%")
     raise CommandError(f"cannot write {path}: {obstacle} (choose another path with -o)")
+
+
+def _is_replaced(path: Path) -> bool:
+    """Tell whether the snapshot is to be a new file; to a device or a pipe it is written."""
+    try:
+        return follow(str(path)).is_replaced()
+    except OSError:
+        # It leads nowhere.
+        return True
 
 
 def _current_folder() -> str:
