@@ -192,7 +192,7 @@ def test_an_error_of_the_system_is_no_full_series(tmp_path: Path) -> None:
 
 def test_after_an_error_of_the_system_the_next_one_is_tried(tmp_path: Path) -> None:
     """In the same folder, under the number that nothing has; the bounds hold all the while."""
-    series = Series([str(tmp_path / "a"), str(tmp_path / "b")], 4, 10**9)
+    series: Any = Series([str(tmp_path / "a"), str(tmp_path / "b")], 4, 10**9)
     with pytest.raises(IsADirectoryError):
         series.add(Unwritable())
     assert fill(series, 4) == [1, 2, 3, 4]
