@@ -64,6 +64,12 @@ uint64_t ctm_os_wall_clock(void);
 /* The id of this process. */
 uint32_t ctm_os_process(void);
 
+/*
+ * Let this process have `more` open files than its own limit says, as far as the system's limit
+ * goes; negative: fewer. By how many the limit was changed.
+ */
+long ctm_os_allow_files(long more);
+
 /* A number that others cannot know; one that they can only guess where the kernel has none yet. */
 uint64_t ctm_os_random(void);
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +125,18 @@ uint64_t ctm_os_wall_clock(void)
 uint32_t ctm_os_process(void)
 {
     return (uint32_t)getpid();
+}
+
+long ctm_os_allow_files(long more)
+{
+    struct rlimit limit = {0, 0};
+    bool is_known = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    rlim_t room = limit.rlim_max - limit.rlim_cur;
+    if (more > 0 && (rlim_t)more > room) {
+        more = (long)room;
+    }
+    limit.rlim_cur += (rlim_t)more;
+    return is_known && setrlimit(RLIMIT_NOFILE, &limit) == 0 ? more : 0;
 }
 
 uint64_t ctm_os_random(void)

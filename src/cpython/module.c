@@ -2,6 +2,7 @@
 #include <Python.h>
 
 #include "base/pages.h"
+#include "base/platform.h"
 #include "cpython/block_frames.h"
 #include "cpython/compat.h"
 #include "cpython/domains.h"
@@ -351,6 +352,24 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *object)
 
 /* ---- beyond stdlib ---- */
 
+PyDoc_STRVAR(
+    allow_files_doc,
+    "_allow_files($module, more, /)\n"
+    "--\n"
+    "\n"
+    "Let the process have more open files than its own limit says, as far as the system's\n"
+    "goes; fewer, if negative. Return by how many the limit was changed.");
+
+static PyObject *allow_files(PyObject *module, PyObject *argument)
+{
+    (void)module;
+    long more = PyLong_AsLong(argument);
+    if (more == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyLong_FromLong(ctm_os_allow_files(more));
+}
+
 PyDoc_STRVAR(overlook_doc,
              "_overlook($module, function, /)\n"
              "--\n"
@@ -537,6 +556,7 @@ static PyMethodDef methods[] = {
     {"_take_table", take_table, METH_VARARGS, take_table_doc},
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
+    {"_allow_files", allow_files, METH_O, allow_files_doc},
     {"_overlook", overlook, METH_O, overlook_doc},
     {"get_dropped", get_dropped, METH_NOARGS, get_dropped_doc},
     {"get_lost", get_lost, METH_NOARGS, get_lost_doc},

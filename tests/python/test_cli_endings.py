@@ -340,6 +340,33 @@ def test_file_in_place_of_stderr_stays_as_it_is(env: Environment, tmp_path: Path
     assert (tmp_path / "data").read_bytes() == b""
 
 
+@pytest.mark.parametrize("ending", ["end", "signal"])
+@pytest.mark.parametrize("is_room_above", [True, False])
+def test_all_files_that_may_be_open_are(
+    env: Environment, tmp_path: Path, ending: str, is_room_above: bool
+) -> None:
+    """Room is above the process's own limit; where that is the system's, one line says so."""
+    code = (
+        "import os, resource, signal, sys\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (99, 500 if sys.argv[1] == 'True' else 99))\n"
+        "opened = []\n"
+        "try:\n"
+        "    while True: opened.append(os.dup(1))\n"
+        "except OSError: pass\n"
+        "if sys.argv[2] == 'signal': signal.raise_signal(signal.SIGTERM)\n"
+    )
+    out = tmp_path / "x.ctm"
+    run = ("-m", "ctracemalloc", "run", "-o", out, "-c", code)
+    done = env.run(*run, str(is_room_above), ending)
+    assert done.returncode == (0 if ending == "end" else -signal.SIGTERM), done.stderr
+    if is_room_above:
+        assert f"snapshot written to {out}\n" in done.stderr
+        assert out.stat().st_size > 0
+    else:
+        assert "Too many open files" in done.stderr
+        assert not out.exists()
+
+
 def test_report_and_threads(env: Environment, tmp_path: Path) -> None:
     """Threads that are waited for come before the report, daemon threads do not hold it up."""
     code = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -197,3 +198,21 @@ def test_where_a_path_leads(tmp_path: Path) -> None:
     assert engine._follow_path("/dev/fd/1") == ("/dev/fd/1", True)
     with pytest.raises(TypeError):
         engine._follow_path(1)
+
+
+def test_how_many_files_may_be_open() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[1] - 10, before[1]))
+        for more, allowed, limit in ((3, 3, -7), (100, 7, 0), (1, 0, 0), (-10, -10, -10)):
+            assert engine._allow_files(more) == allowed
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1] + limit, before[1])
+        # More than there are.
+        assert engine._allow_files(-before[1]) == 0
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1] - 10, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with pytest.raises(TypeError):
+        engine._allow_files("1")
+    with pytest.raises(OverflowError):
+        engine._allow_files(2**64)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 # The last of multiprocessing's own exit functions to run.
 _LAST = -(10**9)
 
+# Open files beside the program's own, which may have as many as its limit lets it.
+_FILES = 64
+
 
 class Ending:
     """Writes the snapshot at the end of this process.
@@ -155,6 +158,7 @@ class Ending:
             return
         self._is_done = True
         self._is_busy = True
+        more = ctracemalloc._engine._allow_files(_FILES)
         try:
             if self._watcher is not None:
                 self._watcher.stop()
@@ -162,6 +166,7 @@ class Ending:
         except Exception as error:
             say(f"ctracemalloc: no report: {reason(error)}\n")
         finally:
+            ctracemalloc._engine._allow_files(-more)
             self._is_busy = False
         if self._late_signal is not None:
             _signal.raise_signal(self._late_signal)
