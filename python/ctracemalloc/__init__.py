@@ -13,10 +13,10 @@ from _thread import RLock as _RLock
 
 try:
     from ctracemalloc import _engine
-except ImportError as error:
-    from ctracemalloc._no_engine import explain
+except ImportError as _error:
+    from ctracemalloc._no_engine import explain as _explain
 
-    raise explain(error, __path__[0]) from None
+    raise _explain(_error, __path__[0]) from None
 
 from ctracemalloc._domains import domain_name, get_include, name_domain
 from ctracemalloc._engine import (

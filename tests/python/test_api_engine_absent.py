@@ -72,7 +72,9 @@ def test_without_a_gil(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_module_that_the_engine_lacks_is_told_as_it_is(package: Path) -> None:
     (package / "_engine.py").write_text("import no_such_module")
-    assert _message(package.parent) == "ModuleNotFoundError: No module named 'no_such_module'"
+    # 3.15 goes on to guess why.
+    message = "ModuleNotFoundError: No module named 'no_such_module'"
+    assert _message(package.parent).startswith(message)
 
 
 def test_the_start_goes_on_untraced(package: Path) -> None:
