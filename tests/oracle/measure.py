@@ -31,7 +31,13 @@ def measure(name: str, nframe: int, follow: bool) -> compare.Comparison:
     if not follow:
         following.find()
     both.start(nframe, follow_reuse=follow)
-    kept = program.main()
+    try:
+        kept = program.main()
+    except BaseException:
+        if not follow:
+            # The interpreter's end stops stdlib's tracer.
+            following.switch_on()
+        raise
     if follow:
         stdlib, ours, stdlib_again = both.read()
     else:
