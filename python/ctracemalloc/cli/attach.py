@@ -25,6 +25,7 @@ import ctracemalloc_startup as startup
 from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.interpreter import interpreter_options
+from ctracemalloc.cli.outputs import failing
 from ctracemalloc.live import remote
 from ctracemalloc.live.target import expand_path
 
@@ -223,10 +224,8 @@ def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple
             text = _SCRIPT.format(
                 folder=folder, failed=remote.FAILED, action=action, nframe=nframe, path=path
             )
-            try:
+            with failing(str(script)):
                 _write_private(script, text)
-            except OSError as error:
-                raise CommandError(f"cannot write {script}: {error.strerror}") from error
             _execute(pid, script)
             answer = _wait(pid, folder, timeout, held)
             if answer is None:

@@ -33,7 +33,7 @@ def check_output(path: str, force: bool) -> None:
         if is_stdout_closed():
             raise CommandError(f"cannot write {path}: the standard output is closed")
         return
-    with _failing(path):
+    with failing(path):
         _check_target(path, follow(path), force)
 
 
@@ -68,7 +68,7 @@ def write_file(path: str, write: Callable[[BinaryIO], object]) -> None:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
             write(file)
 
-    with _failing(path):
+    with failing(path):
         _engine._save(Path(path), write_to)
 
 
@@ -96,14 +96,14 @@ def write_snapshot(snapshot: Snapshot, path: str) -> None:
         if path == STDOUT:
             snapshot.dump(sys.stdout.buffer)
         else:
-            with _failing(path):
+            with failing(path):
                 snapshot.dump(Path(path))
     except ValueError as error:
         raise CommandError(f"cannot write {path}: {error}") from error
 
 
 @contextmanager
-def _failing(path: str) -> Iterator[None]:
+def failing(path: str) -> Iterator[None]:
     """End the command if the system has no place for the file."""
     try:
         yield
