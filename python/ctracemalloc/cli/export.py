@@ -69,9 +69,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.churn:
         write = partial(write, churn=_churn(options, snapshot))
     write_file(options.output, lambda file: write(snapshot, file, partial(track, what="writing")))
-    warning = warning_about(snapshot)
-    if warning and options.format == "collapsed":
-        # Each line of that format is a stack: there is no room for it in the file.
+    # Each line of that format is a stack: there is no room for it in the file.
+    if options.format == "collapsed" and (warning := warning_about(snapshot)):
         print(f"ctracemalloc export: {warning}", file=sys.stderr)
     return 0
 
