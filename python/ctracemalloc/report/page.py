@@ -131,10 +131,18 @@ def _static(name: str) -> str:
 
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
     )
-    environment.filters["printable"] = printable
     return environment.from_string(_static("page.html"))
+
+
+def _shown(value: object) -> object:
+    """Escape what is not printable in a text of the page; what is marked up is ours."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _views(snapshot: Snapshot, old: Snapshot | None, only: str) -> list[_View]:
