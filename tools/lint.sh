@@ -31,8 +31,8 @@ fi
 
 types() {
     local folder status=0
-    # Benchmarks, oracles and what makes the site share folders that they put on their path.
-    local -x MYPYPATH=bench/common:tests/oracle:tools:tools/site
+    # Tests, benchmarks, oracles and what makes the site share folders that they put on their path.
+    local -x MYPYPATH=bench/common:tests:tests/oracle:tools:tools/site
     mypy python || status=1
     # Modules in different folders may have the same name: each folder is a program of its own.
     while read -r folder; do

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from contrast import contrast
 from ctracemalloc import Snapshot
 from ctracemalloc.report.colours import _LIGHT
 from ctracemalloc.report.flame import MOST_LEVELS
-from report_support import HOSTILE, contrast, trace, write_snapshot
+from report_support import HOSTILE, trace, write_snapshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

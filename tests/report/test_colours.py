@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 import pytest
+from contrast import Colour, contrast, linear
 from ctracemalloc.report.colours import palette
-from report_support import Colour, contrast, linear
 
 # How each kind of colour vision sees linear red, green and blue, at full strength: Machado and
 # others, "A Physiologically-based Model for Simulation of Color Vision Deficiency" (2009).
