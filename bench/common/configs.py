@@ -34,6 +34,8 @@ OPTIONS = {
     "bare": {"total_nframe": False, "follow_reuse": False},
 }
 
+NOOP = {"noop": {"follow_reuse": False}, "noop-reuse": {"follow_reuse": True}}
+
 
 class Config:
     """One way to run a program, parsed from its name."""
@@ -50,8 +52,10 @@ class Config:
                 self.nframe = int(nframe)
                 self.options = known[options]
                 return
-        elif name in (BASE, CONTROL, "noop", "noop-reuse", "memray", "ddtrace"):
-            self.options = {"follow_reuse": rest == "reuse"} if self.tool == "noop" else {}
+        elif name in NOOP:
+            self.options = NOOP[name]
+            return
+        elif name in (BASE, CONTROL, "memray", "ddtrace"):
             return
         raise ValueError(
             f"unknown configuration {name!r}: use {BASE}, {CONTROL}, ours-N, ours-N-nototal, "
