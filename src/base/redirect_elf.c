@@ -39,10 +39,25 @@ struct object {
     size_t lengths[2];
 };
 
-/* glibc relocates the pointers of the dynamic section in place, musl does not. */
+/* Whether the object has something at an address: in one of its segments, where they are now. */
+static bool holds(const struct dl_phdr_info *info, ElfW(Addr) address)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD &&
+            address - info->dlpi_addr - segment->p_vaddr < segment->p_memsz) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* glibc relocates the pointers of a dynamic section in place, unless it is read-only; musl does
+ * not. Which of both was done does not show by comparison with dlpi_addr: what is loaded below the
+ * address that it is linked for moves by a negative number, as the vDSO of gVisor. */
 static const void *pointer_of(const struct dl_phdr_info *info, ElfW(Addr) value)
 {
-    ElfW(Addr) address = value < info->dlpi_addr ? info->dlpi_addr + value : value;
+    ElfW(Addr) address = holds(info, value) ? value : info->dlpi_addr + value;
     return (const void *)address; // NOLINT(performance-no-int-to-ptr)
 }
 

@@ -323,15 +323,22 @@ static ElfW(Phdr) segment(ElfW(Word) type, ElfW(Word) flags, const void *begin, 
         .p_type = type, .p_flags = flags, .p_vaddr = (ElfW(Addr))(uintptr_t)begin, .p_memsz = size};
 }
 
-static struct ctm_redirected redirect_crafted(ElfW(Phdr) * segments, ElfW(Half) count)
+static struct ctm_redirected redirect_crafted_at(ElfW(Addr) moved_by, ElfW(Phdr) * segments,
+                                                 ElfW(Half) count)
 {
-    struct dl_phdr_info info = {.dlpi_phdr = segments, .dlpi_phnum = count, .dlpi_adds = 77};
+    struct dl_phdr_info info = {
+        .dlpi_addr = moved_by, .dlpi_phdr = segments, .dlpi_phnum = count, .dlpi_adds = 77};
     struct fixture none = {.original = (uintptr_t)replacement + 1};
     crafted = &info;
     struct ctm_redirected done = redirect(&none);
     assert_int_equal(ctm_redirect_loads(), 77);
     crafted = NULL;
     return done;
+}
+
+static struct ctm_redirected redirect_crafted(ElfW(Phdr) * segments, ElfW(Half) count)
+{
+    return redirect_crafted_at(0, segments, count);
 }
 
 static void an_object_without_tables_is_passed_over(void **state)
@@ -353,11 +360,11 @@ struct image {
     ElfW(Rela) relocation;
     uint32_t gnu_hash[8]; /* one bucket, empty, and one word of the filter */
     ElfW(Dyn) dynamic[8];
+    char strings[sizeof NAME];
 };
 
 static void craft(struct image *image)
 {
-    static const char strings[] = NAME;
     uintptr_t original = (uintptr_t)replacement + 1;
     *image = (struct image){
         .slots = {original, original, original},
@@ -372,11 +379,12 @@ static void craft(struct image *image)
         .dynamic =
             {
                 {.d_tag = DT_SYMTAB, .d_un.d_ptr = (ElfW(Addr))(uintptr_t)&image->symbol},
-                {.d_tag = DT_STRTAB, .d_un.d_ptr = (ElfW(Addr))(uintptr_t)strings},
+                {.d_tag = DT_STRTAB, .d_un.d_ptr = (ElfW(Addr))(uintptr_t)image->strings},
                 {.d_tag = DT_RELA, .d_un.d_ptr = (ElfW(Addr))(uintptr_t)&image->relocation},
                 {.d_tag = DT_RELASZ, .d_un.d_val = sizeof image->relocation},
                 {.d_tag = DT_GNU_HASH, .d_un.d_ptr = (ElfW(Addr))(uintptr_t)image->gnu_hash},
             },
+        .strings = NAME,
     };
 }
 
@@ -436,6 +444,44 @@ static void a_relocation_that_holds_no_address_is_left_alone(void **state)
     image.relocation.r_info = ELF64_R_INFO(0, 0); /* none */
     assert_int_equal(redirect_image(&image).slots, 0);
     assert_int_equal(image.slots[1], original);
+}
+
+/* What the linker and the loader make of an image that is loaded so far from where it was linked
+ * for. The loader may relocate the pointers of the dynamic section. */
+static struct ctm_redirected redirect_image_at(struct image *image, ElfW(Addr) moved_by,
+                                               bool relocates)
+{
+    image->relocation.r_offset -= moved_by;
+    image->symbol.st_value -= moved_by;
+    for (ElfW(Dyn) *entry = image->dynamic; !relocates && entry->d_tag != DT_NULL; entry++) {
+        entry->d_un.d_ptr -= entry->d_tag == DT_RELASZ ? 0 : moved_by;
+    }
+    ElfW(Phdr) segments[] = {segment(PT_LOAD, PF_R | PF_W, image, sizeof *image),
+                             segment(PT_DYNAMIC, PF_R, image->dynamic, sizeof image->dynamic)};
+    segments[0].p_vaddr -= moved_by;
+    segments[1].p_vaddr -= moved_by;
+    return redirect_crafted_at(moved_by, segments, 2);
+}
+
+static void an_object_may_be_loaded_anywhere(void **state)
+{
+    (void)state;
+    struct image image;
+    const ElfW(Addr) here = (ElfW(Addr))(uintptr_t)&image;
+    /* gVisor's vDSO is linked for the third, which programs cannot have. */
+    const ElfW(Addr) linked_for[] = {0, here / 2, 0xffffffffff700000, here + (1U << 20)};
+    for (size_t i = 0; i < 2 * sizeof linked_for / sizeof *linked_for; i++) {
+        uint32_t table[] = {1, 1, 0, 0}; /* one bucket, one chain */
+        craft(&image);
+        memcpy(image.gnu_hash, table, sizeof table);
+        image.dynamic[4].d_tag = DT_HASH;
+        ElfW(Addr) moved_by = here - linked_for[i / 2];
+        struct ctm_redirected done = redirect_image_at(&image, moved_by, i % 2 != 0);
+        assert_int_equal(done.symbols, 1);
+        assert_int_equal(done.slots, 1);
+        assert_int_equal(moved_by + image.symbol.st_value, (uintptr_t)replacement);
+        assert_int_equal(image.slots[1], (uintptr_t)replacement);
+    }
 }
 
 static void a_word_across_words_is_refused_if_it_holds_the_address(void **state)
@@ -528,6 +574,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_symbol_without_a_hash_table_is_not_found),
         cmocka_unit_test(a_symbol_that_is_asked_of_others_is_no_definition),
         cmocka_unit_test(a_relocation_that_holds_no_address_is_left_alone),
+        cmocka_unit_test(an_object_may_be_loaded_anywhere),
         cmocka_unit_test(a_word_across_words_is_refused_if_it_holds_the_address),
         cmocka_unit_test(a_word_outside_of_all_segments_is_refused),
         cmocka_unit_test(who_calls_meanwhile_reaches_one_or_the_other),
