@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -86,6 +87,43 @@ static void the_rights_of_an_old_file_stay(void **state)
     save(path, false);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_uid, 0);
+}
+
+/* Who is not root can give no file away, nor to a group that is not theirs: what they write keeps
+ * the mode, and the group if it is one of theirs. */
+static void rights_that_cannot_be_given_away_are_the_writers(void **state)
+{
+    const uid_t user = 12345;
+    const gid_t theirs = 12346;
+    const gid_t groups[] = {0, theirs};
+    gid_t before[NGROUPS_MAX];
+    const char *path = folder_path(state, "old.ctm");
+    struct stat status;
+
+    if (geteuid() != 0) {
+        print_message("NOT RUN: files of other users: only root can make them\n");
+        skip();
+    }
+    int before_count = getgroups(NGROUPS_MAX, before);
+    assert_true(before_count >= 0);
+    assert_int_equal(chown(*state, user, user), 0);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        folder_write(path, old_bytes, sizeof old_bytes);
+        assert_int_equal(chown(path, 0, groups[i]), 0);
+        assert_int_equal(chmod(path, 0640), 0);
+        assert_int_equal(setgroups(1, &theirs), 0);
+        assert_int_equal(setegid(user), 0);
+        assert_int_equal(seteuid(user), 0);
+        save(path, false);
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(setegid(0), 0);
+        assert_int_equal(setgroups((size_t)before_count, before), 0);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_uid, user);
+        assert_int_equal(status.st_gid, groups[i] == theirs ? theirs : user);
+        assert_int_equal(status.st_mode & 07777, 0640);
+        assert_int_equal(unlink(path), 0);
+    }
 }
 
 static void an_old_file_is_replaced_whole(void **state)
@@ -277,6 +315,52 @@ static void links_are_followed_and_stay(void **state)
     assert_int_equal(folder_count(*state), 5);
 }
 
+/* Of a folder as deep as this the system tells no path; what is in it are files as any other. */
+static void links_in_the_deepest_folders_are_followed(void **state)
+{
+    enum { LEVELS = PATH_MAX / NAME_MAX + 1 };
+    char name[NAME_MAX + 1] = {0};
+    char link[100];
+    char real[100];
+    struct stat old;
+    struct stat status;
+    int before = open(".", O_RDONLY | O_DIRECTORY);
+
+    memset(name, 'd', NAME_MAX);
+    assert_true(before >= 0);
+    assert_int_equal(chdir(*state), 0);
+    for (size_t i = 0; i < LEVELS; i++) {
+        assert_int_equal(mkdir(name, 0777), 0);
+        assert_int_equal(chdir(name), 0);
+    }
+    int deepest = open(".", O_RDONLY | O_DIRECTORY);
+    assert_true(deepest >= 0);
+    assert_int_equal(mkdir("sub", 0777), 0);
+    snprintf(link, sizeof link, "/proc/self/fd/%d/sub/link.ctm", deepest);
+    snprintf(real, sizeof real, "/proc/self/fd/%d/sub/real.ctm", deepest);
+    folder_write(real, old_bytes, sizeof old_bytes);
+    assert_int_equal(stat(real, &old), 0);
+    assert_int_equal(symlink("real.ctm", link), 0);
+    save(link, false);
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    folder_assert_holds(real, new_bytes, sizeof new_bytes);
+    /* Replaced, not written over. */
+    assert_int_equal(stat(real, &status), 0);
+    assert_int_not_equal(status.st_ino, old.st_ino);
+
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(real), 0);
+    assert_int_equal(rmdir("sub"), 0);
+    close(deepest);
+    for (size_t i = 0; i < LEVELS; i++) {
+        assert_int_equal(chdir(".."), 0);
+        assert_int_equal(rmdir(name), 0);
+    }
+    assert_int_equal(fchdir(before), 0);
+    close(before);
+}
+
 /* What others leave in a folder like /tmp, by name or by a link that leads there. */
 static void what_cannot_be_looked_at_is_a_trap(void **state)
 {
@@ -453,6 +537,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_file_follows_the_umask, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(the_rights_of_an_old_file_stay, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(rights_that_cannot_be_given_away_are_the_writers,
+                                        folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(an_old_file_is_replaced_whole, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(names_of_all_lengths_work, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(relative_paths_work, folder_make, folder_remove),
@@ -466,6 +552,8 @@ int main(void)
                                         folder_remove),
         cmocka_unit_test_setup_teardown(syncing_is_asked_for, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(links_are_followed_and_stay, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(links_in_the_deepest_folders_are_followed, folder_make,
+                                        folder_remove),
         cmocka_unit_test_setup_teardown(what_cannot_be_looked_at_is_a_trap, folder_make,
                                         folder_remove),
         cmocka_unit_test_setup_teardown(traps_in_shared_folders_are_refused, folder_make,
