@@ -131,6 +131,38 @@ def enumerate_all():
     engine._get_object_traceback(traced_objects[1])
 
 
+def write_long(descriptor):
+    os.write(descriptor, b"what is saved")
+    return bytes(1_000)
+
+
+def write_half(descriptor):
+    os.write(descriptor, b"half")
+    raise LookupError
+
+
+def save_and_follow():
+    """Each way that they end, by paths that show in the bytes that are traced."""
+    link = str(deep / "link")
+    for place in (link, link.encode()):
+        engine._save(place, write_long)
+        engine._follow_path(place)
+    endings = [
+        (FileNotFoundError, engine._follow_path, str(deep / "nowhere")),
+        (IsADirectoryError, engine._save, str(deep), write_long),
+        (LookupError, engine._save, link, write_half),
+    ]
+    if os.geteuid() == 0:
+        endings += [(PermissionError, engine._follow_path, str(shared / "trap"))] * 3
+    for error, function, *arguments in endings:
+        try:
+            function(*arguments)
+        except error:
+            pass
+        else:
+            raise AssertionError(function, arguments)
+
+
 def merge():
     if kind_name == "objects" and sys.version_info >= (3, 12):
         # The interpreter frees too much where it has no memory for a generator.
@@ -174,7 +206,12 @@ READING = {
     "name_domain": name,
 }
 # Of the extension alone: with no code in Python that could leak where it has no memory.
-PURE = {"write_and_read": write_and_read, "compute": compute, "enumerate": enumerate_all}
+PURE = {
+    "write_and_read": write_and_read,
+    "compute": compute,
+    "enumerate": enumerate_all,
+    "save_and_follow": save_and_follow,
+}
 CHANGING = {"start": begin, "stop": t.stop, "clear_traces": t.clear_traces, "track": track}
 
 
@@ -332,6 +369,18 @@ specs = [engine_spec(t.Filter(True, "lin*")), engine_spec(t.DomainFilter(False, 
 rows = len(list(table.rows()))
 attributes = {"a": [1, 2.5, None, True], "b": {"c": ("d", b"e")}}
 dumped = Path(stdlib_dump).read_bytes()
+
+deep = Path(path).parent / ("f" * 250) / ("f" * 250)
+shared = deep / "shared"
+shared.mkdir(parents=True)
+(deep / "file").touch()
+(deep / "link").symlink_to("file")
+(deep / "nowhere").symlink_to("none")
+(shared / "trap").symlink_to("../file")
+if os.geteuid() == 0:
+    os.lchown(shared / "trap", 12345, 12345)
+    os.chown(shared, 12346, 12346)
+    shared.chmod(0o1777)
 
 operation = (READING | PURE | CHANGING)[name]
 changes = name in CHANGING

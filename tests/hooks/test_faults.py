@@ -74,6 +74,7 @@ CALLS = [
     "write_and_read",
     "compute",
     "enumerate",
+    "save_and_follow",
     "track",
     "first_start",
     "start",
