@@ -12,7 +12,8 @@ A fault's place in the draw depends on the seed and its own text alone: a change
 moves nothing. tests/mutants.tsv lists what was drawn, one a line: file and function, the line, what
 it became, and what found it, or, argued in writing, why nothing does ("equivalent: ...", "out of
 reach: ...", "for the sanitizers: ..."; these are not examined again).
---new examines what was drawn and is not on the list, --write writes the list anew.
+--new examines what was drawn and is not on the list, --write writes the list anew: what was not
+examined stays on it as long as the code has such a line.
 
 Prints one line for each fault and ends with status 1 if one of them survived.
 """
@@ -194,6 +195,13 @@ def listed() -> dict[str, str]:
     return {line.rpartition("\t")[0]: line.rpartition("\t")[2] for line in lines}
 
 
+def rows(seed: int, verdicts: dict[str, str]) -> list[str]:
+    """Give the list with these verdicts, in the order of the draw."""
+    known = listed() | verdicts
+    faults = sorted(all_faults(), key=lambda fault: fault.rank(seed))
+    return [f"{fault.name}\t{known[fault.name]}" for fault in faults if fault.name in known]
+
+
 class Copy:
     """A copy of the tree, in which one fault at a time is built and tested."""
 
@@ -339,8 +347,7 @@ def main() -> int:
         list(workers.map(examination.work, copies))
     verdicts = examination.verdicts
     if options.write:
-        lines = [f"{f.name}\t{verdicts[f.name]}\n" for f in faults if f.name in verdicts]
-        LIST.write_text("".join(lines), encoding="utf-8")
+        LIST.write_text("\n".join(rows(options.seed, verdicts)) + "\n", encoding="utf-8")
     survived = sum(verdict == "SURVIVED" for verdict in verdicts.values())
     print(f"{len(verdicts)} faults, {survived} not found")
     return 1 if survived else 0

@@ -30,3 +30,13 @@ def test_listed_faults_are_found_or_cannot_be() -> None:
         name: verdict for name, verdict in listed.items() if not verdict.startswith(VERDICTS)
     }
     assert not survivors
+
+
+def test_writing_the_list_keeps_what_was_not_examined() -> None:
+    """Each examination is of a few faults, and may be of one part of the code alone."""
+    before = mutate.listed()
+    examined = next(fault.name for fault in mutate.drawn(seed=1) if fault.name not in before)
+    written = mutate.rows(1, {examined: "found by a test"})
+    assert set(written) == {
+        f"{name}\t{verdict}" for name, verdict in (before | {examined: "found by a test"}).items()
+    }
