@@ -1,6 +1,6 @@
 // Memory over a series of snapshots: the largest sites on top of each other, and the rest above them.
 import { page } from './page.js'
-import { bytes } from './units.js'
+import { bytes, mark } from './units.js'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const [HEIGHT, LEFT, RIGHT, TOP] = [280, 74, 12, 30]
@@ -48,7 +48,7 @@ export function drawTimeline (place, legend, details, series) {
   const step = stepFor(peak)
   for (let value = 0; value <= peak; value += step) {
     svg.append(make('line', { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: 'grid' }))
-    svg.append(make('text', { x: LEFT - 8, y: y(value) + 4, class: 'axis', 'text-anchor': 'end' }, bytes(value)))
+    svg.append(make('text', { x: LEFT - 8, y: y(value) + 4, class: 'axis', 'text-anchor': 'end' }, mark(value)))
   }
   const base = times.map(() => 0)
   series.sites.forEach((site, index) => {

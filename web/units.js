@@ -1,16 +1,29 @@
 // Numbers as people read them.
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
-export function bytes (amount) {
+// In the largest unit of which there are `least`, rounded as everywhere else.
+function inUnits (amount, least) {
   let value = Math.abs(amount)
   let unit = 0
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (value >= 1024 * least && unit < UNITS.length - 1) {
     value /= 1024
     unit++
   }
-  const text = unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)
+  const digits = unit === 0 || value >= 100 ? 0 : 1
+  const text = value.toLocaleString('en-US', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    roundingMode: 'halfEven',
+    useGrouping: false
+  })
   return `${amount < 0 ? '−' : ''}${text} ${UNITS[unit]}`
 }
+
+// As the commands write it.
+export const bytes = (amount) => inUnits(amount, 10)
+
+// Of a scale, whose steps are round.
+export const mark = (amount) => inUnits(amount, 1)
 
 export const number = (amount) => amount.toLocaleString('en-US').replace('-', '−')
 

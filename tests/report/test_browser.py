@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from contrast import contrast
 from ctracemalloc import Snapshot
+from ctracemalloc._text import human_size
 from ctracemalloc.report.colours import _LIGHT
 from ctracemalloc.report.flame import MOST_LEVELS
 from report_support import HOSTILE, trace, write_snapshot
@@ -193,7 +194,7 @@ def test_a_module_outside_of_the_domain_was_nothing_before(
 ) -> None:
     open_report(browser_page, tmp_path, old_file, new_file)
     browser_page.fill("#module", "cache")
-    assert browser_page.inner_text("#details").startswith("all: 48.8 KiB, 100 % (was 9.8 KiB")
+    assert browser_page.inner_text("#details").startswith("all: 48.8 KiB, 100 % (was 10000 B")
     browser_page.select_option("#domain", label="python")
     browser_page.fill("#module", "array")
     assert browser_page.inner_text("#details") == "all: 0 B (was 0 B, 0 B)"
@@ -219,6 +220,16 @@ def test_the_page_is_no_wider_than_the_window(
         assert browser_page.eval_on_selector("#table .where", name) >= 150
 
 
+def test_sizes_are_written_as_by_the_commands(browser_page: Page, tmp_path: Path) -> None:
+    # 12.25 and 100.5 KiB are as near to the number above as to the one below.
+    sizes = [1, 1023, 1024, 10239, 10240, 12544, 102_912, 104_448, 5 << 20, 1_973_093_091, 1 << 50]
+    traces = [trace(size, ("main.py", number)) for number, size in enumerate(sizes, 1)]
+    open_report(browser_page, tmp_path, write_snapshot(tmp_path / "sizes.ctm", traces))
+    shown = browser_page.locator("#table tbody td:nth-child(2)").all_inner_texts()
+    assert shown == [human_size(size) for size in sorted(sizes, reverse=True)]
+    assert f"all: {human_size(sum(sizes))}" in browser_page.inner_text("#details")
+
+
 def test_the_table_sorts_and_searches_from_the_keyboard(
     browser_page: Page, new_file: Path, tmp_path: Path
 ) -> None:
@@ -241,10 +252,10 @@ def test_frames_are_reached_and_opened_by_keyboard(
     browser_page.focus('g.frame[tabindex="0"]')
     for key, text in (
         ("ArrowDown", "main.py:1: 48.8 KiB, 91 %; own 0 B"),
-        ("ArrowRight", "main.py:3: 2.9 KiB"),
-        ("ArrowRight", "main.py:4: 2.0 KiB"),
-        ("ArrowRight", "main.py:4: 2.0 KiB"),
-        ("ArrowLeft", "main.py:3: 2.9 KiB"),
+        ("ArrowRight", "main.py:3: 3000 B"),
+        ("ArrowRight", "main.py:4: 2000 B"),
+        ("ArrowRight", "main.py:4: 2000 B"),
+        ("ArrowLeft", "main.py:3: 3000 B"),
         ("ArrowUp", "all: 53.7 KiB"),
         ("ArrowDown", "main.py:1: 48.8 KiB"),
         ("ArrowDown", "cache.py:10: 48.8 KiB"),
@@ -342,7 +353,7 @@ def test_a_fold_says_what_is_in_it(browser_page: Page, tmp_path: Path) -> None:
     open_report(browser_page, tmp_path, write_snapshot(tmp_path / "many.ctm", traces))
     browser_page.hover(frame("(2,000 smaller frames)"))
     text = browser_page.inner_text("#details")
-    assert text.startswith("(2,000 smaller frames) such as small1999.py:1 2.4 KiB, small1998.py:1")
+    assert text.startswith("(2,000 smaller frames) such as small1999.py:1 2499 B, small1998.py:1")
 
 
 def test_more_lines_are_shown_on_request(browser_page: Page, tmp_path: Path) -> None:
@@ -420,7 +431,7 @@ def test_a_series_shows_its_time_line(
     assert browser_page.locator("#timeline polygon").count() >= 3
     assert "peak 53.7 KiB" in browser_page.inner_text("#timeline")
     legend = browser_page.inner_text("#timeline-legend")
-    assert "cache.py:10 9.8 KiB peak 48.8 KiB" in legend
+    assert "cache.py:10 10000 B peak 48.8 KiB" in legend
     browser_page.focus("#timeline svg")
     browser_page.keyboard.press("ArrowLeft")
     assert browser_page.inner_text("#timeline-details") == "snapshot 2: 53.7 KiB (2 of 3)"
