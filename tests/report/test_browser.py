@@ -220,6 +220,33 @@ def test_the_page_is_no_wider_than_the_window(
         assert browser_page.eval_on_selector("#table .where", name) >= 150
 
 
+@pytest.mark.parametrize("width", [360, 1440, 1600])
+def test_facts_stand_side_by_side_and_are_not_broken(
+    browser_page: Page, tmp_path: Path, width: int
+) -> None:
+    file = tmp_path / "taken.ctm"
+    code = """
+import ctracemalloc, sys
+ctracemalloc.start()
+kept = bytes(1_000_000)
+ctracemalloc.take_snapshot().dump(sys.argv[1])
+"""
+    subprocess.run([sys.executable, "-c", code, str(file)], check=True)
+    browser_page.set_viewport_size({"width": width, "height": 800})
+    open_report(browser_page, tmp_path, file)
+    facts = browser_page.eval_on_selector_all(
+        "dl.summary div",
+        """facts => facts.map(fact => {
+            const range = document.createRange()
+            range.selectNodeContents(fact.querySelector('dd'))
+            return [fact.textContent, range.getClientRects().length, fact.offsetTop]
+        })""",
+    )
+    assert any(text.startswith("Taken") for text, _, _ in facts)
+    assert [text for text, lines, _ in facts if lines != 1] == []
+    assert facts[0][2] == facts[1][2]
+
+
 def test_sizes_are_written_as_by_the_commands(browser_page: Page, tmp_path: Path) -> None:
     # 12.25 and 100.5 KiB are as near to the number above as to the one below.
     sizes = [1, 1023, 1024, 10239, 10240, 12544, 102_912, 104_448, 5 << 20, 1_973_093_091, 1 << 50]
