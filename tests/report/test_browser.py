@@ -526,3 +526,21 @@ def test_paper_shows_the_whole_graph_and_is_light(
     assert right <= room + 1
     ink = browser_page.evaluate("getComputedStyle(document.body).color")
     assert sum(map(int, re.findall(r"\d+", ink))) < 200
+
+
+def test_paper_shows_all_columns_and_nothing_to_press(
+    browser_page: Page, old_file: Path, tmp_path: Path
+) -> None:
+    place = ("/srv/app/venv/lib/python3.13/site-packages/library/module.py", 1)
+    traces = [trace(30_000_001, place) for _ in range(40)]
+    traces += [trace(10, ("small.py", number)) for number in range(50)]
+    new = write_snapshot(tmp_path / "new.ctm", traces)
+    # A4 without its margins.
+    browser_page.set_viewport_size({"width": 718, "height": 1000})
+    open_report(browser_page, tmp_path, old_file, new)
+    assert browser_page.locator("#more").is_visible()
+    browser_page.emulate_media(media="print")
+    room, needed = browser_page.eval_on_selector(".scroll", "e => [e.clientWidth, e.scrollWidth]")
+    assert needed <= room
+    for button in ("#theme", "#reset", "#more"):
+        assert not browser_page.locator(button).is_visible()
