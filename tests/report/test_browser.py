@@ -469,6 +469,13 @@ def test_a_series_shows_its_time_line(
     assert "(2 of 3)" in browser_page.inner_text("#timeline-details")
 
 
+def test_the_scale_of_a_time_line_is_round(browser_page: Page, tmp_path: Path) -> None:
+    file = write_snapshot(tmp_path / "same.ctm", [trace(20_000, ("main.py", 1))])
+    open_report(browser_page, tmp_path, file, file, file)
+    ticks = browser_page.locator("#timeline text.axis").all_text_contents()
+    assert ticks[:5] == ["0 B", "4.0 KiB", "8.0 KiB", "12.0 KiB", "16.0 KiB"]
+
+
 def test_a_time_line_can_be_read_at_any_width(
     browser_page: Page, old_file: Path, new_file: Path, tmp_path: Path
 ) -> None:
