@@ -82,6 +82,16 @@ def test_what_is_dumped_is_loaded(traces: list[Any], extra: dict[str, Any], limi
         assert_same(ours.Snapshot.load(file), snapshot)
 
 
+def test_ints_of_all_lengths() -> None:
+    edges = [sign * (2**bits + step) for bits in range(140) for sign in (1, -1) for step in (-1, 0)]
+    snapshot: Any = ours.Snapshot(TRACES, 2)
+    snapshot.numbers = [*edges, 1 << 20_000, -(1 << 20_000)]
+    file = io.BytesIO()
+    snapshot.dump(file)
+    file.seek(0)
+    assert_same(ours.Snapshot.load(file), snapshot)
+
+
 @pytest.mark.parametrize("limit", [0, 1, 25, 2**32 - 1, 2**32, -1, None, True, 1.5, "x"])
 def test_limits(limit: Any, tmp_path: Path) -> None:
     snapshot = ours.Snapshot(SnapshotTable(TRACES, nframe=25), limit)
