@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,15 @@ print("ready", flush=True)
 while True:
     kept[0] = bytes(1_000_000)
     time.sleep(0.01)
+"""
+
+# Has as many files open as it may.
+FULL = """\
+import os, resource
+limit = 40
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, {most}))
+while os.open("/dev/null", os.O_RDONLY) < limit - 1:
+    pass
 """
 
 # Does not come back from C code until somebody opens the gate.
@@ -169,6 +179,31 @@ def test_snapshot_that_cannot_be_written(
         attach(env, tmp_path, process.pid, "snapshot", "-o", temporary),
         f"process {process.pid}: it cannot write {temporary}: ",
     )
+    assert list(temporary.iterdir()) == []
+
+
+@needs_remote
+def test_process_with_as_many_files_open_as_it_may(
+    env: Environment, start: Start, temporary: Path, tmp_path: Path
+) -> None:
+    """It answers, and its limit is as before; where nothing can be done, it is left alone."""
+    process = start(code=FULL.format(most=200) + BUSY)
+    for arguments in (("start",), ("snapshot", "-o", "full.ctm")):
+        done = attach(env, tmp_path, process.pid, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (40, 200)
+    assert env.snapshot(tmp_path / "full.ctm")["limit"] == 25
+    process.kill()
+    assert process.communicate(timeout=60) == ("", "")
+    process = start(code=FULL.format(most="limit") + BUSY)
+    done = attach(env, tmp_path, process.pid, "start")
+    assert_refused(
+        done,
+        f"process {process.pid} has as many files open as it may, and could not answer: raise the "
+        f"limit first, as root by 'prlimit --pid {process.pid} --nofile=104'\n",
+    )
+    process.kill()
+    assert process.communicate(timeout=60) == ("", "")
     assert list(temporary.iterdir()) == []
 
 

@@ -26,6 +26,7 @@ from ctracemalloc.cli.arguments import Parser
 from ctracemalloc.cli.errors import CommandError, UsageError
 from ctracemalloc.cli.interpreter import interpreter_options
 from ctracemalloc.cli.outputs import failing
+from ctracemalloc.cli.room import room_for_files
 from ctracemalloc.live import remote
 from ctracemalloc.live.target import expand_path
 
@@ -215,7 +216,7 @@ def _user_name(number: int) -> str:
 
 def _ask(pid: int, action: str, nframe: int, path: str, timeout: float) -> tuple[str, str]:
     """Have the process run the script; return its answer."""
-    with _signals_held() as held:
+    with _signals_held() as held, room_for_files(pid):
         folder = _make_folder()
         is_left = False
         try:
