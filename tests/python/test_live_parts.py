@@ -170,14 +170,21 @@ def test_signals() -> None:
 
 
 def test_growth_explained() -> None:
-    assert unexplained_growth(10 << 20, 6 << 20, 1 << 20) == (
-        "resident memory grew by 10.0 MiB: 6144 KiB traced, 1024 KiB the tracer's, "
-        "3072 KiB not explained (C libraries, gaps between blocks)"
-    )
-    text = unexplained_growth(1 << 20, 100 << 20, 0)
+    explained = "resident memory grew by 10.0 MiB: 6144 KiB traced, 1024 KiB the tracer's, "
+    rest = " not explained (C libraries, gaps between blocks)"
+    for mapped, parts in (
+        (-5 << 20, "3072 KiB"),  # files that were in memory before, and were dropped
+        (0, "3072 KiB"),
+        (1 << 20, "1024 KiB of mapped files and shared memory, 2048 KiB"),
+        # As where the program reports it.
+        (4 << 20, "3072 KiB of mapped files and shared memory, 0 B"),
+    ):
+        text = unexplained_growth(10 << 20, mapped, 6 << 20, 1 << 20)
+        assert text == f"{explained}{parts}{rest}"
+    text = unexplained_growth(1 << 20, 1 << 20, 100 << 20, 0)
     assert text.endswith("99.0 MiB less (not touched yet, swapped out, or in memory before)")
-    assert unexplained_growth(0, 0, 0).startswith("resident memory grew by 0 B: ")
-    assert unexplained_growth(-448 << 10, 300 << 10, 100 << 10) == (
+    assert unexplained_growth(0, 0, 0, 0).startswith("resident memory grew by 0 B: ")
+    assert unexplained_growth(-448 << 10, 0, 300 << 10, 100 << 10) == (
         "resident memory shrank by 448 KiB, with 300 KiB traced and 100 KiB the tracer's: "
         "848 KiB less (given back, not touched yet, swapped out, or in memory before)"
     )

@@ -17,9 +17,17 @@ _NO_LIMIT = 2**60
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
+def resident_and_mapped() -> tuple[int, int]:
+    """Return the bytes of this process that are in memory, and how many of them are of files, as
+    the code of libraries is, or of shared memory.
+    """
+    _, pages, mapped, _ = _first_line("/proc/self/statm").split(None, 3)
+    return int(pages) * _PAGE, int(mapped) * _PAGE
+
+
 def resident() -> int:
     """Return the bytes of this process that are in memory."""
-    return int(_first_line("/proc/self/statm").split(None, 2)[1]) * _PAGE
+    return resident_and_mapped()[0]
 
 
 def parse_size(text: str) -> int:

@@ -22,7 +22,7 @@ import ctracemalloc
 from ctracemalloc._text import count_of, human_size
 from ctracemalloc.live.forking import HeldSignal
 from ctracemalloc.live.originals import Original
-from ctracemalloc.live.process import resident
+from ctracemalloc.live.process import resident_and_mapped
 from ctracemalloc.live.say import reason, say
 
 TYPE_CHECKING = False
@@ -65,7 +65,7 @@ class Ending:
         self._watcher = watcher
         self._kinds = kinds
         self._is_opened = is_opened
-        self._resident = _resident()
+        self._memory = _memory()
         self._import_path = _ImportPath()
         self._main_thread = Original.get_ident()
         self._is_busy = False
@@ -180,7 +180,7 @@ class Ending:
             ctracemalloc._load_analysis()
             current, peak = ctracemalloc.get_traced_memory()
             # Both before anything here allocates.
-            now_resident = ctracemalloc._engine._overlook(_resident)
+            memory = ctracemalloc._engine._overlook(_memory)
             own = ctracemalloc.get_tracemalloc_memory()
             others = [ctracemalloc.take_snapshot(at=kind) for kind in self._kinds]
             snapshot = ctracemalloc.take_snapshot()
@@ -201,9 +201,12 @@ class Ending:
                 f"ctracemalloc: {human_size(current)} in "
                 f"{count_of(len(snapshot.traces), 'block')} at exit, peak {human_size(peak)}\n"
             )
-            if now_resident is not None and self._resident is not None:
-                growth = now_resident - self._resident
-                say(f"ctracemalloc: {text.unexplained_growth(growth, current, own)}\n")
+            if memory is not None and self._memory is not None:
+                resident, mapped = (
+                    now - then for now, then in zip(memory, self._memory, strict=True)
+                )
+                growth = text.unexplained_growth(resident, mapped, current, own)
+                say(f"ctracemalloc: {growth}\n")
             say(text.top_lines(snapshot, self._top, self._target.folder))
             say(_losses())
         for outcome in filter(None, outcomes):
@@ -224,10 +227,10 @@ class Ending:
         return True, f"{what} written to {path}" if self._is_told else ""
 
 
-def _resident() -> int | None:
-    """Return the bytes of this process that are in memory; None where the system does not tell."""
+def _memory() -> tuple[int, int] | None:
+    """Return `resident_and_mapped()`; None where the system does not tell."""
     try:
-        return resident()
+        return resident_and_mapped()
     except OSError:
         return None
 

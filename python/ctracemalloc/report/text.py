@@ -28,10 +28,11 @@ def top_lines(snapshot: Snapshot, limit: int = 10, folder: str | None = None) ->
     return _text(rows)
 
 
-def unexplained_growth(resident: int, traced: int, own: int) -> str:
+def unexplained_growth(resident: int, mapped: int, traced: int, own: int) -> str:
     """Set what was traced, and what the tracer takes itself, against a process's growth in memory.
 
-    All are bytes. The rest is what nobody traced, or what was traced and is not in memory.
+    All are bytes; `mapped` is the share of files and shared memory. The rest is what nobody traced,
+    or what was traced and is not in memory.
     """
     rest = resident - traced - own
     if resident < 0:
@@ -45,7 +46,13 @@ def unexplained_growth(resident: int, traced: int, own: int) -> str:
         f"{human_size(own)} the tracer's, "
     )
     if rest >= 0:
-        return f"{whole}{human_size(rest)} not explained (C libraries, gaps between blocks)"
+        # A program may have reported such memory itself: then it is among what was traced.
+        mapped = min(max(mapped, 0), rest)
+        if mapped:
+            whole += f"{human_size(mapped)} of mapped files and shared memory, "
+        return (
+            f"{whole}{human_size(rest - mapped)} not explained (C libraries, gaps between blocks)"
+        )
     return f"{whole}{human_size(-rest)} less (not touched yet, swapped out, or in memory before)"
 
 
