@@ -17,7 +17,10 @@ python -m pip install -q --no-build-isolation --no-deps \
     --config-settings=build-dir="$repo/build/dev" \
     --config-settings=setup-args=-Dbuildtype=debugoptimized \
     --editable "$repo"
-# An editable install brings modules, but no file that is read at start-up.
-cp "$repo/python/ctracemalloc.pth" "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+# An editable install brings modules, but no file that is read at start-up. What pip's record names it removes, too.
+packages=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+cp "$repo/python/ctracemalloc.pth" "$packages"
+echo "ctracemalloc.pth,," >>"$packages"/ctracemalloc-*.dist-info/RECORD
+python -m pip show --files ctracemalloc | grep -x ' *ctracemalloc[.]pth' >/dev/null
 python -I -X ctracemalloc -c 'import tracemalloc as t; assert t.__name__ == "ctracemalloc" and t.is_tracing()'
 echo "$venv is ready: $venv/bin/python -m pytest"
