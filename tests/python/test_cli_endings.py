@@ -253,6 +253,39 @@ def test_no_memory_is_left(env: Environment, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "ctracemalloc: no report: out of memory\n")
 
 
+@pytest.mark.parametrize("ending", ["end", "signal"])
+def test_all_memory_is_used_that_may_be(env: Environment, tmp_path: Path, ending: str) -> None:
+    """Large pieces are refused first, and small ones until there is nothing left."""
+    code = (
+        "import signal, sys\n"
+        "kept = []\n"
+        "for size in (100_000, 1000, 100):\n"
+        "    try:\n"
+        "        while True: kept.append(bytes(size))\n"
+        "    except MemoryError: pass\n"
+        "if sys.argv[1] == 'signal': signal.raise_signal(signal.SIGTERM)\n"
+    )
+    out = tmp_path / "x.ctm"
+    limited = ("sh", "-c", 'ulimit -v 300000; exec "$@"', "sh")
+    run = ("-m", "ctracemalloc", "run", "-o", out, "-c", code)
+    done = env.run(*run, ending, under=limited)
+    assert done.returncode == (0 if ending == "end" else -signal.SIGTERM), done.stderr
+    assert done.stderr.endswith(f"ctracemalloc: snapshot written to {out}\n")
+    assert out.stat().st_size > 0
+
+
+def test_little_memory_from_the_start(env: Environment, tmp_path: Path) -> None:
+    """The reserve is done without where it cannot be had."""
+    code = (
+        "import resource\n"
+        "from ctracemalloc.report import ending\n"
+        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (size + 2**23,) * 2)\n"
+        "print(len(ending._reserve()))\n"
+    )
+    assert env.run("-c", code).stdout == "0\n"
+
+
 def test_signals_reach_a_forked_child_as_ever(program: Run) -> None:
     ran = program("child")
     ran.wait_until_ready()

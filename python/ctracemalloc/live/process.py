@@ -30,6 +30,14 @@ def resident() -> int:
     return resident_and_mapped()[0]
 
 
+def is_limited() -> bool:
+    """Tell whether the system limits this process's address space (`ulimit -v`)."""
+    for line in _lines("/proc/self/limits"):
+        if line.startswith(b"Max address space "):
+            return line.split(None, 4)[3] != b"unlimited"
+    return False
+
+
 def parse_size(text: str) -> int:
     """Read a number of bytes: `300000`, `512K`, `1.5GiB`; units are powers of 1024."""
     number = text.strip().lower()
