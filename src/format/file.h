@@ -69,8 +69,8 @@ CTM_MUST_CHECK int ctm_file_decode(const uint8_t *bytes, size_t length, struct c
                                    struct ctm_file_error *error);
 
 /*
- * The same from a path. CTM_EIO besides: it cannot be opened or read. What is not a regular file
- * (a folder, a FIFO, a device) is CTM_EFORMAT, and is never waited for.
+ * The same from a path. CTM_EIO besides: it cannot be opened or read, or is a folder. What else is
+ * not a regular file (a FIFO, a device) is CTM_EFORMAT, and is never waited for.
  */
 CTM_MUST_CHECK int ctm_file_read(const char *path, struct ctm_limits limits,
                                  struct ctm_snapshot **out, struct ctm_metadata *metadata,

@@ -23,7 +23,9 @@ static int open_regular(const char *path, uint64_t *length, int *fd, struct ctm_
     if (fstat(*fd, &status) < 0) {
         result = ctm_file_fail(error, CTM_EIO, 0, "cannot look at the file");
     } else if (S_ISDIR(status.st_mode)) {
-        result = ctm_file_fail(error, CTM_EFORMAT, 0, "not a snapshot file: it is a directory");
+        /* As whoever opens one to read it is told elsewhere. */
+        errno = EISDIR;
+        result = ctm_file_fail(error, CTM_EIO, 0, "cannot read the file");
     } else if (S_ISFIFO(status.st_mode)) {
         result = ctm_file_fail(error, CTM_EFORMAT, 0, "not a snapshot file: it is a FIFO");
     } else if (!S_ISREG(status.st_mode)) {

@@ -200,12 +200,14 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         ours.Snapshot.load(io.StringIO("x"))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="null byte"):
         ours.Snapshot.load("a\0b")
+    errors = []
+    for load in (ours.Snapshot.load, stdlib.Snapshot.load):
+        with pytest.raises(IsADirectoryError) as refused:
+            load(str(tmp_path))
+        errors.append(str(refused.value))
+    assert errors[0] == errors[1]
     os.mkfifo(tmp_path / "fifo")
-    for path, text in (
-        (tmp_path, "directory"),
-        (tmp_path / "fifo", "FIFO"),
-        ("/dev/null", "device"),
-    ):
+    for path, text in ((tmp_path / "fifo", "FIFO"), ("/dev/null", "device")):
         with pytest.raises(ours.FormatError, match=text):
             ours.Snapshot.load(path)
 
