@@ -39,27 +39,20 @@ static int refuse_value(PyObject *value)
     return -1;
 }
 
-/* An int that does not fit 64 bits. */
+/* An int that does not fit 64 bits. Nothing may be called once something has raised. */
 static int put_long_int(struct ctm_buffer *out, PyObject *value)
 {
-    int result = -1;
-    PyObject *bytes = NULL;
     PyObject *to_bytes = PyObject_GetAttrString(value, "to_bytes");
-    PyObject *bits = PyObject_CallMethod(value, "bit_length", NULL);
-    size_t bit_count = bits == NULL ? 0 : PyLong_AsSize_t(bits);
-    PyObject *args = Py_BuildValue("(ns)", (Py_ssize_t)(bit_count / 8 + 1), "little");
-    PyObject *options = Py_BuildValue("{s:O}", "signed", Py_True);
-    if (to_bytes == NULL || bits == NULL || args == NULL || options == NULL || PyErr_Occurred()) {
-        goto out;
+    PyObject *bits = to_bytes == NULL ? NULL : PyObject_CallMethod(value, "bit_length", NULL);
+    size_t length = bits == NULL ? 0 : PyLong_AsSize_t(bits) / 8 + 1;
+    PyObject *args = bits == NULL ? NULL : Py_BuildValue("(ns)", (Py_ssize_t)length, "little");
+    PyObject *options = args == NULL ? NULL : Py_BuildValue("{s:O}", "signed", Py_True);
+    PyObject *bytes = options == NULL ? NULL : PyObject_Call(to_bytes, args, options);
+    int result = bytes == NULL ? -1 : 0;
+    if (bytes != NULL) {
+        ctm_plain_put_int(out, (const uint8_t *)PyBytes_AS_STRING(bytes),
+                          (size_t)PyBytes_GET_SIZE(bytes));
     }
-    bytes = PyObject_Call(to_bytes, args, options);
-    if (bytes == NULL) {
-        goto out;
-    }
-    ctm_plain_put_int(out, (const uint8_t *)PyBytes_AS_STRING(bytes),
-                      (size_t)PyBytes_GET_SIZE(bytes));
-    result = 0;
-out:
     Py_XDECREF(bytes);
     Py_XDECREF(options);
     Py_XDECREF(args);
@@ -229,19 +222,17 @@ static PyObject *get_value(struct ctm_cursor *cursor, PyObject *format_error);
 
 static PyObject *get_long_int(const struct ctm_plain_item *item)
 {
-    PyObject *number = NULL;
-    PyObject *from_bytes = PyObject_GetAttrString((PyObject *)&PyLong_Type, "from_bytes");
     PyObject *bytes =
         PyBytes_FromStringAndSize((const char *)item->bytes, (Py_ssize_t)item->length);
     PyObject *args = bytes == NULL ? NULL : Py_BuildValue("(Os)", bytes, "little");
-    PyObject *options = Py_BuildValue("{s:O}", "signed", Py_True);
-    if (from_bytes != NULL && args != NULL && options != NULL) {
-        number = PyObject_Call(from_bytes, args, options);
-    }
+    PyObject *options = args == NULL ? NULL : Py_BuildValue("{s:O}", "signed", Py_True);
+    PyObject *from_bytes =
+        options == NULL ? NULL : PyObject_GetAttrString((PyObject *)&PyLong_Type, "from_bytes");
+    PyObject *number = from_bytes == NULL ? NULL : PyObject_Call(from_bytes, args, options);
+    Py_XDECREF(from_bytes);
     Py_XDECREF(options);
     Py_XDECREF(args);
     Py_XDECREF(bytes);
-    Py_XDECREF(from_bytes);
     return number;
 }
 

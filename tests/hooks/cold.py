@@ -52,6 +52,15 @@ def ours():
     return sorted((size, line) for size, (name, line) in found if name == "lines" and size in SIZES)
 
 
+def expect(error, function, *arguments):
+    try:
+        function(*arguments)
+    except error:
+        pass
+    else:
+        raise AssertionError(function, arguments)
+
+
 def dump_and_load():
     before.dump(path)
     assert t.Snapshot.load(path).traces == before.traces
@@ -105,6 +114,9 @@ def write_and_read():
     engine.SnapshotTable.read(path)
     engine.SnapshotTable.decode(table.encode(attributes))
     engine.SnapshotTable.decode(dumped)
+    for wrong in (object(), [[[2**2_000, object()]]], {1: object()}):
+        expect(ValueError, table.encode, {"k" * 300: wrong})
+    expect(t.FormatError, engine.SnapshotTable.decode, keys_alike)
     table.with_about(attributes)
     table.about()
     table.__reduce__()
@@ -131,36 +143,21 @@ def enumerate_all():
     engine._get_object_traceback(traced_objects[1])
 
 
-def write_long(descriptor):
-    os.write(descriptor, b"what is saved")
-    return bytes(1_000)
-
-
-def write_half(descriptor):
-    os.write(descriptor, b"half")
-    raise LookupError
-
-
 def save_and_follow():
     """Each way that they end, by paths that show in the bytes that are traced."""
     link = str(deep / "link")
     for place in (link, link.encode()):
-        engine._save(place, write_long)
+        engine._save(place, os.fstat)
         engine._follow_path(place)
     endings = [
         (FileNotFoundError, engine._follow_path, str(deep / "nowhere")),
-        (IsADirectoryError, engine._save, str(deep), write_long),
-        (LookupError, engine._save, link, write_half),
+        (IsADirectoryError, engine._save, str(deep), os.fstat),
+        (NotADirectoryError, engine._save, link, os.fchdir),
     ]
     if os.geteuid() == 0:
         endings += [(PermissionError, engine._follow_path, str(shared / "trap"))] * 3
-    for error, function, *arguments in endings:
-        try:
-            function(*arguments)
-        except error:
-            pass
-        else:
-            raise AssertionError(function, arguments)
+    for ending in endings:
+        expect(*ending)
 
 
 def merge():
@@ -367,7 +364,11 @@ plain = [trace._trace for trace in before.traces]
 table, other = before.traces._traces, after.traces._traces
 specs = [engine_spec(t.Filter(True, "lin*")), engine_spec(t.DomainFilter(False, 7))]
 rows = len(list(table.rows()))
-attributes = {"a": [1, 2.5, None, True], "b": {"c": ("d", b"e")}}
+attributes = {"a": [1, 2.5, None, True, 2**2_000, -(2**2_000)], "b": {"c": ("d", b"e")}}
+attributes["f"] = dict.fromkeys(range(100))
+# More than a dict may have that hash to the same.
+alike = {"k" * 300: dict.fromkeys(sys.hash_info.modulus * i for i in range(100))}
+keys_alike = table.encode(alike)
 dumped = Path(stdlib_dump).read_bytes()
 
 deep = Path(path).parent / ("f" * 250) / ("f" * 250)
