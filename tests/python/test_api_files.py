@@ -85,6 +85,7 @@ def test_what_is_dumped_is_loaded(traces: list[Any], extra: dict[str, Any], limi
 def test_ints_of_all_lengths() -> None:
     edges = [sign * (2**bits + step) for bits in range(140) for sign in (1, -1) for step in (-1, 0)]
     snapshot: Any = ours.Snapshot(TRACES, 2)
+    snapshot.number = 2**70
     snapshot.numbers = [*edges, 1 << 20_000, -(1 << 20_000)]
     file = io.BytesIO()
     snapshot.dump(file)
