@@ -262,7 +262,7 @@ def _start(request: Request) -> None:
         raise
     from ctracemalloc import takeover
 
-    _arrange_snapshots(request)
+    ctracemalloc._load_now(_arrange_snapshots, request)
     takeover.install()
     if ctracemalloc.is_tracing():
         # With the limit of `-X tracemalloc`, which was given as well.

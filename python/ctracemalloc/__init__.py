@@ -219,7 +219,7 @@ def _load_analysis() -> None:
 def _load(name: str) -> None:
     """Load a module without a trace of that: before every import in a function of ours."""
     if name not in _sys.modules:
-        _overlook_loading(lambda: __import__(name))
+        _overlook_loading(lambda: _load_now(__import__, name))
 
 
 def _overlook_loading(load: Callable[[], object]) -> None:
@@ -231,7 +231,27 @@ def _overlook_loading(load: Callable[[], object]) -> None:
         _loading.release()
 
 
+def _load_now(load: Callable[..., object], *arguments: object) -> None:
+    """Load also what the modules import at their top (3.15+, `-X lazy_imports=all`).
+
+    Else they would load it when they first use it, with a trace.
+    """
+    mode = getattr(_sys, "get_lazy_imports", str)()
+    if mode in ("", "normal"):
+        load(*arguments)
+        return
+    _sys.set_lazy_imports("normal")  # type: ignore[attr-defined]
+    try:
+        load(*arguments)
+    finally:
+        _sys.set_lazy_imports(mode)  # type: ignore[attr-defined]
+
+
 def _bind_analysis() -> None:
+    _load_now(_import_analysis)
+
+
+def _import_analysis() -> None:
     global _has_analysis
     # Loaded by the first `dump()`, `_files` would be growth that the next snapshot shows.
     from ctracemalloc import _files, _filters, _grouping, _model, _snapshot  # noqa: F401
@@ -257,7 +277,7 @@ if not TYPE_CHECKING:
         if name in _ANALYSIS:
             _overlook_loading(_bind_analysis)
         elif name in _LAZY:
-            _overlook_loading(lambda: _bind_lazily(name))
+            _overlook_loading(lambda: _load_now(_bind_lazily, name))
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return globals()[name]

@@ -23,6 +23,11 @@ _TIMEOUT = 120
 # Printed by a program to tell what it sees.
 STATE = PROGRAMS / "state.py"
 
+# Options of the interpreter: imports that load at once, and those that load what is used (3.15+).
+IMPORTS: list[list[str]] = [[]]
+if sys.version_info >= (3, 15):
+    IMPORTS.append(["-X", "lazy_imports=all"])
+
 
 class Environment:
     """Runs the interpreter of an environment, with nothing of the tests' own settings."""

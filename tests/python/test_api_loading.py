@@ -13,6 +13,7 @@ from pathlib import Path
 import ctracemalloc._engine as engine
 import pytest
 from api_support import ours
+from fresh_environment import IMPORTS
 
 _CLASSES = "ctracemalloc._model"
 
@@ -94,7 +95,8 @@ def test_a_fork_meanwhile_waits_for_what_is_being_loaded() -> None:
     run(code)
 
 
-def test_what_writes_files_is_loaded_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("imports", IMPORTS)
+def test_what_writes_files_is_loaded_with_it(tmp_path: Path, imports: list[str]) -> None:
     """Else it would be the growth that a second snapshot shows."""
     code = f"""if True:
         import ctracemalloc
@@ -105,7 +107,7 @@ def test_what_writes_files_is_loaded_with_it(tmp_path: Path) -> None:
         after = ctracemalloc.get_traced_memory()[0]
         assert after - before < 2048, (before, after)
     """
-    run(code)
+    run(code, *imports)
 
 
 @pytest.mark.parametrize(
@@ -173,8 +175,9 @@ _USES = {
 }
 
 
+@pytest.mark.parametrize("imports", IMPORTS)
 @pytest.mark.parametrize("use", _USES.values(), ids=_USES.keys())
-def test_no_first_call_is_growth(use: str, tmp_path: Path) -> None:
+def test_no_first_call_is_growth(use: str, imports: list[str], tmp_path: Path) -> None:
     source = tmp_path / "source.py"
     source.write_text("x = 1\n")
     use = use.format(path=str(tmp_path / "x.ctm"))
@@ -201,7 +204,7 @@ def test_no_first_call_is_growth(use: str, tmp_path: Path) -> None:
         files = [str(statistic.traceback) for statistic in churn]
         assert not [name for name in files if "_bootstrap_external" in name], files
     """
-    run(code)
+    run(code, *imports)
 
 
 def test_each_name_has_its_first_call() -> None:

@@ -11,9 +11,10 @@ import zipapp
 from pathlib import Path
 from typing import Any
 
+import ctracemalloc
 import ctracemalloc_startup as startup
 import pytest
-from fresh_environment import STATE, Environment, fresh_environment, make_environment
+from fresh_environment import IMPORTS, STATE, Environment, fresh_environment, make_environment
 
 ENVIRONMENT = {"CTRACEMALLOC": "6"}
 OPTION = ("-X", "ctracemalloc=6")
@@ -241,6 +242,25 @@ def test_what_is_imported_for_it_is_not_traced(env: Environment) -> None:
     assert "<string>" in files
     own = [file for file in files if file.startswith(f"{env.site_packages}/ctracemalloc")]
     assert own in ([], [f"{env.site_packages}/ctracemalloc_startup.py"])
+
+
+@pytest.mark.parametrize("imports", IMPORTS)
+def test_what_looks_at_the_program_is_not_loaded_while_it_is_traced(
+    env: Environment, tmp_path: Path, imports: list[str]
+) -> None:
+    out = tmp_path / "x.ctm"
+    code = (
+        "import os, sys, time\n"
+        "while not [name for _, _, names in os.walk(sys.argv[1]) for name in names]:\n"
+        "    time.sleep(0.01)\n"
+    )
+    run = ("-m", "ctracemalloc", "run", "-n", "25", "--top", "0", "--every", "0.1", "-o", out)
+    env.run(*imports, *run, "-c", code, tmp_path / "x.series")
+    statistics = ctracemalloc.Snapshot.load(out).statistics("traceback")
+    stacks = ["\n".join(frame.filename for frame in each.traceback) for each in statistics]
+    assert stacks
+    package = f"{env.site_packages}/ctracemalloc/"
+    assert not [stack for stack in stacks if package in stack and "importlib" in stack]
 
 
 def test_once(env: Environment) -> None:
