@@ -57,8 +57,11 @@ static int draw(int kind, struct drawn *drawn)
     }
     look_at(drawn, (uintptr_t)drawn->object - ctm_object_preheader(drawn->object));
     if (kind == DICT) {
-        /* Keys have a free list of their own. */
-        if (PyDict_SetItem(drawn->object, Py_None, Py_None) < 0) {
+        /* Keys have a free list of their own, if all of them are text. */
+        PyObject *key = PyUnicode_New(0, 0);
+        int result = key == NULL ? -1 : PyDict_SetItem(drawn->object, key, Py_None);
+        Py_XDECREF(key);
+        if (result < 0) {
             Py_DECREF(drawn->object);
             return -1;
         }

@@ -448,3 +448,21 @@ def test_no_block_of_the_loading_comes_back_from_a_free_list() -> None:
         assert all(one == 0 for one in without), without[:5]
     """
     run(code)
+
+
+def test_no_keys_of_dicts_come_back_from_their_free_list() -> None:
+    """They are no objects, so their traces show in the count of their line alone."""
+    code = """if True:
+        import ctracemalloc, gc
+        from ctracemalloc import _engine
+        ctracemalloc.start()
+        ctracemalloc.take_snapshot()
+        gc.collect()
+        _engine._overlook(lambda: [{"a": 0} for _ in range(100)].clear())
+        made = [{"a": 0} for _ in range(300)]
+        statistics = ctracemalloc.take_snapshot().statistics("lineno")
+        [count] = [each.count for each in statistics if str(each.traceback) == "<string>:8"]
+        # What few a free list had before are of the line that they were of.
+        assert count > 2 * len(made) - 20, count
+    """
+    run(code)
