@@ -43,6 +43,10 @@ _FILES = 64
 # What the report of a program with 20,000 sites, 25 frames each, takes twice.
 _ADDRESS_SPACE = 16 * 2**20
 
+# From 3.13 on, a child that another thread than the main one forked runs no signal's handler while
+# it executes Python code: the interpreter notes the signal for the thread that is gone.
+_ALL_CHILDREN_HANDLE_SIGNALS = sys.version_info < (3, 13)
+
 
 class Ending:
     """Writes the snapshot at the end of this process.
@@ -128,6 +132,7 @@ class Ending:
     def _on_fork(self) -> None:
         self._is_busy = False
         self._is_done = False
+        by_main_thread = Original.get_ident() == self._main_thread
         self._main_thread = Original.get_ident()
         self._top = 0
         self._is_told = False
@@ -135,6 +140,9 @@ class Ending:
         if not self._target.is_ours():
             self._disarm_signal()
             return
+        if not (by_main_thread or _ALL_CHILDREN_HANDLE_SIGNALS):
+            # Better no report at SIGTERM than a child that goes on.
+            self._disarm_signal()
         # Children of multiprocessing end without exit functions, or with none but its own.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
