@@ -55,10 +55,12 @@ def measure(name: str, nframe: int, follow: bool) -> compare.Comparison:
 def main() -> None:
     """Run as told by the command line."""
     name, nframe, reuse, result = sys.argv[1:]
-    if reuse not in ("follow", "ignore"):
+    if reuse not in ("follow", "ignore", "compile"):
         raise SystemExit(__doc__)
+    if reuse == "compile" and not sys._jit.is_enabled():  # type: ignore[attr-defined]
+        raise SystemExit("the interpreter does not compile")
     sys.path.insert(0, str(PROGRAMS))
-    comparison = measure(name, int(nframe), reuse == "follow")
+    comparison = measure(name, int(nframe), reuse != "ignore")
     Path(result).write_text(json.dumps(dataclasses.asdict(comparison)), encoding="utf-8")
 
 

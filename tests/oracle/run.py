@@ -7,8 +7,9 @@ frames (or N), under stdlib's tracer and the ctracemalloc installed for PYTHON a
 prints how many traces were compared and how many differ, by the classes that `compare` explains. At
 25 frames, statistics, diffs and filters of the traces are compared as well.
 Before 3.13 each runs twice: once with stdlib's following of reuse switched off, where no trace may
-differ, and once with it, where the blocks of reused objects do. `control` counts differences
-between two readings of stdlib's table. Exit status 0: as it must be.
+differ, and once with it, where the blocks of reused objects do. Where the interpreter can compile,
+the programs of `COMPILED` run once more with PYTHON_JIT=1; nothing else does. `control` counts
+differences between two readings of stdlib's table. Exit status 0: as it must be.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / "programs"
 NFRAMES = (1, 5, 25)
 REUSE = ("ignore", "follow") if following.CAN_BE_SWITCHED_OFF else ("follow",)
+# In place of one of REUSE: it is followed, and the interpreter compiles what it runs often.
+COMPILING = "compile"
+COMPILED = ("deep_calls", "hot_loops")
 TIMEOUT_SECONDS = 600
 
 COLUMNS = ("program", "nframe", "reuse", "traces", "control", *CLASSES, "share")
@@ -38,6 +42,14 @@ def all_programs() -> list[str]:
     return sorted(path.stem for path in PROGRAMS.glob("*.py"))
 
 
+def ways(program: str) -> tuple[str, ...]:
+    """How a program is to be run on this interpreter."""
+    compiler = getattr(sys, "_jit", None)
+    if program in COMPILED and compiler is not None and compiler.is_available():
+        return (*REUSE, COMPILING)
+    return REUSE
+
+
 def run(program: str, nframe: int, reuse: str, directory: Path) -> Comparison:
     """Measure one program in a fresh interpreter."""
     result = directory / f"{program}.{nframe}.{reuse}.json"
@@ -46,6 +58,8 @@ def run(program: str, nframe: int, reuse: str, directory: Path) -> Comparison:
         for name, value in os.environ.items()
         if not name.startswith(("PYTHON", "CTRACEMALLOC"))
     }
+    # Either is said: an interpreter may be built to compile unless it is told not to.
+    environment["PYTHON_JIT"] = "1" if reuse == COMPILING else "0"
     subprocess.run(
         [sys.executable, HERE / "measure.py", program, str(nframe), reuse, result],
         env=environment,
@@ -91,25 +105,25 @@ def main() -> int:
     if unknown := set(options.programs) - set(all_programs()):
         parser.error(f"no such program: {', '.join(sorted(unknown))}")
 
-    comparisons: dict[str, list[Comparison]] = {reuse: [] for reuse in REUSE}
+    comparisons: dict[str, list[Comparison]] = {}
     problems: list[str] = []
     print_row(COLUMNS)
     with tempfile.TemporaryDirectory(prefix="oracle-") as temporary:
         for program in options.programs:
             for nframe in options.nframe or NFRAMES:
-                for reuse in REUSE:
+                for reuse in ways(program):
                     try:
                         comparison = run(program, nframe, reuse, Path(temporary))
                     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                         problems.append(f"{program} with {nframe} frames: {error}")
                         continue
-                    comparisons[reuse].append(comparison)
+                    comparisons.setdefault(reuse, []).append(comparison)
                     print_row(row(program, nframe, reuse, comparison))
                     if judge([comparison]):
                         print(*comparison.samples, sep="\n")
-    for reuse in REUSE:
-        print_row(row("all", "", reuse, total(comparisons[reuse])))
-        problems += judge(comparisons[reuse])
+    for reuse, measured in comparisons.items():
+        print_row(row("all", "", reuse, total(measured)))
+        problems += judge(measured)
     for problem in problems:
         print(f"PROBLEM  {problem}")
     version = ".".join(map(str, sys.version_info[:3]))
