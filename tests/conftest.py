@@ -22,6 +22,7 @@ _REASONS = [
     (_VERSION < (3, 13), "no isolated interpreters with a name"),
     (_VERSION < (3, 13), "the interpreter has no PyRefTracer"),
     (_VERSION < (3, 13), "reuse is followed from 3.13 on"),
+    (_VERSION < (3, 13), "before 3.13 no offsets are published"),
     (_VERSION < (3, 14), "sys.remote_exec came with 3.14"),
     (_VERSION >= (3, 12), "no state is attached for all threads"),
     (_VERSION >= (3, 13), "from 3.13 on there is no such switch"),
