@@ -181,10 +181,15 @@ def all_faults() -> list[Fault]:
     ]
 
 
+def ranked(seed: int) -> list[Fault]:
+    """All faults in the order of the draw."""
+    return sorted(all_faults(), key=lambda fault: fault.rank(seed))
+
+
 def drawn(seed: int) -> list[Fault]:
-    """All faults in the order of the draw, of each line one at most."""
+    """The faults in the order of the draw, of each line one at most."""
     by_line: dict[tuple[str, int], Fault] = {}
-    for fault in sorted(all_faults(), key=lambda fault: fault.rank(seed)):
+    for fault in ranked(seed):
         by_line.setdefault((fault.path, fault.line), fault)
     return list(by_line.values())
 
@@ -198,8 +203,7 @@ def listed() -> dict[str, str]:
 def rows(seed: int, verdicts: dict[str, str]) -> list[str]:
     """Give the list with these verdicts, in the order of the draw."""
     known = listed() | verdicts
-    faults = sorted(all_faults(), key=lambda fault: fault.rank(seed))
-    return [f"{fault.name}\t{known[fault.name]}" for fault in faults if fault.name in known]
+    return [f"{fault.name}\t{known[fault.name]}" for fault in ranked(seed) if fault.name in known]
 
 
 class Copy:
