@@ -27,18 +27,23 @@ def traces(size):
 Run = Callable[..., str]
 
 
+def build(source: Path | str, target: Path, *options: str) -> Path:
+    """Make a shared library, or an extension, of a source in C."""
+    includes = [f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude")]
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", *includes, *options,
+         str(HERE / source), "-o", str(target), "-lpthread"],
+        check=True,
+    )  # fmt: skip
+    return target
+
+
 @pytest.fixture(scope="session")
 def native_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("native")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    include = sysconfig.get_path("include")
-    platinclude = sysconfig.get_path("platinclude")
-    compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-g", "-Wall", f"-I{include}", f"-I{platinclude}",
-         str(HERE / "native.c"), "-o", str(folder / f"ctm_native{suffix}"), "-lpthread"],
-        check=True,
-    )  # fmt: skip
+    build("native.c", folder / f"ctm_native{suffix}", "-g", "-Wno-error")
     return folder
 
 

@@ -14,9 +14,7 @@ import ctracemalloc
 import pytest
 from ctracemalloc import _domains
 
-from .conftest import Run
-
-HERE = Path(__file__).parent
+from .conftest import HERE, Run, build
 
 # How many pairs of calls each of eight threads makes: 10**7 calls take 625,000.
 CALLS = int(os.environ.get("CTM_TEST_DOMAIN_CALLS", "20000"))
@@ -41,17 +39,6 @@ def load(path, kind=ctypes.CDLL):   # which gives the GIL up for each call; PyDL
 def foreign():
     return sorted(trace[:2] for trace in t._get_traces() if trace[0] not in (0, 389047))
 """
-
-
-def build(source: Path | str, target: Path, *options: str) -> Path:
-    includes = [f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude")]
-    compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", *includes, *options,
-         str(HERE / source), "-o", str(target), "-lpthread"],
-        check=True,
-    )  # fmt: skip
-    return target
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import ctracemalloc
 import pytest
 from ctracemalloc import _engine
 
-from .conftest import Run
+from .conftest import Run, build
 
 PACKAGE = Path(ctracemalloc.__file__).parent
 REFUSED = "ctracemalloc cannot walk this interpreter's frames: {} differs from the public frame API"
@@ -25,13 +23,7 @@ REFUSED = "ctracemalloc cannot walk this interpreter's frames: {} differs from t
 @pytest.fixture(scope="module")
 def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("another") / "another.so"
-    includes = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
-    flags = ["-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra"]
-    flags += [f"-I{include}" for include in sorted(includes)]
-    compiler = os.environ.get("CC", "cc")
-    source = Path(__file__).with_name("another.c")
-    subprocess.run([compiler, *flags, source, "-o", path], check=True)
-    return path
+    return build("another.c", path, "-g", "-Wextra", "-Wno-error")
 
 
 def environment(folder: Path, another: Path, native_folder: Path, name: str) -> dict[str, str]:
