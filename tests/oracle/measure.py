@@ -1,6 +1,8 @@
 """Run one program under both tracers in this process, and write how they differ as JSON.
 
-measure.py PROGRAM NFRAME RESULT
+measure.py PROGRAM NFRAME follow|ignore|compile RESULT
+
+Reuse is followed, or ignored by both (before 3.13), or followed by an interpreter that compiles.
 """
 
 from __future__ import annotations
