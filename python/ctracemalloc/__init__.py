@@ -234,7 +234,9 @@ def _overlook_loading(load: Callable[[], object]) -> None:
 def _load_now(load: Callable[..., object], *arguments: object) -> None:
     """Load also what the modules import at their top (3.15+, `-X lazy_imports=all`).
 
-    Else they would load it when they first use it, with a trace.
+    Else they would load it when they first use it, with a trace. Where `_loading` is held, to be
+    called by what `_overlook` calls: the collector would run the program's finalizers, which may
+    wait for a thread that waits for us.
     """
     mode = getattr(_sys, "get_lazy_imports", str)()
     if mode in ("", "normal"):
